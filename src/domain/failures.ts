@@ -1,0 +1,145 @@
+/**
+ * The closed set of failures. Each says whether a retry of the same activity can help and what a person should do.
+ * Adapters translate foreign errors into these at their boundary; nobody matches message text a second time.
+ */
+export const failures = {
+  // Requests and configuration
+  UnknownAuthority: { retryable: false, fix: 'Name an authority that the configuration of the worker has.' },
+  UnknownTarget: { retryable: false, fix: 'Name a target that the configuration of the worker has.' },
+  ConfigurationInvalid: { retryable: false, fix: 'Run `cert-rotation validate` and mend what it names.' },
+  ReferenceUnreadable: {
+    retryable: false,
+    fix: 'Check that the file or environment variable exists and is readable by the worker.',
+  },
+  // Issuing and the keystore
+  IssuedCertificateInvalid: {
+    retryable: false,
+    fix: 'The issuer made a certificate that breaks a rule: nothing was used. Report it.',
+  },
+  AuthorityKeyMissing: {
+    retryable: false,
+    fix: 'The key of the CA is not in the keystore. Rotate the CA: a new one is made.',
+  },
+  KeystoreConflict: { retryable: true, fix: 'Somebody else changed the entry; it is read again and decided again.' },
+  KeystoreUnreadable: {
+    retryable: false,
+    fix: 'Check the key-encryption key: the entry was written with another one.',
+  },
+  KeystoreForbidden: { retryable: false, fix: 'Apply deploy/rbac.yaml for the keystore namespace.' },
+  KeystoreUnavailable: { retryable: true, fix: 'The Kubernetes API does not answer; it is tried again.' },
+  ForeignNextAuthority: {
+    retryable: false,
+    fix: 'A `next` CA of another rotation is in use. Finish or abort that rotation first.',
+  },
+  AuthorityRetiring: { retryable: false, fix: 'The CA is being removed; issue from the new one.' },
+  // The cloud
+  CloudUnauthenticated: {
+    retryable: false,
+    fix: 'The API key is wrong or expired: create a new one and update the reference.',
+  },
+  CloudForbidden: { retryable: false, fix: 'Give the service account Namespace Admin on this namespace.' },
+  CloudNotFound: { retryable: false, fix: 'Check the namespace name, with its account: <namespace>.<account>.' },
+  CloudUnavailable: { retryable: true, fix: 'Temporal Cloud does not answer; it is tried again.' },
+  CloudRateLimited: { retryable: true, fix: 'Too many requests; it is tried again, slower.' },
+  CloudConflict: { retryable: true, fix: 'The namespace changed meanwhile; it is read again and decided again.' },
+  CloudBusy: { retryable: true, fix: 'Another operation on this namespace runs; it is waited for.' },
+  CloudRejectedBundle: {
+    retryable: false,
+    fix: 'Temporal Cloud refused the CA bundle; the message names the certificate.',
+  },
+  CloudOperationFailed: {
+    retryable: false,
+    fix: 'The operation ended without effect; its reason is in the message. The namespace is as before.',
+  },
+  CloudWriteNotEffective: {
+    retryable: true,
+    fix: 'The operation ended, but the namespace does not show the change; it is read and decided again.',
+  },
+  CloudSpecChanged: {
+    retryable: false,
+    fix: 'More than the CA bundle and filters changed: compare the namespace with the audit log before you go on.',
+  },
+  BundleUnreadable: {
+    retryable: false,
+    fix: 'The namespace holds something that is no certificate: repair its CA bundle by hand.',
+  },
+  // Refusals of ours
+  WouldLockOut: {
+    retryable: false,
+    fix: 'The change would lock somebody out and was not made; the message says whom.',
+  },
+  BundleFull: { retryable: false, fix: 'Remove a CA that nobody needs: a namespace holds 16 CAs or 32 KB.' },
+  EvidenceMissing: {
+    retryable: false,
+    fix: 'Not everybody is proved to be on the new CA; the message names who is not.',
+  },
+  // Proofs
+  ProbeRefused: {
+    retryable: false,
+    fix: 'The namespace refuses the new leaf; nothing uses it yet. The message gives the reason.',
+  },
+  ProbeUnreachable: { retryable: true, fix: 'The endpoint does not answer: check route, DNS and port.' },
+  NotAdopted: {
+    retryable: false,
+    fix: 'A workload is not on the new leaf; the message names the pod and what it lacks.',
+  },
+  RemovalUndone: {
+    retryable: false,
+    fix: 'Somebody fell off after the removal; the old CA is trusted again. Find out who the message names.',
+  },
+  OldCertificateAdmitted: {
+    retryable: false,
+    fix: 'A leaf of the removed CA is still let in: compare the bundle of the namespace.',
+  },
+  // Kubernetes targets
+  KubernetesForbidden: { retryable: false, fix: 'Apply the Role of this target from deploy/rbac.yaml.' },
+  KubernetesUnavailable: { retryable: true, fix: 'The Kubernetes API does not answer; it is tried again.' },
+  KubernetesConflict: { retryable: true, fix: 'Somebody else changed the object; it is read again.' },
+  SecretUnusable: {
+    retryable: false,
+    fix: 'The Secret must be of type kubernetes.io/tls and not immutable; recreate it.',
+  },
+  SecretMismatch: {
+    retryable: false,
+    fix: 'Certificate and key of the Secret do not match after the write; the previous pair is restored.',
+  },
+  NoConsumer: { retryable: false, fix: 'No workload mounts the Secret: check the name, or remove the target.' },
+  UnknownOwner: {
+    retryable: false,
+    fix: 'A pod that uses the Secret belongs to a controller this system does not know; roll it by hand or remove it.',
+  },
+  WorkloadUnhealthy: { retryable: false, fix: 'A workload is unhealthy before anything was changed: mend it first.' },
+  RolloutFailed: {
+    retryable: false,
+    fix: 'The new pods did not get ready; the previous certificate was restored. The message names the pod.',
+  },
+  // Lifecycle
+  RemovalRejected: {
+    retryable: false,
+    fix: 'Both CAs stay trusted. Start the rotation again to take the removal up later.',
+  },
+  ApprovalExpired: {
+    retryable: false,
+    fix: 'Nobody decided in time. Both CAs stay trusted. Start the rotation again to be asked again.',
+  },
+} as const satisfies Record<string, { retryable: boolean; fix: string }>;
+
+export type FailureType = keyof typeof failures;
+
+/** An error of the closed set. Activities turn it into an ApplicationFailure of the same type. */
+export class RotationError extends Error {
+  readonly type: FailureType;
+  /** Retry of the same call can help. */
+  readonly retryable: boolean;
+  /** What a person should do. */
+  readonly fix: string;
+
+  /** @param message what happened and what state things are in: one or two sentences, no secret. */
+  constructor(type: FailureType, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = type;
+    this.type = type;
+    this.retryable = failures[type].retryable;
+    this.fix = failures[type].fix;
+  }
+}

@@ -1,0 +1,19 @@
+/** Ids that are locks: one rotation at a time per authority and per target, whoever starts it (design, invariant 6). */
+export const caRotationId = (authority: string): string => `ca/${authority}`;
+export const leafRotationId = (target: string): string => `leaf/${target}`;
+/** Schedules append their time to this; the workflow they start is only the parent of `leaf/<target>`. */
+export const scheduledLeafRotationId = 'scheduled-leaf-rotation';
+export const leafScheduleId = 'cert-rotation-leaf';
+export const defaultTaskQueue = 'cert-rotation';
+
+/** Keystore entry names: lower-case, `.`-separated, valid as the tail of a Kubernetes Secret name. */
+export const entries = {
+  /** The authority's record: which CA is current, next, signing, retiring. Holds no key. */
+  authority: (authority: string): string => `authority.${authority}`,
+  /** One CA of an authority: certificate and key. */
+  ca: (authority: string, fingerprint: string): string => `ca.${authority}.${fingerprint.slice(0, 16)}`,
+  /** A leaf on its way to a target. `rotation` is the run that issued it. */
+  leaf: (target: string, rotation: string): string => `leaf.${target}.${rotation}`,
+  /** The pair a target used before the rotation `rotation` wrote its Secret. Write-once. */
+  previous: (target: string, rotation: string): string => `previous.${target}.${rotation}`,
+};

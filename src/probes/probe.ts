@@ -1,0 +1,23 @@
+import type { KeyPair } from '../x509/pair.js';
+
+/** Port: the connection test with a candidate leaf. One fresh connection per call; never throws for what the far side does. */
+export interface Probe {
+  test(leaf: KeyPair, endpoint: Endpoint): Promise<ProbeResult>;
+}
+
+export interface Endpoint {
+  readonly namespace: string;
+  /** `host:port`. */
+  readonly address: string;
+  /** TLS server name (SNI); absent = the host of the address. */
+  readonly serverName?: string;
+  /** Roots that signed the server's certificate, PEM; absent = the system's. */
+  readonly serverRoots?: string;
+}
+
+export type ProbeResult =
+  | { readonly outcome: 'accepted'; readonly remote: string }
+  /** The far side answered and said no. `tls`: the handshake (alert name in reason); `rpc`: PERMISSION_DENIED and the like. */
+  | { readonly outcome: 'refused'; readonly layer: 'tls' | 'rpc'; readonly reason: string; readonly remote?: string }
+  /** No answer: DNS, route, port, deadline; or the server's own certificate is not trusted. */
+  | { readonly outcome: 'unreachable'; readonly reason: string };

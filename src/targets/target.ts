@@ -1,0 +1,60 @@
+import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import type { KeyPair } from '../x509/pair.js';
+
+/**
+ * Port: whatever holds and uses one leaf. Every call can run twice with the same outcome. Throws RotationError:
+ * Kubernetes*, Secret*, NoConsumer, UnknownOwner, WorkloadUnhealthy, RolloutFailed, NotAdopted.
+ */
+export interface Target {
+  /** Everything that can fail later, looked at now; throws what would fail. Changes nothing. */
+  inspect(): Promise<TargetFacts>;
+  /** The pair in place; undefined where there is none yet. */
+  read(): Promise<KeyPair | undefined>;
+  /** Write the pair (created if absent), then read it back and check that it matches. Same pair again: `changed: false`. */
+  deliver(leaf: KeyPair): Promise<Delivery>;
+  /** Get the running workloads onto the delivered leaf and wait until they are ready. */
+  rollOut(delivery: Delivery, progress: Progress): Promise<void>;
+  /** Evidence, pod by pod, that the leaf is what they use. Does not wait. */
+  adoption(delivery: Delivery): Promise<Adoption>;
+}
+
+export interface TargetFacts {
+  /** The certificate in place, without its key. */
+  readonly current?: CertificateFacts;
+  /** e.g. `Deployment temporal-booking/temporal-booking-worker`. */
+  readonly consumers: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export interface Delivery {
+  readonly leaf: Fingerprint;
+  readonly changed: boolean;
+  /** When the write happened, by the clock of whoever holds the target (RFC 3339). */
+  readonly at: string;
+}
+
+export interface Adoption {
+  readonly adopted: boolean;
+  readonly holders: readonly HolderEvidence[];
+}
+
+/** What is known of one pod (or process) that uses the target's leaf. */
+export interface HolderEvidence {
+  readonly name: string;
+  readonly adopted: boolean;
+  /** What is proved, or what is missing; one line for a person. */
+  readonly evidence: string;
+}
+
+export interface Progress {
+  /** One line for a person; also the activity's heartbeat. */
+  report(line: string): void;
+  readonly signal: AbortSignal;
+}
+
+/** A process that polls a task queue (DescribeTaskQueue). */
+export interface Poller {
+  readonly identity: string;
+  /** RFC 3339. */
+  readonly lastAccessTime: string;
+}
