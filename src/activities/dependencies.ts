@@ -1,0 +1,27 @@
+import type { Client } from '@temporalio/client';
+import type { Cloud } from '../cloud/cloud.js';
+import type { Config } from '../config/schema.js';
+import type { Issuer } from '../issuers/issuer.js';
+import type { Keystore } from '../keystore/keystore.js';
+import type { Endpoint, Probe } from '../probes/probe.js';
+import type { Poller, Target } from '../targets/target.js';
+
+/** What activities work with: ports and the configuration. Made once, in wire.ts; replaced by faults in tests. */
+export interface Dependencies {
+  readonly config: Config;
+  /** SHA-256 of the resolved configuration: lands in history with every plan. */
+  readonly configDigest: string;
+  readonly keystore: Keystore;
+  readonly cloud: Cloud;
+  readonly probe: Probe;
+  issuer(authority: string): Issuer;
+  /** Throws RotationError `UnknownTarget`. */
+  target(name: string): Target;
+  /** Every endpoint of a namespace that a client may use. */
+  endpoints(namespace: string): readonly Endpoint[];
+  pollers(taskQueue: { namespace: string; name: string }): Promise<readonly Poller[]>;
+  /** The client of the worker's own namespace; swapped when its certificate is. */
+  client(): Client;
+  readonly searchAttributes: boolean;
+  now(): Date;
+}

@@ -1,0 +1,35 @@
+import type { Evidence, LeafRotationResult } from '../domain/rotation.js';
+import { authorityActivities } from './authority.js';
+import type { Dependencies } from './dependencies.js';
+import { gatherEvidence } from './evidence.js';
+import { reportingFailures } from './failures.js';
+import { followActivities } from './follow.js';
+import { leafActivities } from './leaf.js';
+import { planActivities } from './plan.js';
+import { removalActivities } from './removal.js';
+import { trustActivities } from './trust.js';
+
+export type { Dependencies } from './dependencies.js';
+
+/** Everything a rotation does to the world, one activity per thing that a person would do by hand. */
+export function createActivities(deps: Dependencies) {
+  const { issueCa, moveSigner, keepBothCas, finishCa } = authorityActivities(deps);
+  return reportingFailures({
+    ...planActivities(deps),
+    ...trustActivities(deps),
+    ...leafActivities(deps),
+    ...removalActivities(deps),
+    ...followActivities(deps),
+    issueCa,
+    moveSigner,
+    keepBothCas,
+    finishCa,
+    gatherEvidence: (request: {
+      authority: string;
+      ca: string;
+      leaves: readonly LeafRotationResult[];
+    }): Promise<Evidence> => gatherEvidence(deps, request),
+  });
+}
+
+export type Activities = ReturnType<typeof createActivities>;

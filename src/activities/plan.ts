@@ -1,0 +1,68 @@
+import { RotationError } from '../domain/failures.js';
+import type { CaPlan, LeafPlan } from '../domain/rotation.js';
+import type { AuthorityConfig, TargetConfig } from '../config/schema.js';
+import type { Dependencies } from './dependencies.js';
+
+export function targetConfig(deps: Dependencies, target: string): TargetConfig {
+  const config = deps.config.targets[target];
+  if (!config) throw new RotationError('UnknownTarget', `The configuration has no target "${target}".`);
+  return config;
+}
+
+export function authorityConfig(deps: Dependencies, authority: string): AuthorityConfig {
+  const config = deps.config.authorities[authority];
+  if (!config) throw new RotationError('UnknownAuthority', `The configuration has no authority "${authority}".`);
+  return config;
+}
+
+/** Names of the targets whose leaves the authority signs, in the order of the configuration. */
+export function targetsOf(deps: Dependencies, authority: string): readonly string[] {
+  return Object.entries(deps.config.targets)
+    .filter(([, target]) => target.authority === authority)
+    .map(([name]) => name);
+}
+
+/** The worker owns the configuration: a request names an authority or a target, the first activity resolves the rest. */
+export function planActivities(deps: Dependencies) {
+  async function resolveCaRotation({ authority }: { authority: string }): Promise<CaPlan> {
+    const { namespaces, approval } = authorityConfig(deps, authority);
+    const { timing } = deps.config;
+    const targets = targetsOf(deps, authority);
+    const canaries = targets.filter((name) => targetConfig(deps, name).canary);
+    const alone = targets.filter((name) => !canaries.includes(name) && targetConfig(deps, name).rollout === 'none');
+    return {
+      authority,
+      namespaces,
+      canaries,
+      alone,
+      others: targets.filter((name) => !canaries.includes(name) && !alone.includes(name)),
+      approval: { mode: approval.mode, deadlineMs: approval.deadline, remindEveryMs: approval.remindEvery },
+      trustSoakMs: timing.trustSoak,
+      soakMs: timing.soak,
+      watchMs: timing.watch,
+      rolloutDeadlineMs: timing.rolloutDeadline,
+      proofDeadlineMs: timing.proof.deadline,
+      configDigest: deps.configDigest,
+      searchAttributes: deps.searchAttributes,
+    };
+  }
+
+  async function resolveLeafRotation({ target }: { target: string }): Promise<LeafPlan> {
+    const { authority } = targetConfig(deps, target);
+    return {
+      target,
+      authority,
+      namespaces: authorityConfig(deps, authority).namespaces,
+      rolloutDeadlineMs: deps.config.timing.rolloutDeadline,
+      proofDeadlineMs: deps.config.timing.proof.deadline,
+      configDigest: deps.configDigest,
+      searchAttributes: deps.searchAttributes,
+    };
+  }
+
+  async function listTargets(): Promise<readonly string[]> {
+    return Object.keys(deps.config.targets);
+  }
+
+  return { resolveCaRotation, resolveLeafRotation, listTargets };
+}

@@ -1,0 +1,97 @@
+import type { Fingerprint } from './certificate.js';
+import { short } from './certificate.js';
+import { RotationError } from './failures.js';
+
+/**
+ * Which CA of an authority is which. Changed only by compare-and-set, only by the transitions below:
+ *
+ *     standing   current = signing                       withNext
+ *     overlap    current = signing, next                 signWith(next): canaries are adopted
+ *     moved      current, next = signing                 markRetiring(current): approved
+ *     removing   current = retiring, next = signing      finishRotation: removed and watched
+ *     standing   current = signing  (the former next)
+ */
+export interface AuthorityRecord {
+  /** Counts the CAs that were ever made for this authority; part of their subjects. */
+  readonly generation: number;
+  readonly current?: Fingerprint;
+  readonly next?: Fingerprint;
+  /** The one CA that signs leaves, whoever asks (safety 12). */
+  readonly signing?: Fingerprint;
+  /** Being removed: no leaf of it is issued, delivered or restored any more. */
+  readonly retiring?: Fingerprint;
+  /** Run that owns `next`. */
+  readonly rotation?: string;
+}
+
+export const newAuthority: AuthorityRecord = { generation: 0 };
+
+/** The first CA: made or imported, trusted already. */
+export function withFirst(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
+  if (record.current)
+    throw new RotationError('ForeignNextAuthority', `The authority has the CA ${short(record.current)} already.`);
+  return { generation: record.generation + 1, current: ca, signing: ca };
+}
+
+/** `ca` becomes `next`, owned by `rotation`; a later rotation takes over the `next` of one that did not finish. */
+export function withNext(record: AuthorityRecord, ca: Fingerprint, rotation: string): AuthorityRecord {
+  if (record.next === ca) return record.rotation === rotation ? record : { ...record, rotation };
+  if (record.current === ca)
+    throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} is the current one already.`);
+  if (record.next && record.signing === record.next) {
+    throw new RotationError(
+      'ForeignNextAuthority',
+      `CA ${short(record.next)} signs leaves already; it cannot be replaced as next.`,
+    );
+  }
+  return { ...record, generation: record.generation + 1, next: ca, rotation };
+}
+
+export function signWith(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
+  if (record.signing === ca) return record;
+  if (record.next !== ca)
+    throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} is not the next one; the pointer stays.`);
+  return { ...record, signing: ca };
+}
+
+export function markRetiring(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
+  if (record.retiring === ca) return record;
+  if (record.current !== ca || record.signing === ca || !record.next) {
+    throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} cannot retire: it is not the former signing CA.`);
+  }
+  return { ...record, retiring: ca };
+}
+
+/** The removal did not happen, or was undone: the old CA may be used again. */
+export function unmarkRetiring(record: AuthorityRecord): AuthorityRecord {
+  if (!record.retiring) return record;
+  const { retiring: _undone, ...rest } = record;
+  return rest;
+}
+
+/** `ca` is the CA of this authority from now on; what was current is no longer known. */
+export function finishRotation(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
+  if (record.current === ca && !record.next) return record;
+  if (record.next !== ca || record.signing !== ca) {
+    throw new RotationError(
+      'ForeignNextAuthority',
+      `CA ${short(ca)} is not the signing next one; nothing was finished.`,
+    );
+  }
+  return { generation: record.generation, current: ca, signing: ca };
+}
+
+/** May this CA issue, or may a leaf of it be delivered, now? */
+export function mayIssueFrom(record: AuthorityRecord, ca: Fingerprint): boolean {
+  return record.retiring !== ca && (record.current === ca || record.next === ca);
+}
+
+/** Of the entries that hold CAs of the authority, those that no role of the record names. */
+export function abandonedCas(
+  record: AuthorityRecord,
+  entries: readonly string[],
+  entryOf: (ca: Fingerprint) => string,
+): readonly string[] {
+  const known = [record.current, record.next, record.signing].flatMap((ca) => (ca ? [entryOf(ca)] : []));
+  return entries.filter((entry) => !known.includes(entry));
+}

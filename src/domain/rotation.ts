@@ -1,0 +1,155 @@
+/** What enters and leaves the workflows: requests, plans, results, phases. Everything here is public data. */
+import type { CertificateFacts, Fingerprint } from './certificate.js';
+
+export type CaPhase =
+  'preflight' | 'issue' | 'trust' | 'filters' | 'leaves' | 'confirm' | 'approve' | 'remove' | 'watch' | 'finish';
+
+export type LeafPhase = 'preflight' | 'issue' | 'test' | 'update' | 'rollout' | 'adopt' | 'discard' | 'restore';
+
+/** Which phase an activity belongs to: how `status` reads a history when no worker is there to be asked. */
+export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
+  resolveCaRotation: 'preflight',
+  preflightCa: 'preflight',
+  issueCa: 'issue',
+  trustCa: 'trust',
+  proveTrust: 'trust',
+  widenFilters: 'filters',
+  moveSigner: 'leaves',
+  gatherEvidence: 'confirm',
+  markRetiring: 'remove',
+  removeCa: 'remove',
+  keepBothCas: 'remove',
+  finishCa: 'finish',
+  resolveLeafRotation: 'preflight',
+  preflightLeaf: 'preflight',
+  issueLeaf: 'issue',
+  testConnection: 'test',
+  updateTarget: 'update',
+  rollOut: 'rollout',
+  confirmAdoption: 'adopt',
+  discardPairs: 'discard',
+  restoreTarget: 'restore',
+};
+
+/** Input of `caRotation`, documented for `temporal workflow start`. */
+export interface CaRotationRequest {
+  readonly authority: string;
+}
+
+/** Input of `leafRotation`. A person gives only the target. */
+export interface LeafRotationRequest {
+  readonly target: string;
+  /** Sign with this CA, by name: canaries of a CA rotation. Absent: the authority's signing CA. */
+  readonly ca?: Fingerprint;
+  /** Renew only when the target's policy says that it is due. Schedules set it. */
+  readonly onlyWhenDue?: boolean;
+}
+
+/** Input of `scheduledLeafRotation`; without targets, all of them. */
+export interface ScheduledLeafRotationRequest {
+  readonly targets?: readonly string[];
+}
+
+/** The resolved configuration of a CA rotation. Durations in milliseconds. */
+export interface CaPlan {
+  readonly authority: string;
+  readonly namespaces: readonly string[];
+  /** In the order of moving: canaries, then (alone) those that reload by themselves, then the others. */
+  readonly canaries: readonly string[];
+  readonly alone: readonly string[];
+  readonly others: readonly string[];
+  readonly approval: {
+    readonly mode: 'manual' | 'automatic';
+    readonly deadlineMs: number;
+    readonly remindEveryMs: number;
+  };
+  readonly trustSoakMs: number;
+  readonly soakMs: number;
+  readonly watchMs: number;
+  readonly rolloutDeadlineMs: number;
+  readonly proofDeadlineMs: number;
+  readonly configDigest: string;
+  /** The search attributes of this system are registered in the namespace: an unregistered one would hang the workflow. */
+  readonly searchAttributes: boolean;
+}
+
+export interface LeafPlan {
+  readonly target: string;
+  readonly authority: string;
+  readonly namespaces: readonly string[];
+  readonly rolloutDeadlineMs: number;
+  readonly proofDeadlineMs: number;
+  readonly configDigest: string;
+  readonly searchAttributes: boolean;
+}
+
+/** What a leaf rotation found before it began. */
+export interface LeafPreflight {
+  readonly current?: CertificateFacts;
+  readonly consumers: readonly string[];
+  readonly warnings: readonly string[];
+  /** Why nothing needs to be done; absent = rotate. */
+  readonly skip?: string;
+}
+
+export interface LeafRotationResult {
+  readonly target: string;
+  readonly outcome: 'rotated' | 'skipped';
+  /** Why it was skipped. */
+  readonly reason?: string;
+  readonly oldFingerprint?: Fingerprint;
+  readonly newFingerprint?: Fingerprint;
+  readonly notAfter?: string;
+  /** When the target's Secret was written, by its own clock. */
+  readonly deliveredAt?: string;
+}
+
+export interface CaRotationResult {
+  readonly authority: string;
+  readonly outcome: 'rotated' | 'keptBoth';
+  readonly reason?: string;
+  readonly oldFingerprint?: Fingerprint;
+  readonly newFingerprint: Fingerprint;
+  readonly notAfter: string;
+  readonly leaves: readonly LeafRotationResult[];
+  readonly decision?: Decision;
+}
+
+/** What `confirm` gathers and `removeCa` gathers again. */
+export interface Evidence {
+  /** Every known target is proved to be on the new CA. */
+  readonly complete: boolean;
+  /** One line per target holder: what is proved, or what is missing. */
+  readonly lines: readonly string[];
+  readonly missing: readonly string[];
+  /** Pollers of the targets' task queues that belong to no known target: `identity (queue)`. */
+  readonly unknownPollers: readonly string[];
+}
+
+export interface Decision {
+  readonly decision: 'approve' | 'reject';
+  /** As claimed by whoever sent it; not verified. */
+  readonly who: string;
+  readonly why: string;
+}
+
+/** Reads a decision from whatever a person sent. Returns the problem as text where it is not one. */
+export function parseDecision(payload: unknown): Omit<Decision, 'decision'> | string {
+  if (typeof payload !== 'object' || payload === null) return 'send {"who": "...", "why": "..."}';
+  const { who, why } = payload as Record<string, unknown>;
+  if (typeof who !== 'string' || who.trim() === '') return '"who" must name the person who decides';
+  if (why !== undefined && typeof why !== 'string') return '"why" must be a text';
+  return { who: who.trim(), why: (why ?? '').trim() };
+}
+
+/** The answer of the `status` query. */
+export interface RotationStatus {
+  readonly phase: CaPhase | LeafPhase | 'done';
+  /** What it waits for, in one line; empty when it works. */
+  readonly waitingFor: string;
+  readonly proved: readonly string[];
+  /** What a person can do next. */
+  readonly next: string;
+  /** Bad, early, duplicate or contradictory messages; failures that were handled. */
+  readonly problems: readonly string[];
+}

@@ -1,0 +1,80 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+
+/**
+ * The article's worker, `temporal-booking-worker`: reads the article's environment variables, works on task queue `booking`
+ * and starts bookings at a steady rate, so that the sandbox has traffic. It reads its certificate once, at start: only a
+ * restart moves it onto another one.
+ */
+async function main(): Promise<void> {
+  Runtime.install({
+    shutdownSignals: ['SIGTERM', 'SIGINT'],
+    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'WARN' } } },
+  });
+  const namespace = required('TEMPORAL_NAMESPACE');
+  const options = { address: required('TEMPORAL_HOST_URL'), tls: await tls() };
+  const native = await NativeConnection.connect(options);
+  const connection = await Connection.connect(options);
+  const worker = await Worker.create({
+    connection: native,
+    namespace,
+    taskQueue: 'booking',
+    identity: `${process.pid}@${process.env['HOSTNAME'] ?? 'local'}`,
+    workflowsPath: fileURLToPath(
+      new URL(`./workflows.${existsSync(new URL('./workflows.js', import.meta.url)) ? 'js' : 'ts'}`, import.meta.url),
+    ),
+    activities: await import('./activities.js'),
+    shutdownGraceTime: '5s',
+  });
+  const stopTraffic = startTraffic(new Client({ connection, namespace }));
+  await worker.run();
+  await stopTraffic();
+  await connection.close();
+  await native.close();
+}
+
+async function tls() {
+  const [crt, key, roots] = await Promise.all([
+    readFile(required('TEMPORAL_MTLS_TLS_CERT')),
+    readFile(required('TEMPORAL_MTLS_TLS_KEY')),
+    readFile(required('SANDBOX_SERVER_ROOTS')),
+  ]);
+  return {
+    clientCertPair: { crt, key },
+    serverRootCACertificate: roots,
+    serverNameOverride: required('SANDBOX_SERVER_NAME'),
+  };
+}
+
+/** Starts bookings at the rate of BOOKINGS_PER_SECOND until stopped; never waits for one before it starts the next. */
+function startTraffic(client: Client): () => Promise<void> {
+  const rate = Number(process.env['BOOKINGS_PER_SECOND'] ?? '0');
+  if (rate === 0) return async () => undefined;
+  const underWay = new Set<Promise<unknown>>();
+  let count = 0;
+  const timer = setInterval(() => {
+    count += 1;
+    const workflowId = `booking-${process.env['HOSTNAME']}-${count}`;
+    const start = client.workflow
+      .start('book', { workflowId, taskQueue: 'booking', args: [`LH${count}`] })
+      .catch((error: Error) => process.stderr.write(`booking ${workflowId} not started: ${error.message}\n`));
+    underWay.add(start);
+    void start.finally(() => underWay.delete(start));
+  }, 1000 / rate);
+  process.once('SIGTERM', () => clearInterval(timer));
+  return async () => {
+    clearInterval(timer);
+    await Promise.all(underWay);
+  };
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`the environment variable ${name} is missing`);
+  return value;
+}
+
+await main();

@@ -1,0 +1,59 @@
+import type { Client } from '@temporalio/client';
+import type { Dependencies } from './activities/index.js';
+import { createCloud } from './cloud/index.js';
+import type { LoadedConfig } from './config/load.js';
+import { resolveSecret } from './config/references.js';
+import { RotationError } from './domain/failures.js';
+import type { Fingerprint } from './domain/certificate.js';
+import { createIssuer } from './issuers/index.js';
+import { createKeystore } from './keystore/index.js';
+import { kubernetesClients, assertSandboxMarker } from './kubernetes/client.js';
+import { createProbe } from './probes/index.js';
+import { endpointsOf } from './config/endpoints.js';
+import { createTarget } from './targets/index.js';
+import { pollersOf } from './temporal/pollers.js';
+
+export interface WireOptions {
+  /** The worker's client; swapped when its certificate is. */
+  client(): Client;
+  /** Leaf that this process's own connection presents. */
+  presented(): Fingerprint | undefined;
+  readonly searchAttributes: boolean;
+}
+
+/** Configuration → objects: the only place where kinds meet. */
+export async function wire({ config, digest }: LoadedConfig, options: WireOptions): Promise<Dependencies> {
+  const clients = kubernetesClients(config.kubernetes);
+  await assertSandboxMarker(clients, config.kubernetes.sandbox);
+  const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
+  const pollers = (taskQueue: { namespace: string; name: string }) => pollersOf(options.client(), taskQueue);
+  const presented = options.presented;
+  return {
+    config,
+    configDigest: digest,
+    keystore: createKeystore(config.keystore, { clients, ...(encryptionKey && { encryptionKey }) }),
+    cloud: createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) }),
+    probe: createProbe(),
+    issuer: (authority) => createIssuer(config.authorities[authority]!.issuer),
+    target: (name) => {
+      const target = config.targets[name];
+      if (!target) throw new RotationError('UnknownTarget', `The configuration has no target "${name}".`);
+      return createTarget({
+        name,
+        config: target,
+        timing: config.timing,
+        clients,
+        pollers,
+        presentedByThisProcess: () => {
+          const fingerprint = presented();
+          return fingerprint && process.env['HOSTNAME'] ? { pod: process.env['HOSTNAME'], fingerprint } : undefined;
+        },
+      });
+    },
+    endpoints: endpointsOf(config),
+    pollers,
+    client: options.client,
+    searchAttributes: options.searchAttributes,
+    now: () => new Date(),
+  };
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { pino } from 'pino';
+import { createActivities } from './activities/index.js';
+import { loadConfig } from './config/load.js';
+import { FollowedConnection } from './temporal/followed-connection.js';
+import { searchAttributesRegistered } from './temporal/search-attributes.js';
+import { wire } from './wire.js';
+
+/** The rotation worker: reads the configuration, connects, works, and drains on SIGTERM or SIGINT. */
+const log = pino({ name: 'cert-rotation-worker' }, pino.destination({ sync: true }));
+
+async function main(): Promise<void> {
+  const loaded = await loadConfig(process.env['CERT_ROTATION_CONFIG'] ?? 'rotation.yaml');
+  Runtime.install({
+    shutdownSignals: ['SIGINT', 'SIGTERM'],
+    telemetryOptions: {
+      logging: { filter: { core: 'WARN', other: 'INFO' } },
+      ...(process.env['METRICS_ADDRESS'] && {
+        metrics: { prometheus: { bindAddress: process.env['METRICS_ADDRESS'] } },
+      }),
+    },
+    logger: {
+      log: (level, message, meta) => log[pinoLevel(level)](meta ?? {}, message),
+      trace: (message, meta) => log.trace(meta ?? {}, message),
+      debug: (message, meta) => log.debug(meta ?? {}, message),
+      info: (message, meta) => log.info(meta ?? {}, message),
+      warn: (message, meta) => log.warn(meta ?? {}, message),
+      error: (message, meta) => log.error(meta ?? {}, message),
+    },
+  });
+  const connection = await FollowedConnection.connect(loaded, log);
+  const searchAttributes = await searchAttributesRegistered(connection.client());
+  if (!searchAttributes)
+    log.warn('search attributes RotationPhase and RotationSubject are not registered: running without them');
+  const deps = await wire(loaded, {
+    client: () => connection.client(),
+    presented: () => connection.presented(),
+    searchAttributes,
+  });
+  const worker = await Worker.create({
+    connection: connection.native,
+    namespace: connection.client().options.namespace,
+    taskQueue: loaded.config.temporal.taskQueue,
+    identity: `cert-rotation/${process.env['HOSTNAME'] ?? hostname()}/${process.pid}`,
+    ...workflowCode(),
+    activities: createActivities(deps),
+    shutdownGraceTime: '10s',
+    shutdownForceTime: '30s',
+  });
+  connection.follow(worker);
+  log.info({ configuration: loaded.digest, taskQueue: loaded.config.temporal.taskQueue }, 'rotation worker runs');
+  await worker.run();
+  await connection.close();
+  await deps.cloud.close();
+}
+
+/** The bundle made at build time; from source, the workflows themselves. */
+function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
+  return { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) };
+}
+
+function pinoLevel(level: string): 'trace' | 'debug' | 'info' | 'warn' | 'error' {
+  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  return levels[level as keyof typeof levels] ?? 'info';
+}
+
+main().then(
+  () => process.exit(0),
+  (error: Error) => {
+    log.fatal({ reason: error.message, type: error.name }, 'the rotation worker stopped');
+    process.exit(1);
+  },
+);

@@ -1,0 +1,67 @@
+import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
+import type { RotationStatus } from '../domain/rotation.js';
+import { rotationPhase, rotationSubject, statusQuery } from './messages.js';
+
+/** The live status behind the `status` query, the current details in the Temporal UI, and the search attributes. */
+export class StatusBoard {
+  readonly #subject: string;
+  #status: RotationStatus = { phase: 'preflight', waitingFor: '', proved: [], next: '', problems: [] };
+  #searchAttributes = false;
+
+  constructor(subject: string) {
+    this.#subject = subject;
+    setHandler(statusQuery, () => this.#status, {
+      description: 'Phase, what it waits for, what is proved, what to do next',
+    });
+    this.#show();
+  }
+
+  get phase(): RotationStatus['phase'] {
+    return this.#status.phase;
+  }
+
+  /** Call once the plan says that the attributes are registered: an unregistered one would hang the workflow. */
+  useSearchAttributes(): void {
+    this.#searchAttributes = true;
+    this.#upsert();
+  }
+
+  enter(phase: RotationStatus['phase']): void {
+    this.#status = { ...this.#status, phase, waitingFor: '', next: '' };
+    this.#upsert();
+    this.#show();
+  }
+
+  wait(waitingFor: string, next = ''): void {
+    this.#status = { ...this.#status, waitingFor, next };
+    this.#show();
+  }
+
+  prove(line: string): void {
+    this.#status = { ...this.#status, proved: [...this.#status.proved, line] };
+    this.#show();
+  }
+
+  problem(line: string): void {
+    this.#status = { ...this.#status, problems: [...this.#status.problems, line] };
+    this.#show();
+  }
+
+  #upsert(): void {
+    if (!this.#searchAttributes) return;
+    upsertSearchAttributes([
+      { key: rotationSubject, value: this.#subject },
+      { key: rotationPhase, value: this.#status.phase },
+    ]);
+  }
+
+  #show(): void {
+    const { phase, waitingFor, proved, next, problems } = this.#status;
+    const lines = [`**${this.#subject}**: phase **${phase}**`];
+    if (waitingFor) lines.push('', `Waiting for: ${waitingFor}`);
+    if (next) lines.push('', `Next: ${next}`);
+    if (proved.length > 0) lines.push('', 'Proved:', ...proved.map((line) => `- ${line}`));
+    if (problems.length > 0) lines.push('', 'Problems:', ...problems.map((line) => `- ${line}`));
+    setCurrentDetails(lines.join('\n'));
+  }
+}
