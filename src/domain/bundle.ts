@@ -1,0 +1,87 @@
+import { isExpired, isValidAt, short, type CertificateFacts, type Fingerprint } from './certificate.js';
+import { RotationError } from './failures.js';
+import { admits, maxFilters, type CertificateFilter } from './filters.js';
+
+/** Limits of a namespace: docs.temporal.io/cloud/limits. */
+export const maxCas = 16;
+export const maxBundleBytes = 32 * 1024;
+
+export interface BundleChange {
+  readonly current: readonly CertificateFacts[];
+  readonly add: readonly CertificateFacts[];
+  readonly remove: readonly Fingerprint[];
+  readonly now: Date;
+  /** Leaves that somebody uses, and the CA of the bundle whose signature they carry. */
+  readonly leavesInUse: readonly { readonly name: string; readonly issuedBy: Fingerprint }[];
+}
+
+export interface BundlePlan {
+  /** The whole bundle to write: order kept, new ones last, no certificate twice. */
+  readonly bundle: readonly CertificateFacts[];
+  readonly added: readonly Fingerprint[];
+  readonly removed: readonly Fingerprint[];
+  /** Expired CAs that leave in the same write: one of them makes the server refuse every change. */
+  readonly droppedExpired: readonly Fingerprint[];
+}
+
+/** What to write for a change of the bundle, or a refusal (RotationError WouldLockOut, BundleFull): then nothing is written. */
+export function planBundle(change: BundleChange): BundlePlan {
+  const { current, add, remove, now } = change;
+  const known = new Set(current.map((ca) => ca.fingerprint));
+  const added = unique(add.filter((ca) => !known.has(ca.fingerprint)));
+  const removed = current.filter((ca) => remove.includes(ca.fingerprint)).map((ca) => ca.fingerprint);
+  const kept = unique(current).filter((ca) => !remove.includes(ca.fingerprint));
+  const expired = added.length + removed.length > 0 ? kept.filter((ca) => isExpired(ca, now)) : [];
+  const bundle = [...kept.filter((ca) => !expired.includes(ca)), ...added.filter((ca) => !isExpired(ca, now))];
+  refuseLockOut(change, bundle);
+  refuseOverflow(bundle, added.length > 0);
+  return {
+    bundle,
+    added: added.map((ca) => ca.fingerprint),
+    removed,
+    droppedExpired: expired.map((ca) => ca.fingerprint),
+  };
+}
+
+function refuseLockOut({ remove, leavesInUse, now }: BundleChange, bundle: readonly CertificateFacts[]): void {
+  if (!bundle.some((ca) => isValidAt(ca, now))) {
+    throw new RotationError('WouldLockOut', 'No valid CA would be left in the namespace.');
+  }
+  const users = leavesInUse.filter((leaf) => remove.includes(leaf.issuedBy));
+  if (users.length > 0) {
+    const names = users.map((leaf) => `${leaf.name} (CA ${short(leaf.issuedBy)})`).join(', ');
+    throw new RotationError('WouldLockOut', `Still in use under the CA to be removed: ${names}.`);
+  }
+}
+
+function refuseOverflow(bundle: readonly CertificateFacts[], grows: boolean): void {
+  const bytes = bundle.reduce((sum, ca) => sum + ca.pem.length, 0);
+  if (grows && (bundle.length > maxCas || bytes > maxBundleBytes)) {
+    throw new RotationError(
+      'BundleFull',
+      `The bundle would hold ${bundle.length} CAs in ${bytes} bytes; nothing was changed.`,
+    );
+  }
+}
+
+function unique(cas: readonly CertificateFacts[]): readonly CertificateFacts[] {
+  return cas.filter((ca, index) => cas.findIndex((other) => other.fingerprint === ca.fingerprint) === index);
+}
+
+/** The wanted filters, if every leaf in use or to come matches them; otherwise a refusal that names the leaf. */
+export function planFilters({
+  wanted,
+  leaves,
+}: {
+  wanted: readonly CertificateFilter[];
+  leaves: readonly { readonly name: string; readonly certificate: CertificateFacts }[];
+}): readonly CertificateFilter[] {
+  if (wanted.length > maxFilters)
+    throw new RotationError('WouldLockOut', `${wanted.length} filters; a namespace holds ${maxFilters}.`);
+  const refused = leaves.filter((leaf) => !admits(wanted, leaf.certificate));
+  if (refused.length > 0) {
+    const names = refused.map((leaf) => `${leaf.name} (${leaf.certificate.subject})`).join(', ');
+    throw new RotationError('WouldLockOut', `The filters would refuse ${names}.`);
+  }
+  return wanted;
+}

@@ -1,0 +1,93 @@
+import { X509Certificate, createPublicKey, randomBytes } from 'node:crypto';
+import { RotationError } from '../domain/failures.js';
+import { buildCertificate, distinguishedName, extensions, keyIdentifier, publicHalf } from '../x509/build.js';
+import { checkCa, checkLeaf } from '../x509/check.js';
+import { generateKey } from '../x509/generate.js';
+import type { KeyPair } from '../x509/pair.js';
+import { certificateFields, readCertificate, subjectKeyIdentifier } from '../x509/read.js';
+import type { CaRequest, Issuer, LeafRequest } from './issuer.js';
+
+/** Clocks differ: a certificate made now is valid for a server whose clock is behind. */
+const backdateMs = 5 * 60_000;
+const maxCommonName = 64;
+
+/** Issuer `builtin`: node-forge encodes, node:crypto makes keys and signs. */
+export function createBuiltinIssuer(): Issuer {
+  return { createCa, issueLeaf };
+}
+
+async function createCa(request: CaRequest): Promise<KeyPair> {
+  const key = await generateKey(request.algorithm);
+  const publicKey = publicHalf(key);
+  const subject = distinguishedName({ ...request.subject, commonName: generationName(request) });
+  const pem = buildCertificate(
+    {
+      serial: serial(),
+      notBefore: wholeSeconds(request.now.getTime() - backdateMs),
+      notAfter: wholeSeconds(request.now.getTime() + request.lifetimeMs),
+      subject,
+      issuer: subject,
+      publicKey,
+      extensions: [
+        extensions.ca(),
+        extensions.keyCertSignAndCrlSign(),
+        extensions.subjectKeyIdentifier(keyIdentifier(publicKey)),
+      ],
+    },
+    key,
+  );
+  const made = { certificate: readCertificate(pem), key };
+  return accepted(made, checkCa(made));
+}
+
+async function issueLeaf(ca: KeyPair, request: LeafRequest): Promise<KeyPair> {
+  const key = await generateKey(request.algorithm);
+  const publicKey = publicHalf(key);
+  const caKey = createPublicKey(ca.certificate.pem);
+  const start = Math.max(request.now.getTime() - backdateMs, Date.parse(ca.certificate.notBefore));
+  const end = Math.min(request.now.getTime() + request.lifetimeMs, Date.parse(ca.certificate.notAfter));
+  const names = extensions.alternativeNames(request.dnsNames ?? [], request.uris ?? []);
+  const pem = buildCertificate(
+    {
+      serial: serial(),
+      notBefore: wholeSeconds(start),
+      notAfter: wholeSeconds(end),
+      subject: distinguishedName(request.subject),
+      issuer: certificateFields(new X509Certificate(ca.certificate.pem).raw).subject,
+      publicKey,
+      extensions: [
+        extensions.notCa(),
+        extensions.digitalSignature(),
+        extensions.clientAuth(),
+        extensions.subjectKeyIdentifier(keyIdentifier(publicKey)),
+        extensions.authorityKeyIdentifier(subjectKeyIdentifier(ca.certificate.pem) ?? keyIdentifier(caKey)),
+        ...(names ? [names] : []),
+      ],
+    },
+    ca.key,
+  );
+  const made = { certificate: readCertificate(pem), key };
+  return accepted(made, checkLeaf(made, ca));
+}
+
+function accepted(made: KeyPair, problem: string | undefined): KeyPair {
+  if (problem)
+    throw new RotationError('IssuedCertificateInvalid', `The certificate ${made.certificate.subject} ${problem}.`);
+  return made;
+}
+
+/** Unique per generation and attempt: two CAs of one name cannot be told apart by a person, nor by some TLS stacks. */
+function generationName({ subject, generation, now }: CaRequest): string {
+  const suffix = ` CA g${generation} ${now.toISOString().slice(0, 10)} ${randomBytes(3).toString('hex')}`;
+  const base = subject.commonName ?? subject.organization ?? subject.organizationalUnit ?? 'temporal';
+  return [...base].slice(0, maxCommonName - suffix.length).join('') + suffix;
+}
+
+/** 128 random bits; the integer encoder keeps it positive and minimal. */
+function serial(): Buffer {
+  const bytes = randomBytes(16);
+  bytes[0]! |= 0x40;
+  return bytes;
+}
+
+const wholeSeconds = (ms: number): Date => new Date(Math.floor(ms / 1000) * 1000);
