@@ -8,6 +8,12 @@ export interface CertificateFilter {
   readonly subjectAlternativeName?: string | undefined;
 }
 
+/** The names of a leaf that filters look at. */
+export type FilteredNames = Pick<
+  CertificateFacts,
+  'commonNames' | 'organizations' | 'organizationalUnits' | 'subjectAlternativeNames'
+>;
+
 /** Filters per namespace: docs.temporal.io/cloud/certificates. */
 export const maxFilters = 25;
 
@@ -15,7 +21,7 @@ export const maxFilters = 25;
  * Would Temporal Cloud let this leaf in? No filters admit every leaf. Matching is case-insensitive and exact but for one
  * `*` at the beginning or the end, which stands for any text, the empty one included.
  */
-export function admits(filters: readonly CertificateFilter[], leaf: CertificateFacts): boolean {
+export function admits(filters: readonly CertificateFilter[], leaf: FilteredNames): boolean {
   return filters.length === 0 || filters.some((filter) => matches(filter, leaf));
 }
 
@@ -35,7 +41,7 @@ function sameFilter(a: CertificateFilter, b: CertificateFilter): boolean {
 
 const fields = ['commonName', 'organization', 'organizationalUnit', 'subjectAlternativeName'] as const;
 
-function matches(filter: CertificateFilter, leaf: CertificateFacts): boolean {
+function matches(filter: CertificateFilter, leaf: FilteredNames): boolean {
   const values = {
     commonName: leaf.commonNames,
     organization: leaf.organizations,
