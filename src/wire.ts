@@ -7,7 +7,8 @@ import { RotationError } from './domain/failures.js';
 import type { Fingerprint } from './domain/certificate.js';
 import { createIssuer } from './issuers/index.js';
 import { createKeystore } from './keystore/index.js';
-import { kubernetesClients, assertSandboxMarker } from './kubernetes/client.js';
+import { createKubernetesClient } from './kubernetes/client.js';
+import { assertSandboxMarker } from './kubernetes/marker.js';
 import { createProbe } from './probes/index.js';
 import { endpointsOf } from './config/endpoints.js';
 import { createTarget } from './targets/index.js';
@@ -23,15 +24,15 @@ export interface WireOptions {
 
 /** Configuration → objects: the only place where kinds meet. */
 export async function wire({ config, digest }: LoadedConfig, options: WireOptions): Promise<Dependencies> {
-  const clients = kubernetesClients(config.kubernetes);
-  await assertSandboxMarker(clients, config.kubernetes.sandbox);
+  const kubernetes = createKubernetesClient(config.kubernetes);
+  await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const pollers = (taskQueue: { namespace: string; name: string }) => pollersOf(options.client(), taskQueue);
   const presented = options.presented;
   return {
     config,
     configDigest: digest,
-    keystore: createKeystore(config.keystore, { clients, ...(encryptionKey && { encryptionKey }) }),
+    keystore: createKeystore(config.keystore, { kubernetes, ...(encryptionKey && { encryptionKey }) }),
     cloud: createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) }),
     probe: createProbe(),
     issuer: (authority) => createIssuer(config.authorities[authority]!.issuer),
@@ -42,7 +43,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
         name,
         config: target,
         timing: config.timing,
-        clients,
+        client: kubernetes,
         pollers,
         presentedByThisProcess: () => {
           const fingerprint = presented();

@@ -1,0 +1,107 @@
+import { RotationError } from '../../domain/failures.js';
+import { ApiError, type KubernetesClient } from '../../kubernetes/client.js';
+import type { KeyPair } from '../../x509/pair.js';
+import { PrivateKey } from '../../x509/private-key.js';
+import { keyMatches, readCertificates } from '../../x509/read.js';
+import type { Secret } from './objects.js';
+
+/** One field manager per purpose: two applies by one manager with different fields would drop the earlier ones (safety 17). */
+export const secretManager = 'cert-rotation/secret';
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+export interface SecretPlace {
+  readonly namespace: string;
+  readonly secret: string;
+}
+
+const pathOf = ({ namespace, secret }: SecretPlace): string => `/api/v1/namespaces/${namespace}/secrets/${secret}`;
+
+/** The Secret as it is, refused with the fix when it can never hold our pair (422 later otherwise). */
+export async function readUsableSecret(client: KubernetesClient, place: SecretPlace): Promise<Secret | undefined> {
+  const secret = await client.get<Secret>(pathOf(place));
+  const name = `Secret ${place.namespace}/${place.secret}`;
+  if (secret && secret.type !== 'kubernetes.io/tls') {
+    throw new RotationError('SecretUnusable', `${name} is of type ${secret.type}; a type cannot be changed.`);
+  }
+  if (secret?.immutable) throw new RotationError('SecretUnusable', `${name} is immutable.`);
+  return secret;
+}
+
+/** The pair in the Secret; undefined when there is none that can be read. */
+export function pairOf(secret: Secret | undefined): KeyPair | undefined {
+  const text = (key: string) => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString('utf8');
+  try {
+    const [certificate] = readCertificates(text('tls.crt'));
+    return certificate && { certificate, key: new PrivateKey(text('tls.key')) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes `tls.crt` and `tls.key` by server-side apply, conditional on the version just read, then reads the Secret again:
+ * the API server accepts a pair that does not match. Returns the API server's time of the write.
+ */
+export async function writePair(
+  client: KubernetesClient,
+  place: SecretPlace,
+  pair: KeyPair,
+): Promise<{ changed: boolean; at: string }> {
+  const before = await readUsableSecret(client, place);
+  if (pairOf(before)?.certificate.fingerprint === pair.certificate.fingerprint)
+    return { changed: false, at: new Date().toISOString() };
+  const { at } = await apply(client, place, pair, before);
+  const after = await client.get<Secret>(pathOf(place));
+  const stored = pairOf(after);
+  if (stored?.certificate.fingerprint !== pair.certificate.fingerprint || !keyMatches(stored.certificate, stored.key)) {
+    throw new RotationError(
+      'SecretMismatch',
+      `Secret ${place.namespace}/${place.secret} does not hold the pair that was written.`,
+    );
+  }
+  await forgetLastApplied(client, place, after);
+  return { changed: true, at };
+}
+
+async function apply(client: KubernetesClient, place: SecretPlace, pair: KeyPair, before: Secret | undefined) {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  const { resourceVersion, uid } = before?.metadata ?? {};
+  try {
+    return await client.apply<Secret>(
+      pathOf(place),
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: {
+          name: place.secret,
+          namespace: place.namespace,
+          ...(resourceVersion && { resourceVersion }),
+          ...(uid && { uid }),
+        },
+        type: 'kubernetes.io/tls',
+        data: { 'tls.crt': base64(pair.certificate.pem), 'tls.key': base64(pair.key.reveal()) },
+      },
+      secretManager,
+    );
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 422) {
+      throw new RotationError(
+        'SecretUnusable',
+        `The API server refuses Secret ${place.namespace}/${place.secret}: ${error.message}.`,
+      );
+    }
+    throw error;
+  }
+}
+
+/** `kubectl apply` leaves a copy of the whole Secret, old private key included, in an annotation. */
+async function forgetLastApplied(
+  client: KubernetesClient,
+  place: SecretPlace,
+  secret: Secret | undefined,
+): Promise<void> {
+  if (secret?.metadata?.annotations?.[lastApplied] === undefined) return;
+  await client.patch<Secret>(pathOf(place), [
+    { op: 'remove', path: `/metadata/annotations/${lastApplied.replace('/', '~1')}` },
+  ]);
+}
