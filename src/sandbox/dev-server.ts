@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import net from 'node:net';
+import { accepts, freePorts } from './ports.js';
 import { startProcess, type RunningProcess } from './processes.js';
 
 export interface DevServer {
@@ -21,7 +21,7 @@ interface DevServerOptions {
  * connection age of seconds, as the sandbox's gateway has it, does not cut them.
  */
 export async function startDevServer({ temporal, dir, namespaces, uiPort }: DevServerOptions): Promise<DevServer> {
-  const [port, httpPort, metricsPort, freeUiPort] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  const [port, httpPort, metricsPort, freeUiPort] = (await freePorts(4)) as [number, number, number, number];
   const ui = uiPort ?? freeUiPort;
   const process: RunningProcess = await startProcess({
     name: 'temporal',
@@ -45,21 +45,4 @@ export async function startDevServer({ temporal, dir, namespaces, uiPort }: DevS
     ready: () => accepts(port),
   });
   return { address: `127.0.0.1:${port}`, ui: `http://127.0.0.1:${ui}`, stop: () => process.stop() };
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    socket.once('close', () => undefined);
-    socket.once('connect', () => socket.destroy());
-  });
 }

@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+
+interface RunOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** What a person does when the program is not installed. */
+  readonly missing: string;
+}
+
+/** Runs a program to its end and returns its output. Build tools need the user's own environment (proxies, caches, PATH). */
+export function run(command: string, args: readonly string[], { cwd, env, missing }: RunOptions): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const kill = () => child.kill('SIGKILL');
+    process.once('exit', kill);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      process.off('exit', kill);
+      reject(error.code === 'ENOENT' ? new Error(`${command} is needed and not installed. ${missing}`) : error);
+    });
+    child.once('close', (code) => {
+      process.off('exit', kill);
+      if (code === 0) resolve(output);
+      else
+        reject(
+          new Error(
+            `${command} ${args[0] ?? ''} failed (exit code ${code}):\n${output.trimEnd().split('\n').slice(-20).join('\n')}`,
+          ),
+        );
+    });
+  });
+}
