@@ -15,7 +15,7 @@ import { pause, progress } from './failures.js';
 import { targetConfig, targetsOf } from './plan.js';
 import { leavesInUse, probeLeaf } from './trust.js';
 
-interface Removal {
+export interface Removal {
   readonly authority: string;
   readonly namespace: string;
   /** The CA that stays. */

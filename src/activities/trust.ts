@@ -102,7 +102,7 @@ export function trustActivities(deps: Dependencies) {
   return { preflightCa, trustCa, proveTrust, widenFilters };
 }
 
-interface Step {
+export interface Step {
   readonly authority: string;
   readonly namespace: string;
   readonly ca: Fingerprint;

@@ -1,0 +1,21 @@
+// Runs every test, or the files named: one process per file, one file at a time, because sandboxes share two cores.
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+if (!existsSync('node_modules')) {
+  const { execFileSync } = await import('node:child_process');
+  execFileSync('npm', ['ci'], { stdio: 'inherit' });
+}
+const named = process.argv.slice(2);
+const all = readdirSync('test', { recursive: true }).filter((file) => file.endsWith('.test.ts'));
+const files = named.length > 0 ? named : all.sort().map((file) => join('test', file));
+const child = spawn(
+  process.execPath,
+  ['--import', 'tsx', '--test', '--test-concurrency=1', '--test-reporter=spec', ...files],
+  {
+    stdio: 'inherit',
+  },
+);
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code) => process.exit(code ?? 1));

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  abandonedCas,
+  finishRotation,
+  markRetiring,
+  mayIssueFrom,
+  newAuthority,
+  signWith,
+  unmarkRetiring,
+  withFirst,
+  withNext,
+} from '../../src/domain/authority.js';
+
+describe('authority record', () => {
+  const standing = withFirst(newAuthority, 'old');
+  const overlap = withNext(standing, 'new', 'run-1');
+  const moved = signWith(overlap, 'new');
+  const removing = markRetiring(moved, 'old');
+
+  it('safety 12: the pointer moves only to next, and then every leaf comes from it', () => {
+    assert.equal(overlap.signing, 'old');
+    assert.equal(moved.signing, 'new');
+    assert.throws(() => signWith(overlap, 'foreign'), { type: 'ForeignNextAuthority' });
+  });
+
+  it('safety 12: no leaf of a retiring CA is issued or delivered', () => {
+    assert.equal(mayIssueFrom(moved, 'old'), true);
+    assert.equal(mayIssueFrom(removing, 'old'), false);
+    assert.equal(mayIssueFrom(unmarkRetiring(removing), 'old'), true);
+  });
+
+  it('safety 12: a next that signs already is never replaced', () => {
+    assert.throws(() => withNext(moved, 'another', 'run-2'), { type: 'ForeignNextAuthority' });
+    assert.equal(withNext(moved, 'new', 'run-2').rotation, 'run-2');
+  });
+
+  it('the CA that signs cannot retire', () => {
+    assert.throws(() => markRetiring(overlap, 'old'), { type: 'ForeignNextAuthority' });
+  });
+
+  it('every transition run twice has the same outcome', () => {
+    assert.equal(withNext(overlap, 'new', 'run-1'), overlap);
+    assert.equal(signWith(moved, 'new'), moved);
+    assert.equal(markRetiring(removing, 'old'), removing);
+    const finished = finishRotation(removing, 'new');
+    assert.equal(finishRotation(finished, 'new'), finished);
+    assert.deepEqual(finished, { generation: 2, current: 'new', signing: 'new' });
+  });
+
+  it('names the CAs that no role of the record knows', () => {
+    assert.deepEqual(
+      abandonedCas(overlap, ['old', 'new', 'lost'], (ca) => ca),
+      ['lost'],
+    );
+  });
+});
