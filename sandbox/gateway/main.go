@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"google.golang.org/grpc"
@@ -80,7 +81,9 @@ func run() error {
 	go func() { _ = http.Serve(control, controlHandler(config.ControlToken, trust)) }()
 	go stopWithParent(server)
 	ready, _ := json.Marshal(map[string]string{"address": listener.Addr().String(), "control": control.Addr().String()})
-	fmt.Println(string(ready))
+	if err := os.WriteFile(filepath.Join(config.Dir, "gateway.json"), ready, 0o600); err != nil {
+		return err
+	}
 	return server.Serve(listener)
 }
 

@@ -38,7 +38,8 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const log = openSync(options.logFile, 'a', 0o600);
   const child = spawn(options.command, options.args, {
     env: sandboxEnvironment(options.env),
-    stdio: ['ignore', log, log],
+    // The pipe ends when this process does, however it ends: who watches its standard input ends, too.
+    stdio: ['pipe', log, log],
     ...(options.cwd && { cwd: options.cwd }),
   });
   closeSync(log);
