@@ -1,0 +1,182 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sandboxEnvironment, tail } from '../processes.js';
+import { MountedSecret } from './mounted-secret.js';
+import type { ContainerSpec, PodObject, SecretObject } from './pod-objects.js';
+
+/** What an image is, here: a program. */
+export interface Image {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface PodRunnerOptions {
+  readonly pod: PodObject;
+  readonly image: Image;
+  readonly dir: string;
+  readonly logFile: string;
+  secret(name: string): SecretObject | undefined;
+}
+
+const [firstBackOffMs, longestBackOffMs] = [500, 8000];
+const live = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of live) child.kill('SIGKILL');
+});
+
+/** Runs one pod of one container as a process, restarts it with a back-off when it ends, and knows its status. */
+export class PodRunner {
+  readonly #options: PodRunnerOptions;
+  readonly #volumes: ReadonlyMap<string, MountedSecret>;
+  #child: ChildProcess | undefined;
+  #startedAt: number | undefined;
+  #restarts = 0;
+  #lastEnd: { exitCode: number; message: string } | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #ready = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: PodRunnerOptions) {
+    this.#options = options;
+    const secrets = (options.pod.spec.volumes ?? []).filter((volume) => volume.secret);
+    this.#volumes = new Map(secrets.map(({ name }) => [name, new MountedSecret(join(options.dir, name))]));
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Brings the mounted Secrets up to date, starts the process once they are there, and looks at readiness. */
+  async sync(): Promise<void> {
+    if (this.#stopping) return;
+    for (const volume of this.#options.pod.spec.volumes ?? []) {
+      const secret = volume.secret && this.#options.secret(volume.secret.secretName);
+      if (volume.secret && !secret) return;
+      if (secret) await this.#volumes.get(volume.name)!.sync(secret);
+    }
+    if (!this.#child && !this.#restartTimer) this.#start();
+    await this.#probe();
+  }
+
+  /** SIGTERM, SIGKILL after the pod's grace period; resolves when the process and its files are gone. */
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#end(graceMs);
+    return this.#stopping;
+  }
+
+  status(): object {
+    const running = this.#child !== undefined;
+    const condition = (type: string, yes: boolean) => ({ type, status: yes ? 'True' : 'False' });
+    const { name, image } = this.#container;
+    return {
+      phase: running || this.#restarts > 0 ? 'Running' : 'Pending',
+      podIP: '127.0.0.1',
+      podIPs: [{ ip: '127.0.0.1' }],
+      conditions: [
+        condition('PodScheduled', true),
+        condition('Initialized', true),
+        condition('ContainersReady', this.#ready),
+        condition('Ready', this.#ready),
+      ],
+      containerStatuses: [
+        {
+          name,
+          image,
+          imageID: image,
+          ready: this.#ready,
+          restartCount: this.#restarts,
+          state: running
+            ? { running: { startedAt: new Date(this.#startedAt!).toISOString().replace(/\.\d+/, '') } }
+            : { waiting: { reason: this.#restarts > 0 ? 'CrashLoopBackOff' : 'ContainerCreating' } },
+          lastState: this.#lastEnd ? { terminated: this.#lastEnd } : {},
+        },
+      ],
+    };
+  }
+
+  get #container(): ContainerSpec {
+    return this.#options.pod.spec.containers[0]!;
+  }
+
+  #start(): void {
+    const { image, logFile } = this.#options;
+    const log = openSync(logFile, 'a', 0o600);
+    const child = spawn(image.command, image.args, { env: this.#environment(), stdio: ['pipe', log, log] });
+    closeSync(log);
+    live.add(child);
+    this.#child = child;
+    this.#startedAt = Date.now();
+    child.once('error', () => this.#ended(child, 127));
+    child.once('exit', (code) => this.#ended(child, code ?? 137));
+  }
+
+  #ended(child: ChildProcess, exitCode: number): void {
+    if (!live.delete(child)) return;
+    this.#child = undefined;
+    this.#ready = false;
+    this.#lastEnd = { exitCode, message: tail(this.#options.logFile, 1) };
+    if (this.#stopping) return;
+    const backOff = Math.min(firstBackOffMs * 2 ** this.#restarts, longestBackOffMs);
+    this.#restarts += 1;
+    this.#restartTimer = setTimeout(() => (this.#restartTimer = undefined), backOff);
+  }
+
+  async #probe(): Promise<void> {
+    const { readinessProbe } = this.#container;
+    if (this.#ready || !this.#child) return;
+    if (Date.now() - this.#startedAt! < (readinessProbe?.initialDelaySeconds ?? 0) * 1000) return;
+    const command = readinessProbe?.exec?.command;
+    this.#ready = command === undefined || (await succeeds(command, this.#environment()));
+  }
+
+  /** Paths below a mount become paths of the folder that stands for it: a process has no file system of its own. */
+  #environment(): Record<string, string> {
+    const { pod, image } = this.#options;
+    const values: Record<string, string> = { HOSTNAME: pod.metadata!.name!, HOME: this.#options.dir, ...image.env };
+    for (const { name, value, valueFrom } of this.#container.env ?? []) {
+      const { secretKeyRef, fieldRef } = valueFrom ?? {};
+      if (value !== undefined) values[name] = this.#onThisMachine(value);
+      if (fieldRef?.fieldPath === 'metadata.name') values[name] = pod.metadata!.name!;
+      if (secretKeyRef) {
+        const data = this.#options.secret(secretKeyRef.name)?.data?.[secretKeyRef.key];
+        if (data !== undefined) values[name] = Buffer.from(data, 'base64').toString('utf8');
+      }
+    }
+    return sandboxEnvironment(values);
+  }
+
+  #onThisMachine(value: string): string {
+    const mount = (this.#container.volumeMounts ?? []).find(({ mountPath }) => value === mountPath || value.startsWith(`${mountPath}/`));
+    const volume = mount && this.#volumes.get(mount.name);
+    return volume ? volume.path + value.slice(mount.mountPath.length) : value;
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (child) {
+      const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      child.kill('SIGTERM');
+      const kill = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      await gone;
+      clearTimeout(kill);
+    }
+    await rm(this.#options.dir, { recursive: true, force: true });
+  }
+}
+
+function succeeds(command: readonly string[], env: Record<string, string>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(command[0]!, command.slice(1), { env, stdio: 'ignore' });
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
+  });
+}
+
+export async function makePodFolder(dir: string): Promise<string> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  return dir;
+}
