@@ -10,6 +10,8 @@ export interface NodeAgentOptions {
   readonly admin: KubernetesClient;
   /** What the containers' images are. A pod with another image stays pending. */
   readonly images: Readonly<Record<string, Image>>;
+  /** Environment values that mean another place in the sandbox: addresses of the cloud, paths of the image. */
+  readonly names: Readonly<Record<string, string>>;
   /** Pods' folders and logs. */
   readonly dir: string;
 }
@@ -27,7 +29,7 @@ const lookEveryMs = 150;
  * A small kubelet, and the scheduler of a cluster of one node: Deployments run as real processes with their Secrets mounted
  * as files. It looks at everything a few times a second: simple, and never out of step.
  */
-export async function startNodeAgent({ admin, images, dir }: NodeAgentOptions): Promise<NodeAgent> {
+export async function startNodeAgent({ admin, images, names, dir }: NodeAgentOptions): Promise<NodeAgent> {
   await registerNode(admin);
   const runners = new Map<string, { runner: PodRunner; pod: PodObject; reported: string }>();
   /** Where each runner finds the Secrets of the last look. */
@@ -64,7 +66,7 @@ export async function startNodeAgent({ admin, images, dir }: NodeAgentOptions): 
     if (deletionTimestamp) return end(pod, entry?.runner);
     if (!entry) {
       const folder = await makePodFolder(join(dir, name!));
-      entry = { runner: new PodRunner({ pod, image, dir: folder, logFile: `${folder}.log`, secret: (key) => newest.get(uid!)?.(key) }), pod, reported: '' };
+      entry = { runner: new PodRunner({ pod, image, names, dir: folder, logFile: `${folder}.log`, secret: (key) => newest.get(uid!)?.(key) }), pod, reported: '' };
       runners.set(uid!, entry);
     }
     newest.set(uid!, secret);

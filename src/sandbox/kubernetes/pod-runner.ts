@@ -19,6 +19,8 @@ export interface PodRunnerOptions {
   readonly dir: string;
   readonly logFile: string;
   secret(name: string): SecretObject | undefined;
+  /** The sandbox's name service: environment values that mean another place here. */
+  readonly names: Readonly<Record<string, string>>;
 }
 
 const [firstBackOffMs, longestBackOffMs] = [500, 8000];
@@ -151,7 +153,7 @@ export class PodRunner {
   #onThisMachine(value: string): string {
     const mount = (this.#container.volumeMounts ?? []).find(({ mountPath }) => value === mountPath || value.startsWith(`${mountPath}/`));
     const volume = mount && this.#volumes.get(mount.name);
-    return volume ? volume.path + value.slice(mount.mountPath.length) : value;
+    return volume ? volume.path + value.slice(mount.mountPath.length) : (this.#options.names[value] ?? value);
   }
 
   async #end(graceMs: number): Promise<void> {

@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import type { CloudApi } from './cloud/control-plane.js';
+import type { Gateway } from './gateway/index.js';
+import { readExample } from './manifests.js';
+
+export const booking = { namespace: 'temporal-booking.sdvdw', taskQueue: 'booking', authority: 'temporal-booking', target: 'booking-worker' } as const;
+
+/** The waits of the sandbox: a connection age of seconds, as its gateway has it. */
+export const sandboxTiming = {
+  connectionAge: '5s',
+  connectionAgeGrace: '4s',
+  secretPropagation: '1s',
+  rolloutDeadline: '2m',
+  proof: { successes: 5, over: '2s', deadline: '1m' },
+  soak: '9s',
+  watch: '9s',
+} as const;
+
+export interface SandboxConfiguration {
+  /** The rotation worker's configuration. */
+  readonly file: string;
+}
+
+interface Parts {
+  readonly dir: string;
+  readonly gateway: Gateway;
+  readonly cloud: CloudApi;
+  readonly kubeconfig: string;
+  readonly markerId: string;
+  /** Merged over the example's timing. */
+  readonly timing?: object | undefined;
+}
+
+/** The example's configuration with the sandbox's addresses and waits, and the secrets that it refers to. */
+export async function writeConfiguration({ dir, gateway, cloud, kubeconfig, markerId, timing }: Parts): Promise<SandboxConfiguration> {
+  const [apiKey, encryptionKey, file] = [join(dir, 'cloud-api-key'), join(dir, 'key-encryption-key'), join(dir, 'rotation.yaml')];
+  await writeFile(apiKey, `${cloud.apiKey}\n`, { mode: 0o600 });
+  await writeFile(encryptionKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+  const example = parse(await readExample('temporal-booking/rotation.yaml')) as Record<string, object>;
+  const namespaces = example['namespaces'] as Record<string, object>;
+  const config = {
+    ...example,
+    cloud: { ...example['cloud'], address: cloud.address, serverRootsFile: gateway.caFile, apiKey: { file: apiKey } },
+    keystore: { ...example['keystore'], encryptionKey: { file: encryptionKey } },
+    kubernetes: { kubeconfig, sandbox: markerId },
+    namespaces: {
+      [booking.namespace]: {
+        ...namespaces[booking.namespace],
+        endpoints: [gateway.address],
+        serverName: gateway.serverNameOf(booking.namespace),
+        serverRootsFile: gateway.caFile,
+      },
+    },
+    timing: { ...sandboxTiming, ...timing },
+  };
+  await writeFile(file, stringify(config), { mode: 0o600 });
+  return { file };
+}

@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
+import { bootstrap, firstCa } from './bootstrap.js';
+import { startCloudApi, type CloudApi } from './cloud/control-plane.js';
+import { CloudStore, newSpec } from './cloud/store.js';
+import { booking, writeConfiguration } from './configuration.js';
+import { startDevServer, type DevServer } from './dev-server.js';
+import { startGateway, type Gateway } from './gateway/index.js';
+import { startControlPlane, type ControlPlane } from './kubernetes/control-plane.js';
+import { startNodeAgent, type NodeAgent } from './kubernetes/node-agent.js';
+import { applyManifest } from './manifests.js';
+import { StopStack } from './processes.js';
+import { findTools } from './tools/index.js';
+
+export interface SandboxOptions {
+  /** State folder, 0700. */
+  readonly dir: string;
+  readonly progress?: (line: string) => void;
+  /** Merged over the sandbox's timing in the rotation's configuration. */
+  readonly timing?: object;
+  /** Bookings that each of the three workers starts per second. */
+  readonly bookingsPerSecond?: number;
+  /** Run the rotation worker as a Deployment (default), or not at all: a test runs its own. */
+  readonly rotationWorker?: boolean;
+  readonly uiPort?: number;
+}
+
+export interface Sandbox {
+  readonly dir: string;
+  /** The rotation's configuration file. */
+  readonly configFile: string;
+  readonly temporal: DevServer;
+  readonly gateway: Gateway;
+  readonly cloud: CloudApi;
+  readonly store: CloudStore;
+  readonly kubernetes: ControlPlane;
+  readonly nodeAgent: NodeAgent;
+  stop(): Promise<void>;
+}
+
+/** Temporal Cloud and Kubernetes in a box: real parts on loopback, nothing outside is reachable from them (docs/sandbox.md). */
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const stack = new StopStack();
+  try {
+    return await start(options, stack);
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}
+
+async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox> {
+  const { dir, progress = () => undefined } = options;
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const tools = await findTools({ progress });
+  progress('starting Temporal, Kubernetes, the gateway and the cloud API');
+  const [temporal, kubernetes, ca] = await Promise.all([
+    startDevServer({
+      temporal: tools.temporal,
+      dir,
+      namespaces: [booking.namespace],
+      ...(options.uiPort !== undefined && { uiPort: options.uiPort }),
+    }).then((server) => stack.push(server)),
+    startControlPlane({ dir: join(dir, 'kubernetes'), tools }).then((plane) => stack.push(plane)),
+    firstCa(),
+  ]);
+  const gateway = stack.push(
+    await startGateway({
+      binary: tools.gateway,
+      dir,
+      upstream: temporal.address,
+      connectionAgeMs: 5000,
+      connectionAgeGraceMs: 4000,
+      frontendDelaysMs: [0, 300, 900],
+    }),
+  );
+  const trust = { bundlePem: ca.certificate.pem, filters: [] };
+  await gateway.setTrust(booking.namespace, trust, { immediate: true });
+  const store = new CloudStore({ operationMs: 1000, onTrust: (namespace, changed) => gateway.setTrust(namespace, changed) });
+  store.create(booking.namespace, newSpec('temporal-booking', trust));
+  const cloud = stack.push(
+    await startCloudApi({ store, ...gateway.serverCertificate, mtlsAddressOf: () => gateway.address, checkDurationMs: 500 }),
+  );
+  await createNamespace(kubernetes.admin, 'temporal-booking');
+  await applyManifest(kubernetes.admin, 'deploy/rbac.yaml');
+  const kubeconfig = await kubernetes.kubeconfigFor('cert-rotation', 'cert-rotation');
+  const { file: configFile } = await writeConfiguration({ dir, gateway, cloud, kubeconfig, markerId: kubernetes.markerId, timing: options.timing });
+  await bootstrap(configFile, ca, kubernetes.admin);
+  const nodeAgent = stack.push(
+    await startNodeAgent({ admin: kubernetes.admin, images: images(options, gateway),
+ names: { [`${gateway.serverNameOf(booking.namespace)}:7233`]: gateway.address, '/etc/cert-rotation/rotation.yaml': configFile }, dir: join(dir, 'pods') }),
+  );
+  await applyManifest(kubernetes.admin, 'examples/temporal-booking/deployment.yaml');
+  if (options.rotationWorker !== false) await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
+  progress('waiting for the workers');
+  await available(kubernetes.admin, '/apis/apps/v1/namespaces/temporal-booking/deployments/temporal-booking-worker', 3);
+  await describe({ dir, temporal, gateway, cloud, kubernetes });
+  return { dir, configFile, temporal, gateway, cloud, store, kubernetes, nodeAgent, stop: () => stack.stop() };
+}
+
+/** What the images of the sandbox's Deployments are: this package's own programs, built or from source. */
+function images({ bookingsPerSecond = 4 }: SandboxOptions, gateway: Gateway) {
+  const program = (name: string) => {
+    const built = fileURLToPath(new URL(`../${name}.js`, import.meta.url));
+    const source = fileURLToPath(new URL(`../${name}.ts`, import.meta.url));
+    return existsSync(built) ? [built] : ['--import', 'tsx', source];
+  };
+  const serverName = gateway.serverNameOf(booking.namespace);
+  return {
+    'temporal-booking-worker': {
+      command: process.execPath,
+      args: program('sandbox/booking/worker'),
+      env: {
+        SANDBOX_SERVER_ROOTS: gateway.caFile,
+        SANDBOX_SERVER_NAME: serverName,
+        BOOKINGS_PER_SECOND: String(bookingsPerSecond),
+      },
+    },
+    'cert-rotation-worker': {
+      command: process.execPath,
+      args: program('worker'),
+      env: {
+        TEMPORAL_TLS_SERVER_CA_CERT_PATH: gateway.caFile,
+        TEMPORAL_TLS_SERVER_NAME: serverName,
+      },
+    },
+  };
+}
+
+async function createNamespace(admin: KubernetesClient, name: string): Promise<void> {
+  await admin.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+}
+
+type Deployment = KubernetesObject & { status?: { availableReplicas?: number } };
+
+export async function available(admin: KubernetesClient, path: string, replicas: number): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (((await admin.get<Deployment>(path))?.status?.availableReplicas ?? 0) < replicas) {
+    if (Date.now() > deadline) throw new Error(`${path} does not get ${replicas} available replicas`);
+    await wait(200);
+  }
+}
+
+type Described = Pick<Sandbox, 'dir' | 'temporal' | 'gateway' | 'cloud' | 'kubernetes'>;
+
+/** `sandbox.json`: where everything is, for people and scripts. */
+async function describe({ dir, temporal, gateway, cloud, kubernetes }: Described): Promise<void> {
+  const description = {
+    pid: process.pid,
+    temporal: { address: temporal.address, ui: temporal.ui },
+    gateway: {
+      address: gateway.address,
+      caFile: gateway.caFile,
+      serverNames: { [booking.namespace]: gateway.serverNameOf(booking.namespace) },
+    },
+    cloud: { address: cloud.address, caFile: gateway.caFile, apiKey: cloud.apiKey },
+    kubernetes: { kubeconfig: kubernetes.adminKubeconfig },
+    configuration: join(dir, 'rotation.yaml'),
+  };
+  await writeFile(join(dir, 'sandbox.json'), `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
+}

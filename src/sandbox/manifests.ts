@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseAllDocuments } from 'yaml';
+import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Applies a manifest of the repository, as `kubectl apply --server-side` would. */
+export async function applyManifest(admin: KubernetesClient, file: string): Promise<void> {
+  for (const document of parseAllDocuments(await readFile(root + file, 'utf8'))) {
+    await admin.apply(pathOf(document.toJS() as KubernetesObject), document.toJS() as KubernetesObject, 'sandbox');
+  }
+}
+
+const resources: Readonly<Record<string, string>> = {
+  ServiceAccount: 'api/v1/namespaces/{}/serviceaccounts',
+  Role: 'apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles',
+  RoleBinding: 'apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings',
+  Deployment: 'apis/apps/v1/namespaces/{}/deployments',
+};
+
+function pathOf({ kind, metadata }: KubernetesObject): string {
+  return `/${resources[kind ?? '']!.replace('{}', metadata?.namespace ?? 'default')}/${metadata?.name}`;
+}
+
+export async function readExample(file: string): Promise<string> {
+  return readFile(`${root}examples/${file}`, 'utf8');
+}
