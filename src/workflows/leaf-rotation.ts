@@ -23,7 +23,6 @@ export async function leafRotation(request: LeafRotationRequest): Promise<LeafRo
   const plan = await quick.resolveLeafRotation.executeWithOptions({ summary: `Read the configuration of ${target}` }, [
     { target },
   ]);
-  if (plan.searchAttributes) board.useSearchAttributes();
   const found = await quick.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [request]);
   if (found.skip) return skipped(plan, found);
   found.warnings.forEach((warning) => board.problem(warning));

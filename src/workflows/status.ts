@@ -20,7 +20,10 @@ export class StatusBoard {
     return this.#status.phase;
   }
 
-  /** Call once the plan says that the attributes are registered: an unregistered one would hang the workflow. */
+  /**
+   * Call once the plan says that the attributes are registered: an unregistered one would hang the workflow. Each phase
+   * costs one action; a leaf rotation, which lasts a minute, does without.
+   */
   useSearchAttributes(): void {
     this.#searchAttributes = true;
     this.#upsert();

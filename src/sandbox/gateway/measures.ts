@@ -10,6 +10,8 @@ export interface Measures {
   /** Every call attempt and handshake of workers and starters that failed. */
   readonly failedCalls: number;
   readonly failedByCode: Readonly<Record<string, number>>;
+  /** Refusals of leaves that no worker or starter has: deliberate probes. */
+  readonly refusedProbes: number;
   /** Poll timeouts and polls that ended with their connection; listed, not counted. */
   readonly exceptedByCode: Readonly<Record<string, number>>;
 }
@@ -17,9 +19,8 @@ export interface Measures {
 export interface MeasureOptions {
   readonly namespace: string;
   readonly taskQueue: string;
-  /** Leaves (fingerprints) of deliberate negative probes. */
-  readonly probeLeaves?: ReadonlySet<string>;
-  /** Subjects whose refusals are deliberate probes. */
+  /** Fingerprints of the leaves of workers and starters. Refusals of other leaves are probes, counted apart. */
+  readonly leaves: ReadonlySet<string>;
   readonly from?: number;
   readonly until?: number;
 }
@@ -42,19 +43,22 @@ export function measure(events: readonly GatewayEvent[], options: MeasureOptions
   };
 }
 
-function failures(events: readonly GatewayEvent[], { probeLeaves }: MeasureOptions) {
+function failures(events: readonly GatewayEvent[], { leaves }: MeasureOptions) {
+  let refusedProbes = 0;
   const failedByCode: Record<string, number> = {};
   const exceptedByCode: Record<string, number> = {};
   const count = (into: Record<string, number>, code: string) => (into[code] = (into[code] ?? 0) + 1);
   for (const event of events) {
-    if (event.leaf && probeLeaves?.has(event.leaf)) continue;
+    const probe = event.leaf !== undefined && !leaves.has(event.leaf);
+    if (event.kind === 'refused' && probe) refusedProbes += 1;
+    if (probe) continue;
     if (event.kind === 'refused') count(failedByCode, `handshake: ${event.reason ?? ''}`);
     if (event.kind !== 'rpc-end' || event.code === 'OK') continue;
     const poll = event.method?.startsWith('Poll') || event.method === 'GetWorkflowExecutionHistory';
     count(poll && endsOfPolls.has(event.code ?? '') ? exceptedByCode : failedByCode, `${event.method}: ${event.code}`);
   }
   const failedCalls = Object.values(failedByCode).reduce((sum, calls) => sum + calls, 0);
-  return { failedCalls, failedByCode, exceptedByCode };
+  return { failedCalls, failedByCode, refusedProbes, exceptedByCode };
 }
 
 interface Interval {

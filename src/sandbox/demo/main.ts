@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startSandbox, type Sandbox } from '../index.js';
+import { runDemo, type DemoResult, type RotationSummary } from './index.js';
+
+/** `npm run demo [-- --json] [--keep]`: lines for people on stderr with --json, on stdout without. */
+async function main(): Promise<number> {
+  const [json, keep] = [process.argv.includes('--json'), process.argv.includes('--keep')];
+  const began = Date.now();
+  const out = json ? process.stderr : process.stdout;
+  const say = (line: string) => void out.write(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${line}\n`);
+  const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-demo-'));
+  let sandbox: Sandbox | undefined;
+  let interrupted = false;
+  const interrupt = () => {
+    interrupted = true;
+    say('interrupted: stopping everything');
+    void (sandbox?.stop() ?? Promise.resolve()).finally(() => rm(dir, { recursive: true, force: true })).finally(() => process.exit(130));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  try {
+    sandbox = await startSandbox({ dir, progress: say });
+    const result = await runDemo(sandbox, say);
+    for (const line of summaryLines(result)) out.write(`${line}\n`);
+    if (keep) {
+      say(`the sandbox stays up: Temporal UI ${sandbox.temporal.ui}, state in ${dir}; Ctrl-C ends it`);
+      await new Promise(() => setInterval(() => undefined, 60_000));
+    }
+    await sandbox.stop();
+    if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
+    return result.ok ? 0 : 1;
+  } finally {
+    if (!interrupted) {
+      await sandbox?.stop();
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+}
+
+function summaryLines(result: DemoResult): string[] {
+  const rotation = (name: string, { oldFingerprint, newFingerprint, seconds, actions, phases }: RotationSummary) => [
+    `${name}: ${oldFingerprint?.slice(0, 16)} → ${newFingerprint?.slice(0, 16)} in ${seconds} s, ${actions} Temporal actions`,
+    `  ${Object.entries(phases)
+      .map(([phase, spent]) => `${phase} ${spent} s`)
+      .join(', ')}`,
+  ];
+  return [
+    '',
+    ...rotation('Leaf', result.leaf),
+    ...rotation('CA', result.ca),
+    `Bookings: ${result.workflowsCompleted} of ${result.workflowsStarted} completed, the slowest in ${result.slowestWorkflowMs} ms`,
+    `Calls failed: ${result.failedCalls}   Worker downtime: ${result.workerDowntimeMs} ms   Fewest workers polling: ${result.minPollingWorkers}`,
+    ...Object.entries(result.failedByCode).map(([code, calls]) => `  failed: ${calls} × ${code}`),
+    '',
+  ];
+}
+
+process.exit(await main());

@@ -1,0 +1,101 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { caRotationId, defaultTaskQueue, leafRotationId, leafScheduleId } from '../../domain/ids.js';
+import type { CaRotationResult, LeafRotationResult } from '../../domain/rotation.js';
+import { tell, type Step } from '../../temporal/history.js';
+import { triggerLeafSchedule } from '../../temporal/schedules.js';
+import { booking } from '../configuration.js';
+
+export interface Rotated<Result> {
+  readonly result: Result;
+  readonly seconds: number;
+  /** Billable actions, children included. */
+  readonly actions: number;
+  readonly phases: Readonly<Record<string, number>>;
+}
+
+type Say = (line: string) => void;
+
+export async function rotateLeaf(client: Client, say: Say): Promise<Rotated<LeafRotationResult>> {
+  const workflowId = leafRotationId(booking.target);
+  const handle = await client.workflow.start('leafRotation', {
+    workflowId,
+    taskQueue: defaultTaskQueue,
+    args: [{ target: booking.target }],
+  });
+  return finished<LeafRotationResult>(client, handle, say);
+}
+
+/** Starts the rotation and approves the removal when it asks, as a person would by signal. */
+export async function rotateCa(client: Client, say: Say): Promise<Rotated<CaRotationResult>> {
+  const handle = await client.workflow.start('caRotation', {
+    workflowId: caRotationId(booking.authority),
+    taskQueue: defaultTaskQueue,
+    args: [{ authority: booking.authority }],
+  });
+  const approved = approveWhenAsked(client, handle, say);
+  const rotated = await finished<CaRotationResult>(client, handle, say);
+  await approved;
+  return rotated;
+}
+
+async function approveWhenAsked(client: Client, handle: WorkflowHandle, say: Say): Promise<void> {
+  for (;;) {
+    const { steps, waiting, outcome } = await tell(client, handle.workflowId);
+    if (outcome !== 'running') return;
+    if (waiting && steps.at(-1)?.activity === 'gatherEvidence' && steps.at(-1)?.state === 'done') break;
+    await wait(500);
+  }
+  say('  approve    a person approves the removal of the old CA');
+  await handle.signal('approveCaRemoval', { who: 'demo', why: 'every worker is on the new certificate' });
+}
+
+/** Triggers the daily schedule once and waits for the run that it starts. */
+export async function runSchedule(client: Client, say: Say): Promise<number> {
+  const before = await lastRun(client);
+  await triggerLeafSchedule(client);
+  let workflowId: string | undefined;
+  while (!workflowId || workflowId === before) {
+    await wait(300);
+    workflowId = await lastRun(client);
+  }
+  const handle = client.workflow.getHandle(workflowId);
+  return (await finished<unknown>(client, handle, say)).seconds;
+}
+
+async function lastRun(client: Client): Promise<string | undefined> {
+  const { info } = await client.schedule.getHandle(leafScheduleId).describe();
+  return info.recentActions.at(-1)?.action.workflow.workflowId;
+}
+
+/** Says each step as it ends, and sums the phases up. */
+async function finished<Result>(client: Client, handle: WorkflowHandle, say: Say): Promise<Rotated<Result>> {
+  const began = Date.now();
+  const said = new Set<string>();
+  let told = await tell(client, handle.workflowId);
+  for (;;) {
+    for (const child of told.children) sayNew((await tell(client, child).catch(() => undefined))?.steps ?? [], child, '    ');
+    sayNew(told.steps, handle.workflowId, '  ');
+    if (told.outcome !== 'running') break;
+    await wait(500);
+    told = await tell(client, handle.workflowId);
+  }
+  function sayNew(steps: readonly Step[], of: string, indent: string): void {
+    for (const step of steps) {
+      const key = `${of} ${step.startedAt} ${step.activity}`;
+      if (step.state === 'running' || said.has(key)) continue;
+      said.add(key);
+      say(`${indent}${step.phase.padEnd(10)} ${step.summary} (${step.seconds} s)${step.failure ? ` FAILED: ${step.failure}` : ''}`);
+    }
+  }
+  if (told.outcome !== 'completed') throw new Error(`${handle.workflowId} ${told.outcome}: ${told.failure ?? ''}`);
+  const children = await Promise.all(told.children.map((child) => tell(client, child)));
+  const phases: Record<string, number> = {};
+  for (const { phase, seconds } of told.steps) phases[phase] = Math.round(((phases[phase] ?? 0) + (seconds ?? 0)) * 10) / 10;
+  return {
+    result: (await handle.result()) as Result,
+    seconds: Math.round((Date.now() - began) / 100) / 10,
+    actions: children.reduce((sum, child) => sum + child.actions, told.actions),
+    phases,
+  };
+}

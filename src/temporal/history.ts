@@ -1,0 +1,125 @@
+import type { Client } from '@temporalio/client';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { countActions, type CountedEvent } from '../domain/actions.js';
+import { phaseOfActivity } from '../domain/rotation.js';
+
+const { EventType } = proto.temporal.api.enums.v1;
+type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
+
+/** One activity of a rotation, as its history tells it: no live worker is needed to know. */
+export interface Step {
+  readonly phase: string;
+  readonly activity: string;
+  /** What it does, in words. */
+  readonly summary: string;
+  readonly state: 'running' | 'done' | 'failed';
+  /** RFC 3339. */
+  readonly startedAt: string;
+  readonly seconds?: number;
+  readonly failure?: string;
+}
+
+export interface Told {
+  readonly steps: readonly Step[];
+  /** A timer runs: it waits for time to pass, or for a person. */
+  readonly waiting: boolean;
+  readonly outcome: 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed out';
+  readonly failure?: string;
+  readonly actions: number;
+  /** Workflow ids of the children, in the order of their start. */
+  readonly children: readonly string[];
+}
+
+/** Reads a history and folds it. Costs no billable action. */
+export async function tell(client: Client, workflowId: string): Promise<Told> {
+  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  return foldHistory(events ?? []);
+}
+
+export function foldHistory(events: readonly HistoryEvent[]): Told {
+  const steps = new Map<string, Step>();
+  const timers = new Set<string>();
+  let end: Pick<Told, 'outcome' | 'failure'> = { outcome: 'running' };
+  for (const event of events) {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) steps.set(String(event.eventId), begun(event));
+    const closed = closedActivity(event);
+    const step = closed && steps.get(closed.id);
+    if (step)
+      steps.set(closed.id, {
+        ...step,
+        state: closed.failure ? 'failed' : 'done',
+        seconds: (ms(event) - Date.parse(step.startedAt)) / 1000,
+        ...(closed.failure && { failure: closed.failure }),
+      });
+    if (event.timerStartedEventAttributes) timers.add(event.timerStartedEventAttributes.timerId ?? '');
+    if (event.timerFiredEventAttributes) timers.delete(event.timerFiredEventAttributes.timerId ?? '');
+    if (event.timerCanceledEventAttributes) timers.delete(event.timerCanceledEventAttributes.timerId ?? '');
+    end = endOf(event) ?? end;
+  }
+  return {
+    steps: [...steps.values()],
+    waiting: timers.size > 0,
+    ...end,
+    actions: countActions(events.map(counted)),
+    children: events.flatMap((event) => event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId ?? []),
+  };
+}
+
+function begun(event: HistoryEvent): Step {
+  const activity = event.activityTaskScheduledEventAttributes?.activityType?.name ?? '';
+  return {
+    phase: phaseOfActivity[activity] ?? '',
+    activity,
+    summary: textOf(event.userMetadata?.summary) ?? activity,
+    state: 'running',
+    startedAt: new Date(ms(event)).toISOString(),
+  };
+}
+
+function textOf(payload: unknown): string | undefined {
+  return payload ? defaultPayloadConverter.fromPayload<string>(payload as Payload) : undefined;
+}
+
+function closedActivity(event: HistoryEvent): { id: string; failure?: string } | undefined {
+  const { activityTaskCompletedEventAttributes: completed, activityTaskFailedEventAttributes: failed } = event;
+  const { activityTaskTimedOutEventAttributes: timedOut, activityTaskCanceledEventAttributes: cancelled } = event;
+  if (completed) return { id: String(completed.scheduledEventId) };
+  if (failed) return { id: String(failed.scheduledEventId), failure: failed.failure?.message ?? 'failed' };
+  if (timedOut) return { id: String(timedOut.scheduledEventId), failure: timedOut.failure?.message ?? 'timed out' };
+  if (cancelled) return { id: String(cancelled.scheduledEventId), failure: 'cancelled' };
+  return undefined;
+}
+
+function endOf(event: HistoryEvent): Pick<Told, 'outcome' | 'failure'> | undefined {
+  const failed = event.workflowExecutionFailedEventAttributes;
+  if (event.workflowExecutionCompletedEventAttributes) return { outcome: 'completed' };
+  if (failed) return { outcome: 'failed', failure: rootMessage(failed.failure) };
+  if (event.workflowExecutionCanceledEventAttributes) return { outcome: 'cancelled' };
+  if (event.workflowExecutionTerminatedEventAttributes) return { outcome: 'terminated' };
+  if (event.workflowExecutionTimedOutEventAttributes) return { outcome: 'timed out' };
+  return undefined;
+}
+
+/** The innermost cause says what happened; the wrappers only say where. */
+function rootMessage(failure: proto.temporal.api.failure.v1.IFailure | null | undefined): string {
+  return failure?.cause ? rootMessage(failure.cause) : (failure?.message ?? 'failed');
+}
+
+function ms({ eventTime }: HistoryEvent): number {
+  return Number(eventTime?.seconds ?? 0) * 1000 + Math.floor((eventTime?.nanos ?? 0) / 1e6);
+}
+
+function counted(event: HistoryEvent): CountedEvent {
+  const name = EventType[event.eventType ?? 0] ?? '';
+  const type = name
+    .replace('EVENT_TYPE_', '')
+    .toLowerCase()
+    .replace(/(^|_)([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
+  const started = event.workflowExecutionStartedEventAttributes;
+  const bySchedule = started?.searchAttributes?.indexedFields?.['TemporalScheduledById'] !== undefined;
+  const startedBy = bySchedule ? 'schedule' : started?.parentWorkflowExecution ? 'parent' : undefined;
+  const attempt = event.activityTaskStartedEventAttributes?.attempt;
+  return { type, ...(typeof attempt === 'number' && { attempt }), ...(startedBy && { startedBy }) };
+}
