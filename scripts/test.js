@@ -1,12 +1,11 @@
 // Runs every test, or the files named: one process per file, one file at a time, because sandboxes share two cores.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-if (!existsSync('node_modules')) {
-  const { execFileSync } = await import('node:child_process');
-  execFileSync('npm', ['ci'], { stdio: 'inherit' });
-}
+if (!existsSync('node_modules/@temporalio/worker')) execFileSync('npm', ['ci'], { stdio: 'inherit' });
+// The sandbox's Deployments run the built programs, as a user's do.
+execFileSync('npm', ['run', 'build', '--silent'], { stdio: ['ignore', 'ignore', 'inherit'] });
 const named = process.argv.slice(2);
 const all = readdirSync('test', { recursive: true }).filter((file) => file.endsWith('.test.ts'));
 const files = named.length > 0 ? named : all.sort().map((file) => join('test', file));

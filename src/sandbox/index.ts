@@ -105,8 +105,8 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
 /** What the images of the sandbox's Deployments are: this package's own programs, built or from source. */
 function images({ bookingsPerSecond = 4 }: SandboxOptions, gateway: Gateway) {
   const program = (name: string) => {
-    const built = fileURLToPath(new URL(`../${name}.js`, import.meta.url));
-    const source = fileURLToPath(new URL(`../${name}.ts`, import.meta.url));
+    const built = fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url));
+    const source = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url));
     return existsSync(built) ? [built] : ['--import', 'tsx', source];
   };
   const serverName = gateway.serverNameOf(booking.namespace);

@@ -13,12 +13,14 @@ async function main(): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-demo-'));
   let sandbox: Sandbox | undefined;
   let interrupted = false;
-  const interrupt = () => {
+  const interrupt = async (): Promise<void> => {
     interrupted = true;
     say('interrupted: stopping everything');
-    void (sandbox?.stop() ?? Promise.resolve()).finally(() => rm(dir, { recursive: true, force: true })).finally(() => process.exit(130));
+    await sandbox?.stop();
+    await rm(dir, { recursive: true, force: true });
+    process.exit(130);
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void interrupt());
   try {
     sandbox = await startSandbox({ dir, progress: say });
     const result = await runDemo(sandbox, say);
