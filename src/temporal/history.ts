@@ -26,6 +26,10 @@ export interface Told {
   readonly waiting: boolean;
   readonly outcome: 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed out';
   readonly failure?: string;
+  /** What the workflow returned. */
+  readonly result?: unknown;
+  /** RFC 3339; of the last event. */
+  readonly at: string;
   readonly actions: number;
   /** Workflow ids of the children, in the order of their start. */
   readonly children: readonly string[];
@@ -37,10 +41,31 @@ export async function tell(client: Client, workflowId: string): Promise<Told> {
   return foldHistory(events ?? []);
 }
 
+/**
+ * Follows a run to its end, as its history grows: one long poll at a time, no billable action, no live worker needed.
+ */
+export async function* watch(client: Client, workflowId: string, runId?: string): AsyncGenerator<Told> {
+  const events: HistoryEvent[] = [];
+  let nextPageToken: Uint8Array | null | undefined;
+  do {
+    const page = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId, ...(runId && { runId }) },
+      waitNewEvent: true,
+      ...(nextPageToken && { nextPageToken }),
+    });
+    events.push(...(page.history?.events ?? []));
+    nextPageToken = page.nextPageToken;
+    const told = foldHistory(events);
+    if (events.length > 0) yield told;
+    if (told.outcome !== 'running') return;
+  } while (nextPageToken && nextPageToken.length > 0);
+}
+
 export function foldHistory(events: readonly HistoryEvent[]): Told {
   const steps = new Map<string, Step>();
   const timers = new Set<string>();
-  let end: Pick<Told, 'outcome' | 'failure'> = { outcome: 'running' };
+  let end: Ending = { outcome: 'running' };
   for (const event of events) {
     const scheduled = event.activityTaskScheduledEventAttributes;
     if (scheduled) steps.set(String(event.eventId), begun(event));
@@ -62,6 +87,7 @@ export function foldHistory(events: readonly HistoryEvent[]): Told {
     steps: [...steps.values()],
     waiting: timers.size > 0,
     ...end,
+    at: new Date(ms(events.at(-1) ?? {})).toISOString(),
     actions: countActions(events.map(counted)),
     children: events.flatMap((event) => event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId ?? []),
   };
@@ -72,14 +98,14 @@ function begun(event: HistoryEvent): Step {
   return {
     phase: phaseOfActivity[activity] ?? '',
     activity,
-    summary: textOf(event.userMetadata?.summary) ?? activity,
+    summary: valueOf<string>(event.userMetadata?.summary) ?? activity,
     state: 'running',
     startedAt: new Date(ms(event)).toISOString(),
   };
 }
 
-function textOf(payload: unknown): string | undefined {
-  return payload ? defaultPayloadConverter.fromPayload<string>(payload as Payload) : undefined;
+function valueOf<T>(payload: unknown): T | undefined {
+  return payload ? defaultPayloadConverter.fromPayload<T>(payload as Payload) : undefined;
 }
 
 function closedActivity(event: HistoryEvent): { id: string; failure?: string } | undefined {
@@ -92,9 +118,12 @@ function closedActivity(event: HistoryEvent): { id: string; failure?: string } |
   return undefined;
 }
 
-function endOf(event: HistoryEvent): Pick<Told, 'outcome' | 'failure'> | undefined {
+type Ending = Pick<Told, 'outcome' | 'failure' | 'result'>;
+
+function endOf(event: HistoryEvent): Ending | undefined {
   const failed = event.workflowExecutionFailedEventAttributes;
-  if (event.workflowExecutionCompletedEventAttributes) return { outcome: 'completed' };
+  const completed = event.workflowExecutionCompletedEventAttributes;
+  if (completed) return { outcome: 'completed', result: valueOf(completed.result?.payloads?.[0]) };
   if (failed) return { outcome: 'failed', failure: rootMessage(failed.failure) };
   if (event.workflowExecutionCanceledEventAttributes) return { outcome: 'cancelled' };
   if (event.workflowExecutionTerminatedEventAttributes) return { outcome: 'terminated' };
