@@ -1,0 +1,120 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { constants, inflateRawSync } from 'node:zlib';
+
+/** One place to look: a name for the report, and what is there. */
+export interface Place {
+  readonly name: string;
+  readonly content: Buffer;
+}
+
+/** The keys that `record-keys.js` wrote down. */
+export async function recordedKeys(file: string): Promise<readonly KeyObject[]> {
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  return lines.map((line) => createPrivateKey({ key: Buffer.from(line, 'base64'), format: 'der', type: 'pkcs8' }));
+}
+
+/** Names of the places where one of the keys was found; looks into base64 and gzip, one inside the other. */
+export function scan(places: readonly Place[], keys: readonly KeyObject[]): readonly string[] {
+  const finder = finderOf(keys.flatMap(needlesOf));
+  return places.filter(({ content }) => layersOf(content).some(finder)).map(({ name }) => name);
+}
+
+/** The forms in which a key could show itself: PKCS#8, SEC 1 or PKCS#1, the bare scalar; raw, hex, base64. */
+function needlesOf(key: KeyObject): readonly Buffer[] {
+  const { d } = key.export({ format: 'jwk' });
+  const scalar = Buffer.from(d ?? '', 'base64url');
+  const encodings: Buffer[] = [
+    key.export({ type: 'pkcs8', format: 'der' }),
+    key.export({ type: key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1', format: 'der' }),
+    scalar,
+    // A window inside the secret scalar: whole encodings would miss a key that is wrapped in something else.
+    scalar.subarray(4, 28),
+  ];
+  return encodings.flatMap(formsOf);
+}
+
+/** Base64 of the same bytes reads differently at each of the three offsets; its middle is what can be searched for. */
+function formsOf(bytes: Buffer): Buffer[] {
+  const atOffset = (offset: number) => {
+    const text = Buffer.concat([Buffer.alloc(offset), bytes])
+      .toString('base64')
+      .replaceAll('=', '');
+    return text.slice(offset === 0 ? 0 : 4, -4);
+  };
+  const base64 = [0, 1, 2].map(atOffset);
+  const urlSafe = base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'));
+  const texts = [bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64, ...urlSafe];
+  return [bytes, ...texts.map((text) => Buffer.from(text))];
+}
+
+const stride = 8;
+
+/**
+ * Looks for thousands of needles in one pass: wherever a needle lies, one of its first eight four-byte windows starts at a
+ * multiple of eight; only where such a window is met is the needle compared.
+ */
+function finderOf(needles: readonly Buffer[]): (haystack: Buffer) => boolean {
+  const windows = new Map<number, { needle: Buffer; offset: number }[]>();
+  for (const needle of needles) {
+    for (let offset = 0; offset < stride; offset += 1) {
+      const window = needle.readUInt32LE(offset);
+      windows.set(window, [...(windows.get(window) ?? []), { needle, offset }]);
+    }
+  }
+  return (haystack) => {
+    for (let at = 0; at + 4 <= haystack.length; at += stride) {
+      const candidates = windows.get(haystack.readUInt32LE(at));
+      const found = candidates?.some(
+        ({ needle, offset }) =>
+          at >= offset && haystack.subarray(at - offset, at - offset + needle.length).equals(needle),
+      );
+      if (found) return true;
+    }
+    return false;
+  };
+}
+
+const [deepest, shortest] = [3, 24];
+/** A gzip header without optional fields (RFC 1952), ten bytes; what follows is raw deflate, and whatever follows that. */
+const gzipHeader = Buffer.from([0x1f, 0x8b, 0x08, 0x00]);
+const truncated = { finishFlush: constants.Z_SYNC_FLUSH };
+const runs = [
+  ['hex', /[0-9a-f]{48,}/gi],
+  ['base64', /[A-Za-z0-9+/_-]{40,}/g],
+] as const;
+
+/** The content and everything that is packed in it: hex, base64 (broken into lines or not) and gzip, nested. */
+function layersOf(content: Buffer, depth = 0): Buffer[] {
+  if (depth > deepest || content.length < shortest) return [content];
+  const layers = [content];
+  const gzip = content.indexOf(gzipHeader);
+  if (gzip >= 0) layers.push(...unpacked(() => inflateRawSync(content.subarray(gzip + 10), truncated), depth));
+  const text = content.toString('latin1');
+  for (const joined of new Set([text, text.replaceAll('\\n', '').replaceAll('\n', '')])) {
+    for (const [encoding, run] of runs) {
+      // Whatever stands right before the text may look like a part of it: every alignment is tried.
+      for (const [found] of joined.matchAll(run))
+        for (const start of [0, 1, 2, 3])
+          layers.push(...unpacked(() => Buffer.from(found.slice(start), encoding), depth));
+    }
+  }
+  return layers;
+}
+
+function unpacked(unpack: () => Buffer, depth: number): Buffer[] {
+  try {
+    return layersOf(unpack(), depth + 1);
+  } catch {
+    return [];
+  }
+}
+
+/** Every file below a folder, but for those that hold keys by their purpose. */
+export async function filesOf(folder: string, except: (path: string) => boolean): Promise<readonly Place[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const wanted = paths.filter((path) => !except(path));
+  return Promise.all(wanted.map(async (path) => ({ name: path, content: await readFile(path) })));
+}
