@@ -24,6 +24,8 @@ export interface SandboxOptions {
   readonly timing?: object;
   /** Bookings that each of the three workers starts per second. */
   readonly bookingsPerSecond?: number;
+  /** Added to the rotation worker's environment. */
+  readonly workerEnvironment?: Readonly<Record<string, string>>;
   /** Run the rotation worker as a Deployment (default), or not at all: a test runs its own. */
   readonly rotationWorker?: boolean;
   readonly uiPort?: number;
@@ -103,7 +105,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
 }
 
 /** What the images of the sandbox's Deployments are: this package's own programs, built or from source. */
-function images({ bookingsPerSecond = 4 }: SandboxOptions, gateway: Gateway) {
+function images({ bookingsPerSecond = 4, workerEnvironment }: SandboxOptions, gateway: Gateway) {
   const program = (name: string) => {
     const built = fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url));
     const source = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url));
@@ -126,6 +128,7 @@ function images({ bookingsPerSecond = 4 }: SandboxOptions, gateway: Gateway) {
       env: {
         TEMPORAL_TLS_SERVER_CA_CERT_PATH: gateway.caFile,
         TEMPORAL_TLS_SERVER_NAME: serverName,
+        ...workerEnvironment,
       },
     },
   };

@@ -1,25 +1,63 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { createPrivateKey } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { readTrust } from '../../src/cloud/namespace-spec.js';
+import { booking } from '../../src/sandbox/configuration.js';
 import { runDemo, type DemoResult } from '../../src/sandbox/demo/index.js';
 import type { GatewayEvent } from '../../src/sandbox/gateway/index.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
+import { freePorts } from '../../src/sandbox/ports.js';
+import { tell } from '../../src/temporal/history.js';
+import { readCertificates } from '../../src/x509/read.js';
+import { recordedKeys, scan, type Place } from '../support/key-scan.js';
+import { temporalCli, type TemporalCli } from '../support/temporal-cli.js';
+import { tracesOf, watchProcesses } from '../support/witness.js';
 
 describe('a leaf rotation, a CA rotation and a scheduled rotation under steady traffic', () => {
   let dir: string;
   let sandbox: Sandbox;
+  let client: Client;
   let result: DemoResult;
   let record: readonly GatewayEvent[];
+  let withOldLeaf: TemporalCli;
+  let processes: readonly Place[];
+  let metrics: Buffer;
+  const keysFile = () => join(dir, 'recorded-keys');
 
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    sandbox = await startSandbox({ dir, progress: (line) => process.stderr.write(`${line}\n`) });
+    process.env['TMPDIR'] = join(dir, 'sandbox', 'tmp');
+    await mkdir(process.env['TMPDIR'], { recursive: true, mode: 0o700 });
+    const [metricsPort] = await freePorts(1);
+    const witness = watchProcesses();
+    sandbox = await startSandbox({
+      dir: join(dir, 'sandbox'),
+      progress: (line) => process.stderr.write(`${line}\n`),
+      workerEnvironment: {
+        NODE_OPTIONS: `--import=${fileURLToPath(new URL('../support/record-keys.js', import.meta.url))}`,
+        RECORD_KEYS_TO: keysFile(),
+        METRICS_ADDRESS: `127.0.0.1:${metricsPort}`,
+      },
+    });
+    withOldLeaf = await temporalCli(sandbox, join(dir, 'old-leaf'));
+    await withOldLeaf('workflow', 'list');
     result = await runDemo(sandbox, (line) => process.stderr.write(`${line}\n`));
     record = await sandbox.gateway.record();
+    processes = witness.stop();
+    metrics = Buffer.from(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).arrayBuffer());
+    client = new Client({
+      connection: await Connection.connect({ address: sandbox.temporal.address }),
+      namespace: booking.namespace,
+    });
   });
   after(async () => {
+    await client?.connection.close();
     await sandbox?.stop();
     await rm(dir, { recursive: true, force: true });
   });
@@ -47,10 +85,8 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
     assert.deepEqual(refused, []);
   });
 
-  it('the namespace ends with the new CA alone, the wanted filters, and every field that our protos do not know', async () => {
-    const { readTrust } = await import('../../src/cloud/namespace-spec.js');
-    const { readCertificates } = await import('../../src/x509/read.js');
-    const { spec } = sandbox.store.get('temporal-booking.sdvdw');
+  it('the namespace ends with the new CA alone, the wanted filters, and every field that our protos do not know', () => {
+    const { spec } = sandbox.store.get(booking.namespace);
     const { bundlePem, filters, enabled } = readTrust(spec);
     assert.deepEqual(
       readCertificates(bundlePem).map((ca) => ca.fingerprint),
@@ -68,5 +104,85 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
       'cert-rotation.authority.temporal-booking',
       `cert-rotation.ca.temporal-booking.${result.ca.newFingerprint!.slice(0, 16)}`,
     ]);
+  });
+
+  it('`temporal workflow list` works with the new certificate, and fails with the old one', async () => {
+    const withNewLeaf = await temporalCli(sandbox, join(dir, 'new-leaf'));
+    assert.match(await withNewLeaf('workflow', 'list', '--limit=1'), /book/);
+    await assert.rejects(withOldLeaf('workflow', 'list', '--limit=1'));
+  });
+
+  it('safety 8: no key of the run is in a history, log, argument, environment, file, object or metric', async () => {
+    const keys = await recordedKeys(keysFile());
+    const used = `${result.leaf.newFingerprint} and ${result.ca.newFingerprint}`;
+    assert.ok(keys.length >= 8, `only ${keys.length} keys were recorded, although the run made ${used} and more`);
+    const places = [...(await tracesOf(sandbox, client)), ...processes, { name: 'metrics', content: metrics }];
+    for (const expected of [/^history of ca\//, /^history of leaf\//, /^environ of/, /^cmdline of/, /pods\/.*\.log$/])
+      assert.ok(
+        places.some(({ name, content }) => expected.test(name) && content.length > 0),
+        `${expected} not seen`,
+      );
+    assert.deepEqual(scan(places, keys), []);
+    const planted = { name: 'planted', content: Buffer.from(keys.at(-1)!.export({ type: 'pkcs8', format: 'pem' })) };
+    assert.deepEqual(scan([...places, planted], keys), ['planted']);
+  });
+
+  it('safety 8: the recorded keys are those of the certificates in use', async () => {
+    const scalars = (await recordedKeys(keysFile())).map((key) => key.export({ format: 'jwk' }).d);
+    type Secret = { readonly data: Readonly<Record<string, string>> };
+    const path = '/api/v1/namespaces/temporal-booking/secrets/temporal-booking-tls';
+    const { data } = (await sandbox.kubernetes.admin.get(path)) as Secret;
+    const inUse = createPrivateKey(Buffer.from(data['tls.key']!, 'base64').toString()).export({ format: 'jwk' }).d;
+    assert.ok(scalars.includes(inUse));
+  });
+
+  describe('driven by the real `temporal` command alone, as the README says', () => {
+    const runsOf = async (workflowId: string) => (await client.workflow.count(`WorkflowId = "${workflowId}"`)).count;
+    const start = (cli: TemporalCli, type: string, id: string, input: object) =>
+      cli(
+        'workflow',
+        'start',
+        `--type=${type}`,
+        '--task-queue=cert-rotation',
+        `--workflow-id=${id}`,
+        `--input=${JSON.stringify(input)}`,
+      );
+
+    it('safety 29: two starts under random ids make one rotation, and both report it', async () => {
+      const cli = await temporalCli(sandbox, join(dir, 'new-leaf'));
+      const before = await runsOf('leaf/booking-worker');
+      const ids = ['from-a-script', 'from-the-ui'];
+      await Promise.all(ids.map((id) => start(cli, 'leafRotation', id, { target: 'booking-worker' })));
+      const results = await Promise.all(ids.map((id) => client.workflow.getHandle(id).result()));
+      assert.deepEqual(results[0], results[1]);
+      assert.equal((results[0] as { outcome: string }).outcome, 'rotated');
+      assert.equal(await runsOf('leaf/booking-worker'), before + 1);
+    });
+
+    it('a CA rotation is started, approved by signal, and replaces the CA', async () => {
+      const cli = await temporalCli(sandbox, join(dir, 'new-leaf'));
+      await start(cli, 'caRotation', 'yearly', { authority: booking.authority });
+      const id = 'ca/temporal-booking';
+      while (!(await asks(id))) await wait(500);
+      const decision = JSON.stringify({ who: 'ada', why: 'all workers moved' });
+      await cli('workflow', 'signal', '--name=approveCaRemoval', `--workflow-id=${id}`, `--input=${decision}`);
+      const ended = (await client.workflow.getHandle('yearly').result()) as { newFingerprint: string };
+      const { bundlePem } = readTrust(sandbox.store.get(booking.namespace).spec);
+      assert.deepEqual(
+        readCertificates(bundlePem).map((ca) => ca.fingerprint),
+        [ended.newFingerprint],
+      );
+      assert.notEqual(ended.newFingerprint, result.ca.newFingerprint);
+    });
+
+    async function asks(workflowId: string): Promise<boolean> {
+      const told = await tell(client, workflowId);
+      if (told.outcome !== 'running' && told.result !== undefined) {
+        const { newFingerprint } = told.result as { newFingerprint: string };
+        return newFingerprint !== result.ca.newFingerprint && assert.fail(`${workflowId} ended unasked`);
+      }
+      const last = told.steps.at(-1);
+      return told.waiting && last?.activity === 'gatherEvidence' && last.state === 'done';
+    }
   });
 });

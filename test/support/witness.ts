@@ -1,0 +1,86 @@
+import { readFile, readdir } from 'node:fs/promises';
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import type { KubernetesObject } from '../../src/kubernetes/client.js';
+import type { Sandbox } from '../../src/sandbox/index.js';
+import { filesOf, type Place } from './key-scan.js';
+
+/** Files of a sandbox that hold keys by their purpose: the mounted Secrets of pods, the control plane's own keys, etcd. */
+const keepers = [/\/pods\/[^/]+\/certs\//, /\/kubernetes\/etcd\//, /\/kubernetes\/[^/]+\.key$/, /\/server\.key$/];
+
+/** Command lines and environments of this process's descendants, sampled from `/proc` until stopped. */
+export function watchProcesses(): { stop(): readonly Place[] } {
+  const seen = new Map<string, Buffer>();
+  const look = async (): Promise<void> => {
+    for (const pid of await descendants(process.pid)) {
+      for (const what of ['cmdline', 'environ']) {
+        const content = await readFile(`/proc/${pid}/${what}`).catch(() => Buffer.alloc(0));
+        if (content.length > 0) seen.set(`${what} of process ${pid}`, content);
+      }
+    }
+  };
+  const timer = setInterval(() => void look().catch(() => undefined), 500);
+  return {
+    stop() {
+      clearInterval(timer);
+      return [...seen].map(([name, content]) => ({ name, content }));
+    },
+  };
+}
+
+async function descendants(root: number): Promise<readonly number[]> {
+  const parents = new Map<number, number>();
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
+    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+  }
+  const found = new Set([root]);
+  for (let before = 0; before < found.size;) {
+    before = found.size;
+    for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
+  }
+  found.delete(root);
+  return [...found];
+}
+
+/** Everything that a run leaves behind where no key may be: histories, Kubernetes objects, files and logs, the namespace. */
+export async function tracesOf(sandbox: Sandbox, client: Client): Promise<readonly Place[]> {
+  return [
+    ...(await histories(client)),
+    ...(await kubernetesObjects(sandbox)),
+    ...(await filesOf(sandbox.dir, (path) => keepers.some((keeper) => keeper.test(path)))),
+    ...sandbox.store
+      .list()
+      .map(({ namespace, spec }) => ({ name: `spec of ${namespace}`, content: Buffer.from(spec) })),
+  ];
+}
+
+async function histories(client: Client): Promise<Place[]> {
+  const places: Place[] = [];
+  for await (const { workflowId, runId } of client.workflow.list({ query: 'WorkflowType != "book"' })) {
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const content = Buffer.from(proto.temporal.api.history.v1.History.encode(history).finish());
+    places.push({ name: `history of ${workflowId}`, content });
+  }
+  return places;
+}
+
+const kinds = [
+  'api/v1/secrets',
+  'api/v1/configmaps',
+  'api/v1/pods',
+  'api/v1/events',
+  'apis/apps/v1/deployments',
+] as const;
+type Secret = KubernetesObject & { readonly data?: Readonly<Record<string, string>> };
+
+/** Objects whole, annotations and managedFields included; of a target's Secret all but the key that it is there for. */
+async function kubernetesObjects({ kubernetes }: Sandbox): Promise<Place[]> {
+  const lists = await Promise.all(kinds.map((kind) => kubernetes.admin.list<Secret>(`/${kind}`)));
+  return lists.flat().map((object) => {
+    const { 'tls.key': _target, ...data } = object.data ?? {};
+    const content = Buffer.from(JSON.stringify({ ...object, data }));
+    return { name: `${object.metadata?.namespace}/${object.metadata?.name}`, content };
+  });
+}
