@@ -146,6 +146,8 @@ describe('a rotation that cannot go on says why, and leaves every target on the 
 
   it('no workload: NoConsumer', async () => {
     await sandbox.kubernetes.admin.delete(deployment);
+    while ((await sandbox.kubernetes.admin.list('/api/v1/namespaces/temporal-booking/pods')).length > 0)
+      await wait(200);
     assert.match((await fails(leafRotation)).failure!, /No workload in temporal-booking uses the Secret/);
   });
 });

@@ -51,7 +51,10 @@ async function tls() {
   };
 }
 
-/** Starts bookings at the rate of BOOKINGS_PER_SECOND until stopped; never waits for one before it starts the next. */
+/**
+ * Starts bookings at the rate of BOOKINGS_PER_SECOND until stopped; never waits for one before it starts the next. SIGUSR2 stops
+ * the traffic and leaves the worker working: whoever counts bookings lets those under way end first.
+ */
 function startTraffic(client: Client): () => Promise<void> {
   const rate = Number(process.env['BOOKINGS_PER_SECOND'] ?? '0');
   if (rate === 0) return async () => undefined;
@@ -66,7 +69,7 @@ function startTraffic(client: Client): () => Promise<void> {
     underWay.add(start);
     void start.finally(() => underWay.delete(start));
   }, 1000 / rate);
-  process.once('SIGTERM', () => clearInterval(timer));
+  for (const signal of ['SIGTERM', 'SIGUSR2']) process.once(signal, () => clearInterval(timer));
   return async () => {
     clearInterval(timer);
     await Promise.all(underWay);

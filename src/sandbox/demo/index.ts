@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { loadConfig } from '../../config/load.js';
 import { applyLeafSchedule } from '../../temporal/schedules.js';
@@ -79,16 +80,14 @@ async function targetLeaves({ kubernetes, configFile }: Sandbox): Promise<readon
 }
 
 /** Stops the traffic first, so that what was started can be completed; then every booking must be. */
-async function bookingsOf(client: Client, { kubernetes }: Sandbox) {
-  const path = '/apis/apps/v1/namespaces/temporal-booking/deployments/temporal-booking-worker';
-  const environment = '/spec/template/spec/containers/0/env/-';
-  await kubernetes.admin.patch(path, [{ op: 'add', path: environment, value: { name: 'BOOKINGS_PER_SECOND', value: '0' } }]);
+async function bookingsOf(client: Client, { nodeAgent }: Sandbox) {
+  for (const [pod, pid] of nodeAgent.pods()) if (pod.startsWith('temporal-booking-worker') && pid) process.kill(pid, 'SIGUSR2');
   const count = async (query: string) => (await client.workflow.count(`WorkflowType = "book"${query}`)).count;
   const deadline = Date.now() + 60_000;
   let quiet = 0;
   let [started, completed] = [0, 0];
   while (quiet < 3 && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await wait(500);
     const [startedNow, completedNow] = [await count(''), await count(' AND ExecutionStatus = "Completed"')];
     quiet = startedNow === started && completedNow === completed && startedNow === completedNow ? quiet + 1 : 0;
     [started, completed] = [startedNow, completedNow];
