@@ -28,8 +28,6 @@ async function main(): Promise<void> {
     ),
     activities: await import('./activities.js'),
     shutdownGraceTime: '5s',
-    // A workflow task that waits in the queue of a worker that went away is handed to another after this; the default is 10 s.
-    stickyQueueScheduleToStartTimeout: '2s',
   });
   const stopTraffic = startTraffic(new Client({ connection, namespace }));
   await worker.run();
