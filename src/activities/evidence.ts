@@ -23,9 +23,7 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const parts: TargetEvidence[] = [];
   for (const target of targetsOf(deps, authority)) {
-    parts.push(
-      await targetEvidence(deps, { authority, ca, target, moved: leaves.find((leaf) => leaf.target === target) }),
-    );
+    parts.push(await targetEvidence(deps, { authority, ca, target }));
   }
   const missing = parts.flatMap((part) => part.missing);
   const holders = parts.flatMap((part) => part.holders);
@@ -40,25 +38,16 @@ export async function gatherEvidence(
 
 async function targetEvidence(
   deps: Dependencies,
-  {
-    authority,
-    ca,
-    target,
-    moved,
-  }: { authority: string; ca: Fingerprint; target: string; moved: LeafRotationResult | undefined },
+  { authority, ca, target }: { authority: string; ca: Fingerprint; target: string },
 ): Promise<TargetEvidence> {
   const certificate = await new Authorities(deps).certificate(authority, ca);
   if (!certificate) throw new RotationError('AuthorityKeyMissing', `The keystore has no CA ${ca}.`);
   const current = (await deps.target(target).inspect()).current;
-  if (!current || !signedBy(current, certificate)) {
+  const delivery = await deps.target(target).delivered();
+  if (!current || !signedBy(current, certificate) || delivery?.leaf !== current.fingerprint) {
     return { lines: [], holders: [], missing: [`${target}: its Secret does not hold a leaf of the new CA`] };
   }
-  const unchanged = current.fingerprint === moved?.newFingerprint && moved.deliveredAt;
-  const adoption = await deps.target(target).adoption({
-    leaf: current.fingerprint,
-    changed: Boolean(unchanged),
-    at: unchanged ? unchanged : deps.now().toISOString(),
-  });
+  const adoption = await deps.target(target).adoption(delivery);
   const say = (holder: { name: string; evidence: string }) => `${target} ${holder.name}: ${holder.evidence}`;
   return {
     lines: adoption.holders.filter((holder) => holder.adopted).map(say),

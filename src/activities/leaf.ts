@@ -41,10 +41,10 @@ export function leafActivities(deps: Dependencies) {
       const ca = await authorities.certificate(authority, request.ca);
       const moved = ca && signedBy(current, ca) && isValidAt(current, deps.now());
       if (!moved) return undefined;
-      const adoption = await deps
-        .target(request.target)
-        .adoption({ leaf: current.fingerprint, changed: false, at: deps.now().toISOString() });
-      return adoption.adopted ? 'It is on a leaf of that CA already' : undefined;
+      const delivery = await deps.target(request.target).delivered();
+      if (delivery?.leaf !== current.fingerprint) return undefined;
+      const { adopted } = await deps.target(request.target).adoption(delivery);
+      return adopted ? 'It is on a leaf of that CA already' : undefined;
     }
     if (!request.onlyWhenDue || renew === 'always') return undefined;
     const left = Date.parse(current.notAfter) - deps.now().getTime();

@@ -165,14 +165,11 @@ export function removalActivities(deps: Dependencies) {
       if (targetConfig(deps, target).rollout === 'none') continue;
       const moved = leaves.find((other) => other.target === target);
       if (!moved?.newFingerprint) continue;
-      const adoption = await deps
-        .target(target)
-        .adoption({ leaf: moved.newFingerprint, changed: false, at: deps.now().toISOString() });
-      const lost = adoption.holders.find((holder) => !holder.adopted);
-      const renewed = (await leavesInUse(deps, authority)).find(({ name }) => name === target)?.certificate;
-      if (lost && renewed?.fingerprint === moved.newFingerprint) {
-        throw new RotationError('NotAdopted', `${target} fell off: ${lost.name}: ${lost.evidence}.`);
-      }
+      const delivery = await deps.target(target).delivered();
+      if (delivery?.leaf !== moved.newFingerprint) continue;
+      const { holders } = await deps.target(target).adoption(delivery);
+      const lost = holders.find((holder) => !holder.adopted);
+      if (lost) throw new RotationError('NotAdopted', `${target} fell off: ${lost.name}: ${lost.evidence}.`);
     }
     void ca;
   }

@@ -38,6 +38,16 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly ownerReferences?: readonly { readonly kind: string; readonly name: string; readonly controller?: boolean }[];
+  readonly managedFields?: readonly ManagedFields[];
+}
+
+/** Which fields a manager owns, and when it last changed one of them (server-side apply). */
+export interface ManagedFields {
+  readonly manager?: string;
+  /** RFC 3339, whole seconds, by the API server's clock. */
+  readonly time?: string;
+  /** A set of paths: `f:data` → `f:tls.crt` → {}. */
+  readonly fieldsV1?: { readonly [field: string]: object };
 }
 
 export type JsonPatchOperation =

@@ -10,8 +10,10 @@ export interface Target {
   inspect(): Promise<TargetFacts>;
   /** The pair in place; undefined where there is none yet. */
   read(): Promise<KeyPair | undefined>;
-  /** Write the pair (created if absent), then read it back and check that it matches. Same pair again: `changed: false`. */
+  /** Write the pair (created if absent), then read it back and check that it matches. A pair in place is not written again. */
   deliver(leaf: KeyPair): Promise<Delivery>;
+  /** What is in place, and since when; undefined where there is none, or where nobody knows since when. */
+  delivered(): Promise<Delivery | undefined>;
   /** Get the running workloads onto the delivered leaf and wait until they are ready. */
   rollOut(delivery: Delivery, progress: Progress): Promise<void>;
   /** Evidence, pod by pod, that the leaf is what they use. Does not wait. */
@@ -26,10 +28,10 @@ export interface TargetFacts {
   readonly warnings: readonly string[];
 }
 
+/** A leaf in place. The same after a crash, a retry or a second delivery of that leaf: it is read from the target itself. */
 export interface Delivery {
   readonly leaf: Fingerprint;
-  readonly changed: boolean;
-  /** When the write happened, by the clock of whoever holds the target (RFC 3339). */
+  /** When it was written, by the clock of whoever holds the target (RFC 3339). */
   readonly at: string;
 }
 

@@ -44,7 +44,7 @@ function reportsOrCarriesStamp({ pod, delivery, presented, reloads }: AdoptionFa
 }
 
 function createdAfterPropagation({ pod, delivery, propagationMs, presented }: AdoptionFacts): string | undefined {
-  if (presented || !delivery.changed) return undefined;
+  if (presented) return undefined;
   const created = Date.parse(pod.metadata?.creationTimestamp ?? '');
   return created >= Math.floor((Date.parse(delivery.at) + propagationMs) / 1000) * 1000
     ? undefined

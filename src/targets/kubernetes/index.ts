@@ -7,7 +7,7 @@ import type { Adoption, Delivery, Poller, Progress, Target, TargetFacts } from '
 import { judgePod } from './adoption.js';
 import { findConsumers, findPods, neverSeesUpdates, refuseUnknownOwners, type Consumer } from './consumers.js';
 import { rollOutByScale, rollOutByStamp, isSettled } from './rollout.js';
-import { pairOf, readUsableSecret, writePair } from './secret.js';
+import { deliveryOf, pairOf, readUsableSecret, writePair } from './secret.js';
 
 export interface KubernetesTargetOptions {
   readonly name: string;
@@ -74,7 +74,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
   }
 
   async function rollOut(delivery: Delivery, progress: Progress): Promise<void> {
-    if (delivery.changed) await propagate(delivery, progress);
+    await propagate(delivery, progress);
     if (rollout === 'none') return;
     const work = { client, namespace, secret, delivery, deadlineMs: timing.rolloutDeadline, progress };
     for (const consumer of await findConsumers(client, namespace, secret)) {
@@ -114,10 +114,8 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
   return {
     inspect,
     read: async () => pairOf(await readUsableSecret(client, { namespace, secret })),
-    deliver: async (leaf) => ({
-      leaf: leaf.certificate.fingerprint,
-      ...(await writePair(client, { namespace, secret }, leaf)),
-    }),
+    deliver: (leaf) => writePair(client, { namespace, secret }, leaf),
+    delivered: async () => deliveryOf(await readUsableSecret(client, { namespace, secret })),
     rollOut,
     adoption,
   };

@@ -3,6 +3,7 @@ import { ApiError, type KubernetesClient } from '../../kubernetes/client.js';
 import type { KeyPair } from '../../x509/pair.js';
 import { PrivateKey } from '../../x509/private-key.js';
 import { keyMatches, readCertificates } from '../../x509/read.js';
+import type { Delivery } from '../target.js';
 import type { Secret } from './objects.js';
 
 /** One field manager per purpose: two applies by one manager with different fields would drop the earlier ones (safety 17). */
@@ -38,29 +39,48 @@ export function pairOf(secret: Secret | undefined): KeyPair | undefined {
   }
 }
 
+/** The leaf in the Secret and when it was written; undefined when there is none, or no field manager owns it. */
+export function deliveryOf(secret: Secret | undefined): Delivery | undefined {
+  const pair = pairOf(secret);
+  const at = writtenAt(secret);
+  return pair && at && keyMatches(pair.certificate, pair.key) ? { leaf: pair.certificate.fingerprint, at } : undefined;
+}
+
+/** By the API server's clock: the entry of our manager that owns `tls.crt`, else of whoever does, the newest of several. */
+function writtenAt(secret: Secret | undefined): string | undefined {
+  const owners = (secret?.metadata?.managedFields ?? []).filter(
+    ({ fieldsV1 }) => 'f:tls.crt' in (fieldsV1?.['f:data'] ?? {}),
+  );
+  const ours = owners.find(({ manager }) => manager === secretManager);
+  return (
+    ours?.time ??
+    owners
+      .flatMap(({ time }) => time ?? [])
+      .sort()
+      .at(-1)
+  );
+}
+
 /**
  * Writes `tls.crt` and `tls.key` by server-side apply, conditional on the version just read, then reads the Secret again:
- * the API server accepts a pair that does not match. Returns the API server's time of the write.
+ * the API server accepts a pair that does not match. A pair in place is left alone, so that the delivery stays the same
+ * however often it is asked for.
  */
-export async function writePair(
-  client: KubernetesClient,
-  place: SecretPlace,
-  pair: KeyPair,
-): Promise<{ changed: boolean; at: string }> {
+export async function writePair(client: KubernetesClient, place: SecretPlace, pair: KeyPair): Promise<Delivery> {
+  const name = `${place.namespace}/${place.secret}`;
+  if (!keyMatches(pair.certificate, pair.key))
+    throw new RotationError('SecretMismatch', `The pair for Secret ${name} does not match; it was not written.`);
   const before = await readUsableSecret(client, place);
-  if (pairOf(before)?.certificate.fingerprint === pair.certificate.fingerprint)
-    return { changed: false, at: new Date().toISOString() };
-  const { at } = await apply(client, place, pair, before);
-  const after = await client.get<Secret>(pathOf(place));
-  const stored = pairOf(after);
-  if (stored?.certificate.fingerprint !== pair.certificate.fingerprint || !keyMatches(stored.certificate, stored.key)) {
-    throw new RotationError(
-      'SecretMismatch',
-      `Secret ${place.namespace}/${place.secret} does not hold the pair that was written.`,
-    );
+  const found = deliveryOf(before);
+  const isThere = found?.leaf === pair.certificate.fingerprint;
+  if (!isThere) await apply(client, place, pair, before);
+  const after = isThere ? before : await client.get<Secret>(pathOf(place));
+  const delivery = deliveryOf(after);
+  if (delivery?.leaf !== pair.certificate.fingerprint) {
+    throw new RotationError('SecretMismatch', `Secret ${name} does not hold the pair that was written.`);
   }
   await forgetLastApplied(client, place, after);
-  return { changed: true, at };
+  return delivery;
 }
 
 async function apply(client: KubernetesClient, place: SecretPlace, pair: KeyPair, before: Secret | undefined) {
