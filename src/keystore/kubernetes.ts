@@ -63,10 +63,9 @@ export function createKubernetesKeystore(client: KubernetesClient, namespace: st
         const secret = await client.get<SecretObject>(one(name));
         return secret && toEntry(name, secret);
       }),
-    create: (name, entry) =>
-      translating(async () => toEntry(name, (await client.create(all, toSecret(name, entry))).object)),
+    create: (name, entry) => translating(async () => toEntry(name, await client.create(all, toSecret(name, entry)))),
     update: (name, entry, version) =>
-      translating(async () => toEntry(name, (await client.replace(one(name), toSecret(name, entry, version))).object)),
+      translating(async () => toEntry(name, await client.replace(one(name), toSecret(name, entry, version)))),
     delete: (name) => translating(() => client.delete(one(name))),
     list: (prefix) =>
       translating(async () => {

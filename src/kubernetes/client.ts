@@ -10,15 +10,21 @@ export interface KubernetesClient {
   /** Undefined for 404. */
   get<T extends KubernetesObject>(path: string): Promise<T | undefined>;
   list<T extends KubernetesObject>(path: string): Promise<readonly T[]>;
-  create<T extends KubernetesObject>(path: string, object: T): Promise<Written<T>>;
+  create<T extends KubernetesObject>(path: string, object: T): Promise<T>;
   /** PUT; the object's resourceVersion is the condition. */
-  replace<T extends KubernetesObject>(path: string, object: T): Promise<Written<T>>;
-  /** Server-side apply; a resourceVersion in the object is a condition. */
-  apply<T extends KubernetesObject>(path: string, object: T, fieldManager: string): Promise<Written<T>>;
+  replace<T extends KubernetesObject>(path: string, object: T): Promise<T>;
+  /** Server-side apply; a resourceVersion or uid in the object is a condition. */
+  apply<T extends KubernetesObject>(path: string, object: T, fieldManager: string): Promise<T>;
   /** JSON patch (RFC 6902). */
-  patch<T extends KubernetesObject>(path: string, operations: readonly JsonPatchOperation[]): Promise<Written<T>>;
+  patch<T extends KubernetesObject>(
+    path: string,
+    operations: readonly JsonPatchOperation[],
+    fieldManager?: string,
+  ): Promise<T>;
   /** No error when it is not there. */
   delete(path: string): Promise<void>;
+  /** The API server's clock, to the second below. */
+  now(): Promise<Date>;
 }
 
 export interface KubernetesObject {
@@ -54,12 +60,6 @@ export type JsonPatchOperation =
   | { readonly op: 'test' | 'add' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };
 
-export interface Written<T> {
-  readonly object: T;
-  /** The API server's clock when it answered (RFC 3339, whole seconds). */
-  readonly at: string;
-}
-
 /** An answer of the API server that is no success and has no failure type of its own. */
 export class ApiError extends Error {
   readonly status: number;
@@ -83,37 +83,39 @@ export function createKubernetesClient({ kubeconfig, context }: Access): Kuberne
   else config.loadFromDefault();
   if (context) config.setCurrentContext(context);
   const send = sender(config);
+  const body = async <T>(call: Call): Promise<T> => JSON.parse((await send(call)).text) as T;
   return {
-    async get<T extends KubernetesObject>(path: string) {
-      try {
-        return (await send<T>({ method: 'GET', path })).object;
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) return undefined;
-        throw error;
-      }
-    },
-    async list<T extends KubernetesObject>(path: string) {
-      return (await send<{ items: T[] }>({ method: 'GET', path })).object.items;
-    },
-    create: (path, object) => send({ method: 'POST', path, body: object }),
-    replace: (path, object) => send({ method: 'PUT', path, body: object }),
+    get: <T extends KubernetesObject>(path: string) => unless404(body<T>({ method: 'GET', path })),
+    list: async <T extends KubernetesObject>(path: string) =>
+      (await body<{ items: T[] }>({ method: 'GET', path })).items,
+    create: (path, object) => body({ method: 'POST', path, body: object }),
+    replace: (path, object) => body({ method: 'PUT', path, body: object }),
     apply: (path, object, fieldManager) =>
-      send({
+      body({
         method: 'PATCH',
         path: `${path}?fieldManager=${encodeURIComponent(fieldManager)}&force=true`,
         body: object,
         contentType: 'application/apply-patch+yaml',
       }),
-    patch: (path, operations) =>
-      send({ method: 'PATCH', path, body: operations, contentType: 'application/json-patch+json' }),
-    async delete(path) {
-      try {
-        await send({ method: 'DELETE', path });
-      } catch (error) {
-        if (!(error instanceof ApiError && error.status === 404)) throw error;
-      }
-    },
+    patch: (path, operations, fieldManager = userAgent) =>
+      body({
+        method: 'PATCH',
+        path: `${path}?fieldManager=${encodeURIComponent(fieldManager)}`,
+        body: operations,
+        contentType: 'application/json-patch+json',
+      }),
+    delete: async (path) => void (await unless404(send({ method: 'DELETE', path }))),
+    now: async () => (await send({ method: 'GET', path: '/version' })).at,
   };
+}
+
+async function unless404<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 interface Call {
@@ -123,39 +125,51 @@ interface Call {
   readonly contentType?: string;
 }
 
-type Send = <T>(call: Call) => Promise<Written<T>>;
+interface Answer {
+  readonly text: string;
+  /** The server's clock when it answered. */
+  readonly at: Date;
+}
 
 const deadlineMs = 15_000;
+/** Also the field manager of what is not written for a purpose of its own. */
+const userAgent = 'cert-rotation';
 
-function sender(config: KubeConfig): Send {
-  const server = config.getCurrentCluster()?.server;
-  if (!server) throw new RotationError('KubernetesUnavailable', 'No Kubernetes cluster is configured.');
-  const agent = new https.Agent({ keepAlive: true, maxSockets: 8 });
-  return async <T>(call: Call) => {
-    const options: https.RequestOptions = { method: call.method, agent, headers: { accept: 'application/json' } };
-    await config.applyToHTTPSOptions(options);
-    const { status, text, at } = await exchange(
-      new URL(call.path, server),
-      { ...options, agent: agentOf(options, agent) },
-      call,
-    );
-    if (status >= 200 && status < 300) return { object: JSON.parse(text) as T, at };
+function sender(config: KubeConfig): (call: Call) => Promise<Answer> {
+  const cluster = config.getCurrentCluster();
+  if (!cluster?.server) throw new RotationError('KubernetesUnavailable', 'No Kubernetes cluster is configured.');
+  const keepAlive = new https.Agent({ keepAlive: true, maxSockets: 8 });
+  return async (call) => {
+    const options = await credentials(config);
+    // The agent keeps connections apart by their TLS material: a renewed client certificate gets a new one.
+    const agent = cluster.proxyUrl ? options.agent : keepAlive;
+    // A server's address may have a path of its own: proxies in front of many clusters do.
+    const url = new URL(cluster.server.replace(/\/$/, '') + call.path);
+    const { status, text, at } = await exchange(url, { ...options, method: call.method, agent }, call);
+    if (status >= 200 && status < 300) return { text, at };
     throw translated(status, call, text);
   };
 }
 
-/** The kubeconfig's TLS material belongs to the agent that keeps connections; one agent serves all calls. */
-function agentOf(options: https.RequestOptions, agent: https.Agent): https.Agent {
-  const { ca, cert, key, rejectUnauthorized, servername } = options;
-  Object.assign(agent.options, { ca, cert, key, servername }, rejectUnauthorized === false && { rejectUnauthorized });
-  return agent;
+/** TLS material and headers of the kubeconfig's user, asked for anew each time: tokens and certificates are renewed. */
+async function credentials(config: KubeConfig): Promise<https.RequestOptions> {
+  const options: https.RequestOptions = { headers: { accept: 'application/json', 'user-agent': userAgent } };
+  try {
+    await config.applyToHTTPSOptions(options);
+    return options;
+  } catch (error) {
+    // What a credential plugin says may be a secret.
+    const user = config.getCurrentUser()?.name;
+    const reason = (error as NodeJS.ErrnoException).code ?? 'its plugin failed';
+    throw new RotationError('KubernetesUnavailable', `No credentials for the kubeconfig user ${user}: ${reason}.`);
+  }
 }
 
 function exchange(
   url: URL,
   options: https.RequestOptions,
   call: Call,
-): Promise<{ status: number; text: string; at: string }> {
+): Promise<{ status: number; text: string; at: Date }> {
   const body = call.body === undefined ? undefined : JSON.stringify(call.body);
   return new Promise((resolve, reject) => {
     const unavailable = (error: Error) =>
@@ -168,7 +182,7 @@ function exchange(
         resolve({
           status: response.statusCode ?? 0,
           text: Buffer.concat(chunks).toString('utf8'),
-          at: new Date(response.headers.date ?? Date.now()).toISOString(),
+          at: new Date(response.headers.date ?? Date.now()),
         }),
       );
     });
@@ -182,7 +196,7 @@ function exchange(
 /** The server's message may quote what was sent, so that of a rejected Secret is not passed on. */
 function translated(status: number, call: Call, text: string): Error {
   const path = call.path.split('?')[0]!;
-  const reason = path.includes('/secrets') ? statusReason(text) : statusMessage(text);
+  const reason = statusField(text, path.includes('/secrets') ? 'reason' : 'message');
   const message = `${call.method} ${path}: ${status} ${reason}`.trim();
   const type = failureOf(status);
   return type ? new RotationError(type, `${message}.`) : new ApiError(status, message);
@@ -195,17 +209,10 @@ function failureOf(status: number): FailureType | undefined {
   return undefined;
 }
 
-function statusMessage(text: string): string {
+/** A field of the Status object (kubernetes.io/docs/reference/kubernetes-api/common-definitions/status). */
+function statusField(text: string, field: 'message' | 'reason'): string {
   try {
-    return String((JSON.parse(text) as { message?: unknown }).message ?? '');
-  } catch {
-    return '';
-  }
-}
-
-function statusReason(text: string): string {
-  try {
-    return String((JSON.parse(text) as { reason?: unknown }).reason ?? '');
+    return (JSON.parse(text) as { message?: string; reason?: string })[field] ?? '';
   } catch {
     return '';
   }

@@ -113,9 +113,9 @@ async function start(dir: string, tools: ControlPlaneOptions['tools'], stack: St
     async kubeconfigFor(namespace, serviceAccount) {
       const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`;
       const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 86_400 } };
-      const { object } = await admin.create<KubernetesObject & { status?: { token: string } }>(path, request);
+      const { status } = await admin.create<KubernetesObject & { status?: { token: string } }>(path, request);
       const file = join(dir, `${namespace}-${serviceAccount}.kubeconfig`);
-      return writeKubeconfig(file, { server, ca, token: object.status!.token });
+      return writeKubeconfig(file, { server, ca, token: status!.token });
     },
     stop: () => stack.stop(),
   };
