@@ -112,7 +112,11 @@ async function start(dir: string, tools: ControlPlaneOptions['tools'], stack: St
     markerId,
     async kubeconfigFor(namespace, serviceAccount) {
       const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`;
-      const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 86_400 } };
+      const request = {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: { expirationSeconds: 86_400 },
+      };
       const { status } = await admin.create<KubernetesObject & { status?: { token: string } }>(path, request);
       const file = join(dir, `${namespace}-${serviceAccount}.kubeconfig`);
       return writeKubeconfig(file, { server, ca, token: status!.token });
@@ -130,12 +134,17 @@ async function writeFiles(dir: string, token: string): Promise<{ tokens: string;
   return { tokens, serviceAccountKey };
 }
 
-async function writeKubeconfig(file: string, { server, ca, token }: { server: string; ca: string; token: string }): Promise<string> {
+async function writeKubeconfig(
+  file: string,
+  { server, ca, token }: { server: string; ca: string; token: string },
+): Promise<string> {
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'sandbox',
-    clusters: [{ name: 'sandbox', cluster: { server, 'certificate-authority-data': Buffer.from(ca).toString('base64') } }],
+    clusters: [
+      { name: 'sandbox', cluster: { server, 'certificate-authority-data': Buffer.from(ca).toString('base64') } },
+    ],
     users: [{ name: 'sandbox', user: { token } }],
     contexts: [{ name: 'sandbox', context: { cluster: 'sandbox', user: 'sandbox' } }],
   };

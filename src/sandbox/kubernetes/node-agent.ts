@@ -3,12 +3,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { KubernetesClient, KubernetesObject } from '../../kubernetes/client.js';
 import type { PodObject, SecretObject } from './pod-objects.js';
 import { PodRunner, makePodFolder, type Image } from './pod-runner.js';
+import { SecretCache } from './secret-cache.js';
 
 export type { Image } from './pod-runner.js';
 
 export interface NodeAgentOptions {
   readonly admin: KubernetesClient;
-  /** What the containers' images are. A pod with another image stays pending. */
+  /** What the containers' images are; looked up for each new pod. A pod with another image stays pending. */
   readonly images: Readonly<Record<string, Image>>;
   /** Environment values that mean another place in the sandbox: addresses of the cloud, paths of the image. */
   readonly names: Readonly<Record<string, string>>;
@@ -19,68 +20,83 @@ export interface NodeAgentOptions {
 export interface NodeAgent {
   /** Names and process ids of the pods that run. */
   pods(): ReadonlyMap<string, number | undefined>;
+  /** Fault: from now on the node knows every Secret as it was so long ago. 0 ends it. */
+  lateCache(ms: number): void;
   stop(): Promise<void>;
+}
+
+interface Tended {
+  readonly runner: PodRunner;
+  readonly pod: PodObject;
+  /** The status that the API server knows. */
+  reported: string;
 }
 
 const nodeName = 'sandbox';
 const lookEveryMs = 150;
 
 /**
- * A small kubelet, and the scheduler of a cluster of one node: Deployments run as real processes with their Secrets mounted
- * as files. It looks at everything a few times a second: simple, and never out of step.
+ * A small kubelet, and the scheduler of a cluster of one node: pods of Deployments, StatefulSets and DaemonSets run as real
+ * processes with their Secrets mounted as files. It looks at everything a few times a second: simple, and never out of step.
  */
 export async function startNodeAgent({ admin, images, names, dir }: NodeAgentOptions): Promise<NodeAgent> {
   await registerNode(admin);
-  const runners = new Map<string, { runner: PodRunner; pod: PodObject; reported: string }>();
-  /** Where each runner finds the Secrets of the last look. */
-  const newest = new Map<string, (name: string) => SecretObject | undefined>();
+  const tended = new Map<string, Tended>();
+  const secrets = new SecretCache();
   const stopped = new AbortController();
   const loop = run();
 
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
-      await look().catch((error: Error) => process.stderr.write(`node agent: ${error.message}\n`));
+      await look().catch(complain);
       await wait(lookEveryMs, undefined, { signal: stopped.signal }).catch(() => undefined);
     }
   }
 
   async function look(): Promise<void> {
-    const [pods, secrets] = await Promise.all([admin.list<PodObject>('/api/v1/pods'), admin.list<SecretObject>('/api/v1/secrets')]);
-    const secretOf = (namespace: string) => (name: string) =>
-      secrets.find(({ metadata }) => metadata?.namespace === namespace && metadata.name === name);
-    await Promise.all(pods.map((pod) => tend(pod, secretOf(pod.metadata!.namespace!))));
+    const pods = await admin.list<PodObject>('/api/v1/pods');
+    secrets.see(await admin.list<SecretObject>('/api/v1/secrets'));
+    await Promise.all(pods.map((pod) => tend(pod).catch(complain)));
     const present = new Set(pods.map((pod) => pod.metadata!.uid!));
-    for (const [uid, { runner }] of runners) {
+    for (const [uid, { runner }] of tended) {
       if (present.has(uid)) continue;
-      runners.delete(uid);
+      tended.delete(uid);
       await runner.stop(0);
     }
   }
 
-  async function tend(pod: PodObject, secret: (name: string) => SecretObject | undefined): Promise<void> {
+  async function tend(pod: PodObject): Promise<void> {
     const image = images[pod.spec.containers[0]!.image];
     if (!image) return;
     if (!pod.spec.nodeName) return bind(admin, pod);
-    const { uid, name, deletionTimestamp } = pod.metadata!;
-    let entry = runners.get(uid!);
-    if (deletionTimestamp) return end(pod, entry?.runner);
-    if (!entry) {
-      const folder = await makePodFolder(join(dir, name!));
-      entry = { runner: new PodRunner({ pod, image, names, dir: folder, logFile: `${folder}.log`, secret: (key) => newest.get(uid!)?.(key) }), pod, reported: '' };
-      runners.set(uid!, entry);
-    }
-    newest.set(uid!, secret);
+    const { uid, deletionTimestamp } = pod.metadata!;
+    const known = tended.get(uid!);
+    if (deletionTimestamp) return end(pod, known?.runner);
+    const entry = known ?? { runner: await runnerOf(pod, image), pod, reported: '' };
+    tended.set(uid!, entry);
     await entry.runner.sync();
-    await report(pod, entry);
+    await report(entry);
   }
 
-  async function report(pod: PodObject, entry: { runner: PodRunner; reported: string }): Promise<void> {
+  async function runnerOf(pod: PodObject, image: Image): Promise<PodRunner> {
+    const { namespace, name } = pod.metadata!;
+    const folder = await makePodFolder(join(dir, `${namespace}_${name}`));
+    const secret = (key: string) => secrets.get(namespace!, key);
+    return new PodRunner({ pod, image, names, dir: folder, logFile: `${folder}.log`, secret });
+  }
+
+  async function report(entry: Tended): Promise<void> {
     const status = entry.runner.status();
     const text = JSON.stringify(status);
     if (text === entry.reported) return;
-    const { name, namespace } = pod.metadata!;
-    const update: KubernetesObject & { status: object } = { apiVersion: 'v1', kind: 'Pod', metadata: { name: name!, namespace: namespace! }, status };
-    await admin.apply(`${pathOf(pod)}/status`, update, 'node-agent');
+    const { name, namespace } = entry.pod.metadata!;
+    const update: KubernetesObject & { status: object } = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: name!, namespace: namespace! },
+      status,
+    };
+    await admin.apply(`${pathOf(entry.pod)}/status`, update, 'node-agent');
     entry.reported = text;
   }
 
@@ -93,13 +109,18 @@ export async function startNodeAgent({ admin, images, names, dir }: NodeAgentOpt
   }
 
   return {
-    pods: () => new Map([...runners.values()].map(({ pod, runner }) => [pod.metadata!.name!, runner.pid])),
+    pods: () => new Map([...tended.values()].map(({ pod, runner }) => [pod.metadata!.name!, runner.pid])),
+    lateCache: (ms) => void (secrets.lateMs = ms),
     async stop() {
       stopped.abort();
       await loop;
-      await Promise.all([...runners.values()].map(({ runner }) => runner.stop(3000)));
+      await Promise.all([...tended.values()].map(({ runner }) => runner.stop(3000)));
     },
   };
+}
+
+function complain(error: Error): void {
+  process.stderr.write(`node agent: ${error.message}\n`);
 }
 
 const pathOf = ({ metadata }: PodObject): string => `/api/v1/namespaces/${metadata!.namespace}/pods/${metadata!.name}`;

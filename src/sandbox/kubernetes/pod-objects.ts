@@ -18,6 +18,9 @@ export interface ContainerSpec {
   readonly readinessProbe?: {
     readonly exec?: { readonly command: readonly string[] };
     readonly initialDelaySeconds?: number;
+    readonly periodSeconds?: number;
+    readonly failureThreshold?: number;
+    readonly timeoutSeconds?: number;
   };
 }
 

@@ -39,6 +39,8 @@ export class PodRunner {
   #lastEnd: { exitCode: number; message: string } | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #ready = false;
+  #nextProbe = 0;
+  #failedProbes = 0;
   #stopping: Promise<void> | undefined;
 
   constructor(options: PodRunnerOptions) {
@@ -111,6 +113,7 @@ export class PodRunner {
     live.add(child);
     this.#child = child;
     this.#startedAt = Date.now();
+    this.#nextProbe = this.#startedAt + (this.#container.readinessProbe?.initialDelaySeconds ?? 0) * 1000;
     child.once('error', () => this.#ended(child, 127));
     child.once('exit', (code) => this.#ended(child, code ?? 137));
   }
@@ -126,12 +129,14 @@ export class PodRunner {
     this.#restartTimer = setTimeout(() => (this.#restartTimer = undefined), backOff);
   }
 
+  /** At every look until the container is ready; then every `periodSeconds`, and it takes some failures to lose it again. */
   async #probe(): Promise<void> {
-    const { readinessProbe } = this.#container;
-    if (this.#ready || !this.#child) return;
-    if (Date.now() - this.#startedAt! < (readinessProbe?.initialDelaySeconds ?? 0) * 1000) return;
-    const command = readinessProbe?.exec?.command;
-    this.#ready = command === undefined || (await succeeds(command, this.#environment()));
+    const { exec, periodSeconds = 10, failureThreshold = 3, timeoutSeconds = 1 } = this.#container.readinessProbe ?? {};
+    if (!this.#child || Date.now() < this.#nextProbe) return;
+    const succeeded = !exec || (await succeeds(exec.command, this.#environment(), timeoutSeconds * 1000));
+    this.#failedProbes = succeeded ? 0 : this.#failedProbes + 1;
+    this.#ready = this.#child !== undefined && (succeeded || (this.#ready && this.#failedProbes < failureThreshold));
+    if (this.#ready) this.#nextProbe = Date.now() + periodSeconds * 1000;
   }
 
   /** Paths below a mount become paths of the folder that stands for it: a process has no file system of its own. */
@@ -151,7 +156,9 @@ export class PodRunner {
   }
 
   #onThisMachine(value: string): string {
-    const mount = (this.#container.volumeMounts ?? []).find(({ mountPath }) => value === mountPath || value.startsWith(`${mountPath}/`));
+    const mount = (this.#container.volumeMounts ?? []).find(
+      ({ mountPath }) => value === mountPath || value.startsWith(`${mountPath}/`),
+    );
     const volume = mount && this.#volumes.get(mount.name);
     return volume ? volume.path + value.slice(mount.mountPath.length) : (this.#options.names[value] ?? value);
   }
@@ -170,9 +177,10 @@ export class PodRunner {
   }
 }
 
-function succeeds(command: readonly string[], env: Record<string, string>): Promise<boolean> {
+function succeeds(command: readonly string[], env: Record<string, string>, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = spawn(command[0]!, command.slice(1), { env, stdio: 'ignore' });
+    const [program, ...args] = command;
+    const child = spawn(program!, args, { env, stdio: 'ignore', timeout: timeoutMs, killSignal: 'SIGKILL' });
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });
