@@ -1,0 +1,69 @@
+// Writes docs/safety.md: each rule, and the tests that fail when it is broken, collected from the tests' own names.
+// A test keeps a rule by being named `safety <rule>: <promise>`; a new rule needs a line here.
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const rules: Readonly<Record<number, string>> = {
+  1: 'Certificates are encoded as Go and OpenSSL both demand: serials, strings, issuer byte for byte, key identifiers, signatures, times.',
+  2: 'Names are unique along a chain, a leaf never outlives its CA, and every certificate has a new key.',
+  4: 'Lifetimes leave room for missed runs, approvals and the watch; a configuration that does not is refused.',
+  6: 'Keys rest encrypted; every entry has an owner or an expiry, and orphans are swept.',
+  8: 'No private key of a run is found anywhere but where it belongs; planted ones are.',
+  10: 'A retry is the same operation, a new decision another one; only a re-read proves the effect.',
+  11: 'Filters that narrow wait for the removal; filters never refuse a leaf in use or to come.',
+  12: 'One CA signs at a time; nothing of a retiring CA is issued, delivered or restored.',
+  17: 'Secrets, stamps and replica counts are written without dropping one another or what others own.',
+  19: 'A pod that may have been given the old Secret is never counted as adopted.',
+  20: 'Nothing found is a failure; owners that are not known are named and block.',
+  22: 'The shipped RBAC allows what the product does, and refuses what it must not do.',
+  25: 'The sandbox reaches nothing outside, and production refuses a sandbox.',
+  26: 'Tools come from where they are told, with pinned checksums; production never searches.',
+  28: 'Downtime and failed calls are measured from the gateway’s events; planted ones are reported.',
+  29: 'Fixed ids are the lock, whoever starts a rotation and under whatever id.',
+  30: 'A bad, early, duplicate or contradictory message is shown and never stops a rotation.',
+  31: 'Leaf rotations outlive their parent; one that runs already is waited for or skipped.',
+  32: 'The previous pair is kept once, and goes back only where it works; otherwise a fresh leaf does.',
+  33: 'The rotation worker changes its own certificate without a restart, and never scales itself away.',
+  35: 'Trust is proved by successes in a row on every endpoint; one refusal starts the count anew.',
+  36: 'Looking costs no billed action and works without a live worker.',
+  37: 'Actions are counted by one function, by Temporal’s own rules.',
+};
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+/** Rule number → `file: test name`, in the order of the files. */
+export function testsByRule(): ReadonlyMap<number, readonly string[]> {
+  const found = new Map<number, string[]>();
+  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  for (const file of files.sort((a, b) => a.localeCompare(b))) {
+    const text = readFileSync(join(root, 'test', file), 'utf8');
+    for (const [, quote, numbers, name] of text.matchAll(
+      /\b(?:it|describe)\(\s*(['"`])safety ([\d, ]+): ((?:(?!\1).)+)\1/gs,
+    )) {
+      for (const rule of numbers!.split(',').map(Number)) {
+        const plain = quote === '`' ? name!.replaceAll(/\$\{[^}]*\}/g, '…') : name!;
+        found.set(rule, [...(found.get(rule) ?? []), `${file.replaceAll('\\', '/')}: ${plain}`]);
+      }
+    }
+  }
+  return found;
+}
+
+export function safetyPage(): string {
+  const tests = testsByRule();
+  const sections = Object.entries(rules).map(([rule, promise]) => {
+    const lines = (tests.get(Number(rule)) ?? []).map((test) => `- ${test.replace(/^([^:]+): /, '`$1` ')}`);
+    return `## ${rule}. ${promise}\n\n${lines.join('\n')}\n`;
+  });
+  return [
+    '# Safety rules and the tests that keep them\n',
+    'Each rule has tests that fail when it is broken. This page is written by `npm run docs:safety` from the tests’ own names; a test',
+    'fails when it is out of date, or when a rule has no test.\n',
+    sections.join('\n'),
+  ].join('\n');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(join(root, 'docs', 'safety.md'), safetyPage());

@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { rules, safetyPage, testsByRule } from '../../scripts/safety-table.js';
+
+describe('docs/safety.md', () => {
+  it('every safety rule has a test that is named after it', () => {
+    const tests = testsByRule();
+    const untested = Object.keys(rules).filter((rule) => !tests.has(Number(rule)));
+    assert.deepEqual(untested, []);
+  });
+
+  it('is what `npm run docs:safety` writes', async () => {
+    assert.equal(await readFile(new URL('../../docs/safety.md', import.meta.url), 'utf8'), safetyPage());
+  });
+});
