@@ -16,15 +16,14 @@ export function isNothingToChange({ code, details }: CloudRpcError): boolean {
 }
 
 /** Somebody else was faster: read again, decide again. The code for a stale version is not documented; these are the candidates. */
-export function isLostRace(error: CloudRpcError): boolean {
-  const { code, details } = error;
+export function isLostRace({ code, details }: CloudRpcError): boolean {
   if (code === status.FAILED_PRECONDITION || code === status.ABORTED || code === status.ALREADY_EXISTS) return true;
-  return (
-    code === status.INVALID_ARGUMENT &&
-    !isNothingToChange(error) &&
-    !details.includes('invalid ca') &&
-    details.includes('version')
-  );
+  return code === status.INVALID_ARGUMENT && !details.includes('invalid ca') && details.includes('version');
+}
+
+/** Refused as it stands; when the namespace moved meanwhile, this may be how the server says that a race was lost. */
+export function isRejected({ code }: CloudRpcError): boolean {
+  return code === status.INVALID_ARGUMENT;
 }
 
 /** The request may have had its effect although no answer came: only a re-read tells. */
@@ -44,10 +43,17 @@ const types: Readonly<Record<number, FailureType>> = {
   [status.INVALID_ARGUMENT]: 'CloudRejectedBundle',
 };
 
-/** The named failure for an error answer. */
-export function cloudFailure(what: string, { code, details }: CloudRpcError): RotationError {
+/**
+ * The named failure for an error answer.
+ * @param state what it leaves behind.
+ */
+export function cloudFailure(
+  what: string,
+  { code, details }: CloudRpcError,
+  state = 'Nothing was changed.',
+): RotationError {
   return new RotationError(
     types[code] ?? 'CloudUnavailable',
-    `${what}: ${status[code] ?? code}: ${details.trim()}. Nothing was changed.`,
+    `${what}: ${status[code] ?? code}: ${details.trim()}. ${state}`,
   );
 }

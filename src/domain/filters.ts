@@ -31,8 +31,11 @@ export function widens(before: readonly CertificateFilter[], after: readonly Cer
   return before.length > 0 && before.every((filter) => after.some((other) => sameFilter(filter, other)));
 }
 
+/** The same filters, whatever their order and however often one is there. */
 export function sameFilters(a: readonly CertificateFilter[], b: readonly CertificateFilter[]): boolean {
-  return a.length === b.length && a.every((filter) => b.some((other) => sameFilter(filter, other)));
+  const within = (some: readonly CertificateFilter[], all: readonly CertificateFilter[]) =>
+    some.every((filter) => all.some((other) => sameFilter(filter, other)));
+  return within(a, b) && within(b, a);
 }
 
 function sameFilter(a: CertificateFilter, b: CertificateFilter): boolean {

@@ -63,3 +63,10 @@ export const toDer = (node: Asn1): Buffer => Buffer.from(asn1.toDer(node).getByt
 
 export const parseDer = (der: Buffer): Asn1 =>
   asn1.fromDer(forge.util.createBuffer(der.toString('latin1')), { strict: true } as never);
+
+/** OID of the algorithm that a certificate is signed with (RFC 5280 4.1.1.2). */
+export function signatureAlgorithmOf(certificate: Buffer): string {
+  const [, algorithm] = parseDer(certificate).value as Asn1[];
+  const [identifier] = algorithm!.value as Asn1[];
+  return asn1.derToOid(identifier!.value as string);
+}

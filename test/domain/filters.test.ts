@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { admits, widens, type CertificateFilter } from '../../src/domain/filters.js';
+import fc from 'fast-check';
+import { admits, sameFilters, widens, type CertificateFilter } from '../../src/domain/filters.js';
 
 const leaf = {
   commonNames: ['Worker-1'],
@@ -23,11 +24,66 @@ describe('filters', () => {
   ];
   for (const [promise, filters, admitted] of cases) it(promise, () => assert.equal(admits(filters, leaf), admitted));
 
-  it('safety 11: none → some is a narrowing, some → none a widening, a longer list a widening', () => {
-    const one = [{ commonName: 'a' }];
-    assert.equal(widens([], one), false);
-    assert.equal(widens(one, []), true);
-    assert.equal(widens(one, [...one, { commonName: 'b' }]), true);
-    assert.equal(widens([...one, { commonName: 'b' }], one), false);
+  describe('safety 11: widening is told from narrowing', () => {
+    const [a, b] = [{ commonName: 'a' }, { commonName: 'b' }];
+    const changes: [string, CertificateFilter[], CertificateFilter[], boolean][] = [
+      ['none to some narrows: it refuses clients that nobody listed', [], [a], false],
+      ['some to none widens', [a], [], true],
+      ['one more widens', [a], [a, b], true],
+      ['one fewer narrows', [a, b], [a], false],
+      ['one replaced narrows', [a], [b], false],
+      ['another field in a filter narrows', [a], [{ ...a, organization: 'o' }], false],
+      ['one without a wildcard instead of one with it narrows', [{ commonName: 'a*' }], [a], false],
+      ['the same in another order and case widens', [a, b], [{ commonName: 'B' }, a], true],
+      ['none to none widens', [], [], true],
+    ];
+    for (const [promise, before, after, widened] of changes)
+      it(promise, () => assert.equal(widens(before, after), widened));
+
+    const value = fc.constantFrom('a', 'A', 'ab', 'b', 'a*', '*b');
+    const filter = fc
+      .record({ commonName: value, organization: value, organizationalUnit: value }, { requiredKeys: [] })
+      .filter((fields) => Object.keys(fields).length > 0);
+    const filters = fc.array(filter, { maxLength: 3 });
+    const names = fc.array(fc.constantFrom('a', 'ab', 'b', 'bb'), { maxLength: 2 });
+    const anyLeaf = fc.record({
+      commonNames: names,
+      organizations: names,
+      organizationalUnits: names,
+      subjectAlternativeNames: names,
+    });
+
+    it('whoever was admitted before a widening is admitted after it', () => {
+      fc.assert(
+        fc.property(filters, filters, fc.boolean(), anyLeaf, (before, other, kept, anybody) => {
+          const after = kept ? [...other, ...before] : other;
+          fc.pre(widens(before, after) && admits(before, anybody));
+          assert.ok(admits(after, anybody));
+        }),
+        { numRuns: 1000 },
+      );
+    });
+
+    it('what adds filters to a list that has some is known for a widening', () => {
+      fc.assert(
+        fc.property(filters, filters, (before, other) => {
+          fc.pre(before.length > 0);
+          assert.ok(widens(before, [...other, ...before]));
+        }),
+      );
+    });
+
+    it('two lists are the same when each admits what the other lists, order, case and repetition apart', () => {
+      const [x, y] = [{ commonName: 'x' }, { commonName: 'y' }];
+      assert.equal(sameFilters([x, y], [{ commonName: 'Y' }, x]), true);
+      assert.equal(sameFilters([x, x], [x, y]), false);
+      assert.equal(sameFilters([x, y], [x, x]), false);
+      fc.assert(
+        fc.property(filters, filters, (before, after) => {
+          fc.pre(before.length > 0 && after.length > 0);
+          assert.equal(sameFilters(before, after), widens(before, after) && widens(after, before));
+        }),
+      );
+    });
   });
 });

@@ -14,7 +14,7 @@ export interface CloudApiOptions {
   readonly certificateFile: string;
   readonly keyFile: string;
   /** The endpoint that the namespace names as its own. */
-  mtlsAddressOf(namespace: string): string;
+  readonly mtlsAddressOf: (namespace: string) => string;
   /** An operation's check_duration. */
   readonly checkDurationMs: number;
 }
@@ -29,12 +29,14 @@ export interface CloudApi {
   stop(): Promise<void>;
 }
 
-/** The next call of `method` fails with `code`, before or after it had its effect. Taken off the list when it bites. */
+/** Calls of `method` fail with `code`, before or after they had their effect. Taken off the list when it has bitten. */
 export interface CloudFault {
   readonly method: string;
   readonly code: grpc.status;
   readonly details?: string;
   readonly when: 'before' | 'after';
+  /** Calls that fail; 1 when absent. */
+  readonly times?: number;
 }
 
 type Handler = (request: Uint8Array) => Uint8Array;
@@ -116,12 +118,20 @@ class Status extends Error {
 function guarded({ method, handle, faults, request, authorized, apiVersion }: Guarded): Uint8Array {
   if (!authorized) throw new Status(grpc.status.UNAUTHENTICATED, 'invalid api key');
   if (!apiVersion) throw new Status(grpc.status.INVALID_ARGUMENT, 'temporal-cloud-api-version header is missing');
-  const index = faults.findIndex((fault) => fault.method === method);
-  const [fault] = index >= 0 ? faults.splice(index, 1) : [];
+  const fault = takeFault(faults, method);
   if (fault?.when === 'before') throw new Status(fault.code, fault.details ?? 'injected');
   const answer = handle(request);
   if (fault) throw new Status(fault.code, fault.details ?? 'injected');
   return answer;
+}
+
+function takeFault(faults: CloudFault[], method: string): CloudFault | undefined {
+  const index = faults.findIndex((fault) => fault.method === method);
+  const fault = faults[index];
+  if (!fault) return undefined;
+  const left = (fault.times ?? 1) - 1;
+  faults.splice(index, 1, ...(left > 0 ? [{ ...fault, times: left }] : []));
+  return fault;
 }
 
 const codes: Readonly<Record<CloudRefusal['reason'], grpc.status>> = {

@@ -1,5 +1,6 @@
 import { readTrust, withTrust } from '../../cloud/namespace-spec.js';
 import { bytesField, fieldsOf, messageOf } from '../../cloud/wire.js';
+import type { CertificateFacts } from '../../domain/certificate.js';
 import type { CertificateFilter } from '../../domain/filters.js';
 import { readCertificates } from '../../x509/read.js';
 import { checkBundle, checkFilters } from './rules.js';
@@ -24,6 +25,8 @@ export interface StoredNamespace {
 }
 
 export type OperationState = 'PENDING' | 'IN_PROGRESS' | 'FULFILLED' | 'FAILED' | 'REJECTED' | 'CANCELLED';
+/** How an operation ends. `NO_EFFECT` says FULFILLED and leaves the namespace as it was. */
+export type Ending = 'FULFILLED' | 'NO_EFFECT' | 'FAILED' | 'REJECTED' | 'CANCELLED';
 
 export interface StoredOperation {
   readonly id: string;
@@ -49,7 +52,7 @@ export class CloudStore {
   readonly #operations = new Map<string, StoredOperation>();
   readonly #timers = new Set<NodeJS.Timeout>();
   /** How the next operations end; FULFILLED when empty. */
-  readonly endings: OperationState[] = [];
+  readonly endings: Ending[] = [];
 
   constructor(options: StoreOptions) {
     this.#options = options;
@@ -79,7 +82,7 @@ export class CloudStore {
     if (known) return known;
     const current = this.get(namespace);
     if (current.operation) throw new CloudRefusal('Busy', 'another operation is in progress for this namespace');
-    if (String(current.version) !== version) throw new CloudRefusal('StaleVersion', `resource version mismatch: expected ${current.version}`);
+    if (String(current.version) !== version) throw new CloudRefusal('StaleVersion', 'resource version mismatch');
     const running = [...this.#operations.values()].filter(({ state }) => state === 'PENDING' || state === 'IN_PROGRESS');
     if (running.length >= maxConcurrentOperations) throw new CloudRefusal('TooManyOperations', 'too many concurrent operations');
     const wanted = this.#checked(spec);
@@ -115,15 +118,16 @@ export class CloudStore {
   }
 
   async #end(current: StoredNamespace, spec: Uint8Array, operation: StoredOperation): Promise<void> {
-    const state = this.endings.shift() ?? 'FULFILLED';
-    const failureReason = state === 'FULFILLED' ? '' : 'the sandbox was told to end it so';
+    const ending = this.endings.shift() ?? 'FULFILLED';
     const { namespace, version } = current;
-    if (state === 'FULFILLED') {
+    if (ending === 'FULFILLED') {
       this.#namespaces.set(namespace, { namespace, version: version + 1, spec });
       await this.#options.onTrust(namespace, readTrust(spec));
     } else {
       this.#namespaces.set(namespace, current);
     }
+    const state = ending === 'NO_EFFECT' ? 'FULFILLED' : ending;
+    const failureReason = state === 'FULFILLED' ? '' : 'the sandbox was told to end it so';
     this.#operations.set(operation.id, { ...operation, state, failureReason });
   }
 
@@ -136,11 +140,17 @@ export class CloudStore {
   }
 }
 
-/** The server normalises PEM: one block after the other, no trailing newline, whatever stood around them. */
+/** The server normalises PEM: one block after the other, nothing around them. What is no bundle at all stays as it is. */
 function normalised(spec: Uint8Array): Uint8Array {
   const { bundlePem, filters } = readTrust(spec);
-  const bundle = readCertificates(bundlePem).map((ca) => ({ ...ca, pem: ca.pem }));
-  return withTrust(spec, { bundle, filters });
+  let bundle: readonly CertificateFacts[];
+  try {
+    bundle = readCertificates(bundlePem);
+  } catch {
+    return spec;
+  }
+  const last = bundle.length - 1;
+  return withTrust(spec, { bundle: bundle.map((ca, index) => (index < last ? ca : { ...ca, pem: ca.pem.trimEnd() })), filters });
 }
 
 /** A spec for a new namespace: its name, retention, mTLS on, and fields that the bundled protos do not know. */

@@ -1,0 +1,159 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { isValidAt } from '../domain/certificate.js';
+import { RotationError } from '../domain/failures.js';
+import { sameFilters } from '../domain/filters.js';
+import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange, WantedTrust } from './cloud.js';
+import { cloudFailure, isLostAnswer, isLostRace, isNothingToChange, isRejected, isRpcError } from './failures.js';
+import { operationId } from './operation-id.js';
+
+/** What each kind of cloud does in its own way. The promises of `Cloud.changeTrust` are kept here, for all kinds alike. */
+export interface NamespaceEditor<Read extends NamespaceRead = NamespaceRead> {
+  /** Throws RotationError. */
+  read(namespace: string): Promise<Read>;
+  /** Sends the change under the version that was read and waits for nothing. Throws CloudRpcError as it came. */
+  write(before: Read, wanted: WantedTrust, operationId: string): Promise<void>;
+  /** Undefined when the server knows none of that id. Throws RotationError. */
+  operation(id: string): Promise<Operation | undefined>;
+}
+
+export interface NamespaceRead {
+  readonly trust: NamespaceTrust;
+  /** Everything of the spec but bundle and filters, comparable. */
+  readonly rest: string;
+}
+
+export interface Operation {
+  readonly state: 'running' | 'fulfilled' | 'failed';
+  /** The state in the server's word, for people. */
+  readonly stateName: string;
+  readonly failureReason: string;
+  /** The server asks to be asked again after so long. */
+  readonly checkMs: number;
+}
+
+/** A lost race is read and decided again this often before the activity fails and is retried. */
+const attempts = 5;
+const operationDeadlineMs = 30 * 60_000;
+
+export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor<Read>): Cloud['changeTrust'] {
+  return async (namespace, decide, options) => {
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const before = await quiet(namespace, options);
+      const wanted = decide(before.trust);
+      refuseLockOut(before.trust, wanted);
+      if (isAs(before.trust, wanted)) return { changed: false, before: before.trust, after: before.trust };
+      const { id, running } = await freshOperation(before.trust, wanted, options);
+      if (running || (await taken(before, wanted, id))) return await proved(before, wanted, id, options);
+    }
+    throw new RotationError('CloudConflict', `${namespace} changed ${attempts} times while it was being changed.`);
+  };
+
+  /** The namespace once nobody is changing it. */
+  async function quiet(namespace: string, options: ChangeOptions): Promise<Read> {
+    const awaited = new Set<string>();
+    for (;;) {
+      const found = await editor.read(namespace);
+      const running = found.trust.operationInProgress;
+      // A read that lags behind may still name an operation that has ended: the version guards the write.
+      if (!running || awaited.has(running)) return found;
+      await ended(running, options);
+      awaited.add(running);
+    }
+  }
+
+  /** An operation for this very change may exist: running, it is joined; ended, its id goes into the next one. */
+  async function freshOperation(
+    { namespace, resourceVersion }: NamespaceTrust,
+    wanted: WantedTrust,
+    { generation }: ChangeOptions,
+  ): Promise<{ id: string; running: boolean }> {
+    const dead: string[] = [];
+    for (;;) {
+      const id = operationId({ generation, namespace, wanted, resourceVersion, dead });
+      const found = await editor.operation(id);
+      if (!found || found.state === 'running') return { id, running: found !== undefined };
+      dead.push(id);
+    }
+  }
+
+  /** Sends the change. False: the namespace is another one than was read (or as wanted already); read and decide again. */
+  async function taken(before: Read, wanted: WantedTrust, id: string): Promise<boolean> {
+    const { namespace, resourceVersion } = before.trust;
+    try {
+      await editor.write(before, wanted, id);
+      return true;
+    } catch (error) {
+      if (!isRpcError(error)) throw error;
+      if (isNothingToChange(error) || isLostRace(error)) return false;
+      if (isLostAnswer(error) && (await editor.operation(id))) return true;
+      const now = (await editor.read(namespace)).trust;
+      const moved = now.resourceVersion !== resourceVersion || now.operationInProgress !== undefined;
+      if (moved && (isLostAnswer(error) || isRejected(error))) return false;
+      throw cloudFailure(`Changing ${namespace}`, error);
+    }
+  }
+
+  /** FULFILLED is no proof: the re-read is, that the wanted state is there and nothing else changed. */
+  async function proved(before: Read, wanted: WantedTrust, id: string, options: ChangeOptions): Promise<TrustChange> {
+    const { namespace } = before.trust;
+    const end = await ended(id, options);
+    if (end?.state === 'failed') {
+      const reason = end.failureReason || 'no reason given';
+      throw new RotationError(
+        'CloudOperationFailed',
+        `Operation ${id} on ${namespace} ended ${end.stateName}: ${reason}.`,
+      );
+    }
+    const after = await editor.read(namespace);
+    if (!end || !isAs(after.trust, wanted) || !after.trust.mtlsEnabled) {
+      throw new RotationError(
+        'CloudWriteNotEffective',
+        `${namespace} does not show the bundle and filters that operation ${id} wrote.`,
+      );
+    }
+    if (before.rest !== after.rest) {
+      throw new RotationError(
+        'CloudSpecChanged',
+        `The bundle of ${namespace} is as wanted, but other settings changed at the same time.`,
+      );
+    }
+    return { changed: true, operationId: id, before: before.trust, after: after.trust };
+  }
+
+  /** Waits until the operation ends, asking as often as it wants to be asked. Undefined when nobody knows it. */
+  async function ended(id: string, options: ChangeOptions): Promise<Operation | undefined> {
+    const deadline = Date.now() + operationDeadlineMs;
+    for (;;) {
+      const found = await editor.operation(id);
+      if (found?.state !== 'running') return found;
+      if (Date.now() > deadline) throw new RotationError('CloudBusy', `Operation ${id} has not ended in 30 minutes.`);
+      await patiently(found.checkMs, `operation ${id} is ${found.stateName}`, options);
+    }
+  }
+}
+
+/** Ours to refuse, whatever a server would say (design, invariant 4). */
+function refuseLockOut({ namespace, mtlsEnabled }: NamespaceTrust, { bundle }: WantedTrust): void {
+  const now = new Date();
+  if (mtlsEnabled && bundle.some((ca) => isValidAt(ca, now))) return;
+  throw new RotationError(
+    'WouldLockOut',
+    `${namespace} would be left without ${mtlsEnabled ? 'a valid CA' : 'mTLS'}; nothing was changed.`,
+  );
+}
+
+/** Bundles are sets: the server normalises PEM and may order it otherwise. */
+function isAs(trust: NamespaceTrust, wanted: WantedTrust): boolean {
+  const set = (cas: readonly { fingerprint: string }[]) => [...new Set(cas.map((ca) => ca.fingerprint))].sort().join();
+  return set(trust.bundle) === set(wanted.bundle) && sameFilters(trust.filters, wanted.filters);
+}
+
+const [shortestCheckMs, longestCheckMs] = [200, 30_000];
+
+/** Waits, saying so about once a second. */
+async function patiently(ms: number, line: string, { onProgress, signal }: ChangeOptions): Promise<void> {
+  for (let left = Math.min(Math.max(ms, shortestCheckMs), longestCheckMs); left > 0; left -= 1000) {
+    onProgress?.(line);
+    await wait(Math.min(left, 1000), undefined, signal ? { signal } : {});
+  }
+}
