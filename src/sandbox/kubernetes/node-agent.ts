@@ -144,4 +144,6 @@ async function registerNode(admin: KubernetesClient): Promise<void> {
     status: { conditions: [{ type: 'Ready', status: 'True' }] },
   };
   await admin.create('/api/v1/nodes', node);
+  // Admission taints a new node as not ready; the controller that would take that back does not run here.
+  await admin.patch(`/api/v1/nodes/${nodeName}`, [{ op: 'remove', path: '/spec/taints' }]);
 }
