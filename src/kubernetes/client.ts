@@ -9,6 +9,7 @@ import { RotationError, type FailureType } from '../domain/failures.js';
 export interface KubernetesClient {
   /** Undefined for 404. */
   get<T extends KubernetesObject>(path: string): Promise<T | undefined>;
+  /** Each with its kind and apiVersion, which the server says only of the list. */
   list<T extends KubernetesObject>(path: string): Promise<readonly T[]>;
   create<T extends KubernetesObject>(path: string, object: T): Promise<T>;
   /** PUT; the object's resourceVersion is the condition. */
@@ -43,8 +44,16 @@ export interface ObjectMeta {
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly ownerReferences?: readonly { readonly kind: string; readonly name: string; readonly controller?: boolean }[];
+  readonly ownerReferences?: readonly OwnerReference[];
   readonly managedFields?: readonly ManagedFields[];
+}
+
+export interface OwnerReference {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Of several owners, the one that manages the object. */
+  readonly controller?: boolean;
 }
 
 /** Which fields a manager owns, and when it last changed one of them (server-side apply). */
@@ -86,8 +95,13 @@ export function createKubernetesClient({ kubeconfig, context }: Access): Kuberne
   const body = async <T>(call: Call): Promise<T> => JSON.parse((await send(call)).text) as T;
   return {
     get: <T extends KubernetesObject>(path: string) => unless404(body<T>({ method: 'GET', path })),
-    list: async <T extends KubernetesObject>(path: string) =>
-      (await body<{ items: T[] }>({ method: 'GET', path })).items,
+    list: async <T extends KubernetesObject>(path: string) => {
+      const { kind, apiVersion, items } = await body<{ kind: string; apiVersion: string; items: T[] }>({
+        method: 'GET',
+        path,
+      });
+      return items.map((item) => ({ kind: kind.replace(/List$/, ''), apiVersion, ...item }));
+    },
     create: (path, object) => body({ method: 'POST', path, body: object }),
     replace: (path, object) => body({ method: 'PUT', path, body: object }),
     apply: (path, object, fieldManager) =>

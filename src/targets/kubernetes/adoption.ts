@@ -1,9 +1,12 @@
+import { isOfPod } from '../../domain/pollers.js';
 import type { Fingerprint } from '../../domain/certificate.js';
 import type { Delivery, HolderEvidence, Poller } from '../target.js';
-import { isReady, stampOf, troubleOf, type Pod } from './objects.js';
+import type { UserPod } from './consumers.js';
+import { isReady } from './objects.js';
+import { isStamped } from './stamp.js';
+import { troubleOf } from './trouble.js';
 
-export interface AdoptionFacts {
-  readonly pod: Pod;
+export interface AdoptionFacts extends UserPod {
   readonly delivery: Delivery;
   /** From the write of the Secret until every kubelet has it; a pod that is older may have been given the old one. */
   readonly propagationMs: number;
@@ -30,25 +33,43 @@ export function judgePod(facts: AdoptionFacts): HolderEvidence {
 
 type Check = (facts: AdoptionFacts) => string | undefined;
 
-const checks: readonly Check[] = [notGoingAway, reportsOrCarriesStamp, createdAfterPropagation, ready, pollsEveryQueue];
+const checks: readonly Check[] = [
+  notGoingAway,
+  reportsOrCarriesStamp,
+  ofNewestRevision,
+  createdAfterPropagation,
+  ready,
+  pollsEveryQueue,
+];
 
 function notGoingAway({ pod }: AdoptionFacts): string | undefined {
   return pod.metadata?.deletionTimestamp ? 'is still ending, with the certificate it had' : undefined;
 }
 
-function reportsOrCarriesStamp({ pod, delivery, presented, reloads }: AdoptionFacts): string | undefined {
+function reportsOrCarriesStamp({ pod, consumer, delivery, presented, reloads }: AdoptionFacts): string | undefined {
   if (presented === delivery.leaf) return undefined;
   if (presented) return 'presents another certificate';
   if (reloads) return 'does not report which certificate it presents';
-  return stampOf(pod) === delivery.leaf ? undefined : 'was started with another certificate';
+  if (!consumer) return 'belongs to nothing that can be rolled';
+  return isStamped(pod, delivery) ? undefined : 'was started with another certificate';
 }
 
+function ofNewestRevision({ newest, presented }: AdoptionFacts): string | undefined {
+  return presented || newest ? undefined : 'is not of the newest revision';
+}
+
+/** Both times are whole seconds, rounded down: the second in which a kubelet may still have been late does not count. */
 function createdAfterPropagation({ pod, delivery, propagationMs, presented }: AdoptionFacts): string | undefined {
   if (presented) return undefined;
   const created = Date.parse(pod.metadata?.creationTimestamp ?? '');
-  return created >= Math.floor((Date.parse(delivery.at) + propagationMs) / 1000) * 1000
+  return created >= propagatedAt(delivery, propagationMs).getTime()
     ? undefined
     : 'was created before every kubelet had the new Secret';
+}
+
+/** By the API server's clock, from here on no kubelet has the former Secret any more. */
+export function propagatedAt({ at }: Delivery, propagationMs: number): Date {
+  return new Date(Date.parse(at) + propagationMs + 1000);
 }
 
 function ready({ pod }: AdoptionFacts): string | undefined {
@@ -60,7 +81,7 @@ function pollsEveryQueue({ pod, queues }: AdoptionFacts): string | undefined {
   const created = Date.parse(pod.metadata?.creationTimestamp ?? '');
   const unpolled = queues.find(
     ({ pollers }) =>
-      !pollers.some(({ identity, lastAccessTime }) => identity.includes(name) && Date.parse(lastAccessTime) >= created),
+      !pollers.some(({ identity, lastAccessTime }) => isOfPod(identity, name) && Date.parse(lastAccessTime) >= created),
   );
   return unpolled && `does not poll task queue ${unpolled.name}`;
 }

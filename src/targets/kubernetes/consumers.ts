@@ -1,8 +1,23 @@
 import { RotationError } from '../../domain/failures.js';
-import type { KubernetesClient } from '../../kubernetes/client.js';
-import { workloadKinds, type Container, type Pod, type PodSpec, type Workload, type WorkloadKind } from './objects.js';
+import type { KubernetesClient, KubernetesObject, OwnerReference } from '../../kubernetes/client.js';
+import {
+  controllerOf,
+  isFinished,
+  isUnfinished,
+  podsPath,
+  templateOf,
+  wantedPods,
+  workloadKinds,
+  workloadsPath,
+  type CronJob,
+  type Pod,
+  type Workload,
+  type WorkloadKind,
+} from './objects.js';
+import type { SecretPlace } from './secret.js';
+import { usesSecret } from './uses.js';
 
-/** A workload whose pods use the Secret. */
+/** A workload whose pods use the Secret, and that can be rolled. */
 export interface Consumer {
   readonly kind: WorkloadKind;
   readonly name: string;
@@ -11,98 +26,133 @@ export interface Consumer {
   readonly workload: Workload;
 }
 
-const paths: Readonly<Record<WorkloadKind, string>> = {
-  Deployment: 'deployments',
-  StatefulSet: 'statefulsets',
-  DaemonSet: 'daemonsets',
-};
+/** A pod that uses the Secret. */
+export interface UserPod {
+  readonly pod: Pod;
+  /** Absent: nothing that can be rolled owns it. */
+  readonly consumer?: Consumer;
+  /** Of its consumer's newest revision, whose template the controller has seen. */
+  readonly newest: boolean;
+}
 
-/** Does a pod of this spec read the Secret: mounted (projected and CSI included), or as environment, init containers too? */
-export function usesSecret(spec: PodSpec | undefined, secret: string): boolean {
-  const mounted = spec?.volumes?.some(
-    (volume) =>
-      volume.secret?.secretName === secret ||
-      volume.projected?.sources?.some((source) => source.secret?.name === secret) ||
-      volume.csi?.nodePublishSecretRef?.name === secret,
+/** All that uses the Secret: found by templates and by pods, owner references followed to their top (safety 20). */
+export interface Users {
+  readonly consumers: readonly Consumer[];
+  /** Those that are going away included. */
+  readonly pods: readonly UserPod[];
+  /** What cannot be rolled, by name: bare pods, Jobs, CronJobs, and what belongs to a controller that is not known here. */
+  readonly strangers: readonly string[];
+}
+
+export async function findUsers(client: KubernetesClient, place: SecretPlace): Promise<Users> {
+  const { namespace, secret } = place;
+  const batch = `/apis/batch/v1/namespaces/${namespace}`;
+  const [workloads, replicaSets, jobs, cronJobs, pods] = await Promise.all([
+    listWorkloads(client, namespace),
+    client.list<Workload>(workloadsPath(namespace, 'replicasets')),
+    client.list<Workload>(`${batch}/jobs`),
+    client.list<CronJob>(`${batch}/cronjobs`),
+    client.list<Pod>(podsPath(namespace)),
+  ]);
+  const family = new Family([...replicaSets, ...jobs]);
+  const using = pods.filter((pod) => usesSecret(pod.spec, secret) && !isFinished(pod));
+  const makers = [...replicaSets.filter((set) => wantedPods(set) > 0), ...jobs.filter(isUnfinished), ...cronJobs];
+  const users = [...makers.filter((maker) => usesSecret(templateOf(maker), secret)), ...using];
+  const consumers = workloads.filter(
+    ({ workload }) => usesSecret(templateOf(workload), secret) || users.some((user) => family.isOf(user, workload)),
   );
-  return mounted === true || containersOf(spec).some((container) => readsSecretAsEnvironment(container, secret));
+  const strangers = users.filter((user) => !consumers.some(({ workload }) => family.isOf(user, workload)));
+  return {
+    consumers,
+    pods: using.map((pod) => userPod(pod, consumers, family)),
+    strangers: [...new Set(strangers.map((user) => family.nameOf(user)))],
+  };
 }
 
-function readsSecretAsEnvironment({ env, envFrom }: Container, secret: string): boolean {
-  return (
-    (env?.some(({ valueFrom }) => valueFrom?.secretKeyRef?.name === secret) ?? false) ||
-    (envFrom?.some(({ secretRef }) => secretRef?.name === secret) ?? false)
-  );
-}
-
-/** Environment variables and subPath mounts never see a new Secret without a restart. */
-export function neverSeesUpdates(spec: PodSpec | undefined, secret: string): boolean {
-  const volumes = (spec?.volumes ?? [])
-    .filter((volume) => volume.secret?.secretName === secret)
-    .map(({ name }) => name);
-  return containersOf(spec).some(
-    (container) =>
-      readsSecretAsEnvironment(container, secret) ||
-      container.volumeMounts?.some((mount) => mount.subPath !== undefined && volumes.includes(mount.name)),
-  );
-}
-
-function containersOf(spec: PodSpec | undefined): readonly Container[] {
-  return [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
-}
-
-/** All workloads of the namespace whose template uses the Secret. */
-export async function findConsumers(
+/** The pods of one consumer that use the Secret. */
+export async function findPodsOf(
   client: KubernetesClient,
-  namespace: string,
-  secret: string,
-): Promise<readonly Consumer[]> {
+  place: SecretPlace,
+  consumer: Consumer,
+): Promise<readonly UserPod[]> {
+  const [replicaSets, pods] = await Promise.all([
+    client.list<Workload>(workloadsPath(place.namespace, 'replicasets')),
+    client.list<Pod>(podsPath(place.namespace)),
+  ]);
+  const family = new Family(replicaSets);
+  return pods
+    .filter((pod) => usesSecret(pod.spec, place.secret) && !isFinished(pod) && family.isOf(pod, consumer.workload))
+    .map((pod) => userPod(pod, [consumer], family));
+}
+
+async function listWorkloads(client: KubernetesClient, namespace: string): Promise<readonly Consumer[]> {
   const found = await Promise.all(
-    workloadKinds.map(async (kind) => {
-      const all = `/apis/apps/v1/namespaces/${namespace}/${paths[kind]}`;
-      return (await client.list<Workload>(all))
-        .filter((workload) => usesSecret(workload.spec?.template?.spec, secret))
-        .map((workload) => ({
-          kind,
-          name: workload.metadata!.name!,
-          path: `${all}/${workload.metadata!.name}`,
-          workload,
-        }));
+    Object.entries(workloadKinds).map(async ([kind, resource]) => {
+      const path = workloadsPath(namespace, resource);
+      return (await client.list<Workload>(path)).map((workload) => {
+        const name = workload.metadata!.name!;
+        return { kind: kind as WorkloadKind, name, path: `${path}/${name}`, workload };
+      });
     }),
   );
   return found.flat();
 }
 
-/** All pods of the namespace that use the Secret, those that are going away included. */
-export async function findPods(client: KubernetesClient, namespace: string, secret: string): Promise<readonly Pod[]> {
-  const pods = await client.list<Pod>(`/api/v1/namespaces/${namespace}/pods`);
-  return pods.filter(
-    (pod) => usesSecret(pod.spec, secret) && !['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''),
-  );
-}
-
-/**
- * Every pod must belong to a consumer that we can roll: a bare pod, a Job, an Argo Rollout is named and refused, because its
- * use of the old leaf would stay unseen (safety 20).
- */
-export function refuseUnknownOwners(pods: readonly Pod[], consumers: readonly Consumer[]): void {
-  const unknown = pods.filter((pod) => !consumers.some((consumer) => owns(consumer, pod)));
-  if (unknown.length === 0) return;
-  const names = unknown.map((pod) => {
-    const owner = pod.metadata?.ownerReferences?.find(({ controller }) => controller);
-    return `${pod.metadata?.name} (${owner ? `${owner.kind} ${owner.name}` : 'no owner'})`;
-  });
+/** Throws UnknownOwner: the use of the old leaf by what cannot be rolled would stay unseen (safety 20). */
+export function refuseStrangers({ strangers }: Users, { namespace, secret }: SecretPlace): void {
+  if (strangers.length === 0) return;
   throw new RotationError(
     'UnknownOwner',
-    `Pods that use the Secret and belong to no Deployment, StatefulSet or DaemonSet: ${names.join(', ')}.`,
+    `The Secret ${namespace}/${secret} is also used by what cannot be rolled: ${strangers.join(', ')}.`,
   );
 }
 
-/** A pod of a Deployment belongs to a ReplicaSet `<deployment>-<hash>`; the pod-template-hash label gives the hash. */
-export function owns({ kind, name }: Consumer, pod: Pod): boolean {
-  const owner = pod.metadata?.ownerReferences?.find(({ controller }) => controller);
-  if (!owner) return false;
-  if (kind !== 'Deployment') return owner.kind === kind && owner.name === name;
-  const hash = pod.metadata?.labels?.['pod-template-hash'];
-  return owner.kind === 'ReplicaSet' && hash !== undefined && owner.name === `${name}-${hash}`;
+function userPod(pod: Pod, consumers: readonly Consumer[], family: Family): UserPod {
+  const consumer = consumers.find(({ workload }) => family.isOf(pod, workload));
+  return consumer ? { pod, consumer, newest: isOfNewestRevision(pod, consumer, family) } : { pod, newest: false };
+}
+
+const revision = 'deployment.kubernetes.io/revision';
+
+/** Each controller marks its revisions in a way of its own. */
+function isOfNewestRevision(pod: Pod, { kind, workload }: Consumer, family: Family): boolean {
+  const { generation, annotations } = workload.metadata ?? {};
+  if ((workload.status?.observedGeneration ?? 0) < (generation ?? 0)) return false;
+  const labels = pod.metadata?.labels ?? {};
+  switch (kind) {
+    case 'Deployment':
+      return family.parentOf(pod)?.metadata?.annotations?.[revision] === annotations?.[revision];
+    case 'StatefulSet':
+      return labels['controller-revision-hash'] === workload.status?.updateRevision;
+    case 'DaemonSet':
+      return labels['pod-template-generation'] === annotations?.['deprecated.daemonset.template.generation'];
+  }
+}
+
+/** Owner references, followed through what stands between a pod and the controller that a person knows. */
+class Family {
+  readonly #between: ReadonlyMap<string, KubernetesObject>;
+
+  constructor(between: readonly KubernetesObject[]) {
+    this.#between = new Map(between.map((object) => [object.metadata!.uid!, object]));
+  }
+
+  parentOf(object: KubernetesObject): KubernetesObject | undefined {
+    return this.#between.get(controllerOf(object)?.uid ?? '');
+  }
+
+  isOf(object: KubernetesObject, workload: Workload): boolean {
+    return this.#topOf(object)?.uid === workload.metadata?.uid;
+  }
+
+  /** `Rollout web`, `CronJob nightly`; `Pod x` for one that nobody owns. */
+  nameOf(object: KubernetesObject): string {
+    const { kind, name } = this.#topOf(object) ?? { kind: object.kind, name: object.metadata?.name };
+    return `${kind} ${name}`;
+  }
+
+  #topOf(object: KubernetesObject): OwnerReference | undefined {
+    const parent = this.parentOf(object);
+    return (parent && this.#topOf(parent)) ?? controllerOf(object);
+  }
 }

@@ -1,4 +1,4 @@
-import type { KubernetesObject } from '../../kubernetes/client.js';
+import type { KubernetesObject, OwnerReference } from '../../kubernetes/client.js';
 
 /** The parts of Kubernetes objects that a target looks at (kubernetes.io/docs/reference/kubernetes-api). */
 export interface Secret extends KubernetesObject {
@@ -11,6 +11,7 @@ export interface PodSpec {
   readonly volumes?: readonly Volume[];
   readonly containers?: readonly Container[];
   readonly initContainers?: readonly Container[];
+  readonly ephemeralContainers?: readonly Container[];
 }
 
 export interface Volume {
@@ -31,26 +32,39 @@ export interface Pod extends KubernetesObject {
   readonly spec?: PodSpec;
   readonly status?: {
     readonly phase?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly conditions?: readonly Condition[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly containerStatuses?: readonly ContainerStatus[];
   };
 }
 
-interface ContainerStatus {
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+export interface ContainerStatus {
   readonly name: string;
   readonly restartCount?: number;
   readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
   readonly lastState?: { readonly terminated?: { readonly message?: string; readonly exitCode?: number } };
 }
 
-export const workloadKinds = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
-export type WorkloadKind = (typeof workloadKinds)[number];
+/** The workloads that can be rolled, and their resources in the API. */
+export const workloadKinds = {
+  Deployment: 'deployments',
+  StatefulSet: 'statefulsets',
+  DaemonSet: 'daemonsets',
+} as const;
+export type WorkloadKind = keyof typeof workloadKinds;
 
+/** A workload; also what stands between one and its pods, a ReplicaSet or a Job: each has a template. */
 export interface Workload extends KubernetesObject {
   readonly spec?: {
     readonly replicas?: number;
     readonly paused?: boolean;
-    readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
     readonly strategy?: { readonly type?: string };
     readonly updateStrategy?: { readonly type?: string };
     readonly template?: KubernetesObject & { readonly spec?: PodSpec };
@@ -60,34 +74,48 @@ export interface Workload extends KubernetesObject {
     readonly replicas?: number;
     readonly updatedReplicas?: number;
     readonly availableReplicas?: number;
-    readonly unavailableReplicas?: number;
     readonly desiredNumberScheduled?: number;
     readonly updatedNumberScheduled?: number;
     readonly numberAvailable?: number;
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly reason?: string;
-      readonly message?: string;
-    }[];
+    readonly updateRevision?: string;
+    readonly conditions?: readonly Condition[];
   };
 }
 
-/** The template annotation that rolls a workload onto a leaf: a retry with the same leaf restarts nothing twice. */
-export const stampAnnotation = 'cert-rotation.temporal.io/leaf';
+export interface CronJob extends KubernetesObject {
+  readonly spec?: { readonly jobTemplate?: Workload };
+}
 
-export function stampOf(object: KubernetesObject | undefined): string | undefined {
-  return object?.metadata?.annotations?.[stampAnnotation];
+export const workloadsPath = (namespace: string, resource: string): string =>
+  `/apis/apps/v1/namespaces/${namespace}/${resource}`;
+
+export const podsPath = (namespace: string): string => `/api/v1/namespaces/${namespace}/pods`;
+
+/** The spec of the pods that it makes. */
+export function templateOf({ spec }: Workload | CronJob): PodSpec | undefined {
+  const maker = spec && 'jobTemplate' in spec ? spec.jobTemplate?.spec : (spec as Workload['spec']);
+  return maker?.template?.spec;
+}
+
+export function controllerOf(object: KubernetesObject): OwnerReference | undefined {
+  return object.metadata?.ownerReferences?.find(({ controller }) => controller);
+}
+
+/** How many pods its controller wants. */
+export function wantedPods({ spec, status }: Workload): number {
+  return status?.desiredNumberScheduled ?? spec?.replicas ?? 1;
+}
+
+/** `Succeeded` or `Failed`: its containers will not run again. */
+export function isFinished({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
+}
+
+/** A Job that has not ended. */
+export function isUnfinished({ status }: Workload): boolean {
+  return !status?.conditions?.some(({ type, status: yes }) => ['Complete', 'Failed'].includes(type) && yes === 'True');
 }
 
 export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-}
-
-/** What a person needs of a pod that does not get ready: its state and its last message. */
-export function troubleOf(pod: Pod): string {
-  const status = pod.status?.containerStatuses?.find(({ state, lastState }) => state?.waiting ?? lastState?.terminated);
-  const waiting = status?.state?.waiting?.reason ?? pod.status?.phase ?? 'unknown';
-  const last = status?.lastState?.terminated;
-  return `pod ${pod.metadata?.name}: ${waiting}${last ? `, last message: ${last.message ?? `exit code ${last.exitCode}`}` : ''}`;
 }

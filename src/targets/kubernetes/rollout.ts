@@ -1,11 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { short } from '../../domain/certificate.js';
 import { RotationError } from '../../domain/failures.js';
-import { ApiError, type KubernetesClient } from '../../kubernetes/client.js';
+import { ApiError, type KubernetesClient, type KubernetesObject } from '../../kubernetes/client.js';
 import type { Delivery, Progress } from '../target.js';
-import { findPods, owns, type Consumer } from './consumers.js';
-import { stampAnnotation, stampOf, troubleOf, type Workload } from './objects.js';
+import { findPodsOf, type Consumer, type UserPod } from './consumers.js';
+import { wantedPods, type Workload } from './objects.js';
+import type { SecretPlace } from './secret.js';
+import { isStamped, stampFor } from './stamp.js';
+import { isCrashLooping, troubleOf } from './trouble.js';
 
+/** One field manager per purpose: what one of them no longer applies, the API server drops (safety 17). */
 const stampManager = 'cert-rotation/stamp';
 const scaleManager = 'cert-rotation/scale';
 /** How many pods a scaled-down workload had, on the workload itself: a crash in between loses no replica count. */
@@ -14,132 +18,146 @@ const lookEveryMs = 300;
 
 export interface Rollout {
   readonly client: KubernetesClient;
-  readonly namespace: string;
-  readonly secret: string;
+  readonly place: SecretPlace;
   readonly delivery: Delivery;
   readonly deadlineMs: number;
   readonly progress: Progress;
 }
 
-/** Stamps the template with the leaf's fingerprint and waits until only pods of that template are left, all available. */
+/** Stamps the template and waits until only pods of that template are left, all available. */
 export async function rollOutByStamp(rollout: Rollout, consumer: Consumer): Promise<void> {
-  const { client, delivery, namespace } = rollout;
-  if (stampOf(consumer.workload.spec?.template) !== delivery.leaf) {
-    await client.apply<Workload>(
-      consumer.path,
-      {
-        apiVersion: 'apps/v1',
-        kind: consumer.kind,
-        metadata: { name: consumer.name, namespace },
-        spec: { template: { metadata: { annotations: { [stampAnnotation]: delivery.leaf } } } },
-      },
-      stampManager,
-    );
-  }
-  await settled(rollout, consumer, `${consumer.kind} ${consumer.name} rolls onto leaf ${short(delivery.leaf)}`);
-}
-
-/** The article's way: to 0 and back. Only where a person chose it, because nothing works in between. */
-export async function rollOutByScale(rollout: Rollout, consumer: Consumer): Promise<void> {
-  const { client, delivery } = rollout;
-  if (stampOf(consumer.workload.spec?.template) === delivery.leaf && !recordedReplicas(consumer.workload)) {
-    return settled(rollout, consumer, `${consumer.name} comes back`);
-  }
-  const replicas = recordedReplicas(consumer.workload) ?? consumer.workload.spec?.replicas ?? 1;
-  await annotateReplicas(rollout, consumer, replicas);
-  await scale(client, consumer, 0);
-  await until(rollout, `${consumer.name}: waiting for its pods to end`, async () => {
-    const pods = await findPods(client, rollout.namespace, rollout.secret);
-    return !pods.some((pod) => owns(consumer, pod));
+  await namingFailures(async () => {
+    const { spec } = await read(rollout, consumer);
+    if (!isStamped(spec?.template, rollout.delivery)) await stamp(rollout, consumer);
+    await settled(rollout, consumer);
   });
-  await rollOutByStamp({ ...rollout }, { ...consumer, workload: {} });
-  await scale(client, consumer, replicas);
-  await settled(rollout, consumer, `${consumer.name} comes back with ${replicas} replicas`);
-  await annotateReplicas(rollout, consumer, undefined);
 }
 
-function recordedReplicas(workload: Workload): number | undefined {
-  const text = workload.metadata?.annotations?.[replicasAnnotation];
+/**
+ * The article's way: to 0 and back. Only where a person chose it, because nothing works in between. The stamp is set while
+ * there are no pods: where it is, the way down is behind us, and what is recorded is the way back.
+ */
+export async function rollOutByScale(rollout: Rollout, consumer: Consumer): Promise<void> {
+  await namingFailures(async () => {
+    const workload = await read(rollout, consumer);
+    const wasDown = isStamped(workload.spec?.template, rollout.delivery);
+    const recorded = recordedReplicas(workload);
+    if (wasDown && recorded === undefined) return settled(rollout, consumer);
+    const replicas = recorded ?? workload.spec?.replicas ?? 1;
+    if (!wasDown) await goDown(rollout, consumer, replicas);
+    await scale(rollout, consumer, replicas);
+    await settled(rollout, consumer);
+    await annotate(rollout, consumer, {});
+  });
+}
+
+async function read({ client }: Rollout, consumer: Consumer): Promise<Workload> {
+  const workload = await client.get<Workload>(consumer.path);
+  if (!workload) throw new RotationError('RolloutFailed', `${nameOf(consumer)} is gone.`);
+  return workload;
+}
+
+async function goDown(rollout: Rollout, consumer: Consumer, replicas: number): Promise<void> {
+  await annotate(rollout, consumer, { [replicasAnnotation]: String(replicas) });
+  await scale(rollout, consumer, 0);
+  await until(rollout, async () => {
+    const pods = await findPodsOf(rollout.client, rollout.place, consumer);
+    return pods.length === 0
+      ? undefined
+      : { line: `${nameOf(consumer)}: waiting for ${pods.length} pods to end`, pods };
+  });
+  await stamp(rollout, consumer);
+}
+
+/** Of a rollout by scale that has not ended: what the workload goes back to. */
+export function recordedReplicas({ metadata }: Workload): number | undefined {
+  const text = metadata?.annotations?.[replicasAnnotation];
   return text === undefined ? undefined : Number(text);
 }
 
-async function annotateReplicas(
-  { client, namespace }: Rollout,
-  consumer: Consumer,
-  replicas: number | undefined,
-): Promise<void> {
-  await client.apply<Workload>(
-    consumer.path,
-    {
-      apiVersion: 'apps/v1',
-      kind: consumer.kind,
-      metadata: {
-        name: consumer.name,
-        namespace,
-        ...(replicas !== undefined && { annotations: { [replicasAnnotation]: String(replicas) } }),
-      },
-    },
-    scaleManager,
-  );
+const nameOf = ({ kind, name }: Consumer): string => `${kind} ${name}`;
+
+async function stamp({ client, delivery }: Rollout, consumer: Consumer): Promise<void> {
+  const template = { metadata: { annotations: stampFor(delivery) } };
+  await client.apply<Workload>(consumer.path, { ...identity(consumer), spec: { template } }, stampManager);
 }
 
-async function scale(client: KubernetesClient, consumer: Consumer, replicas: number): Promise<void> {
-  await client.patch(`${consumer.path}/scale`, [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
+async function annotate({ client }: Rollout, consumer: Consumer, annotations: Record<string, string>): Promise<void> {
+  const { metadata, ...rest } = identity(consumer);
+  await client.apply<Workload>(consumer.path, { ...rest, metadata: { ...metadata, annotations } }, scaleManager);
 }
 
-async function settled(rollout: Rollout, consumer: Consumer, line: string): Promise<void> {
-  await until(rollout, line, async () => {
-    const workload = await rollout.client.get<Workload>(consumer.path);
-    if (!workload) throw new RotationError('RolloutFailed', `${consumer.kind} ${consumer.name} is gone.`);
-    const stuck = workload.status?.conditions?.find(({ reason }) => reason === 'ProgressDeadlineExceeded');
-    if (stuck)
-      throw new RotationError(
-        'RolloutFailed',
-        `${consumer.name}: ${stuck.message ?? stuck.reason}. ${await trouble(rollout, consumer)}`,
-      );
-    return isSettled(workload) && (await onlyNewPods(rollout, consumer));
+/** With the uid, so that a namesake made meanwhile is a conflict. */
+function identity({ kind, name, workload }: Consumer): KubernetesObject {
+  const { namespace, uid } = workload.metadata!;
+  return { apiVersion: 'apps/v1', kind, metadata: { name, namespace: namespace!, uid: uid! } };
+}
+
+async function scale({ client }: Rollout, { path }: Consumer, replicas: number): Promise<void> {
+  await client.patch(`${path}/scale`, [{ op: 'replace', path: '/spec/replicas', value: replicas }], scaleManager);
+}
+
+async function settled(rollout: Rollout, consumer: Consumer): Promise<void> {
+  await until(rollout, async () => {
+    const workload = await read(rollout, consumer);
+    const pods = await findPodsOf(rollout.client, rollout.place, consumer);
+    const done = pods.filter(({ pod }) => isStamped(pod, rollout.delivery) && !pod.metadata?.deletionTimestamp);
+    const line = `${nameOf(consumer)} rolls onto leaf ${short(rollout.delivery.leaf)}: ${done.length} of ${wantedPods(workload)} pods are new, ${pods.length - done.length} old`;
+    const look = { line, pods: done, trouble: hopeless(workload, done) };
+    return isSettled(workload) && done.length === pods.length ? undefined : look;
   });
 }
 
 /** The controller has seen the newest template, and every pod is of it and available (`kubectl rollout status`). */
-export function isSettled({ metadata, spec, status }: Workload): boolean {
-  if ((status?.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return false;
-  const wanted = status?.desiredNumberScheduled ?? spec?.replicas ?? 1;
+export function isSettled(workload: Workload): boolean {
+  const { status } = workload;
+  const wanted = wantedPods(workload);
   const updated = status?.updatedNumberScheduled ?? status?.updatedReplicas ?? 0;
   const available = status?.numberAvailable ?? status?.availableReplicas ?? 0;
-  return updated === wanted && available === wanted && (status?.replicas ?? wanted) === wanted;
-}
-
-async function onlyNewPods({ client, namespace, secret, delivery }: Rollout, consumer: Consumer): Promise<boolean> {
-  const pods = (await findPods(client, namespace, secret)).filter((pod) => owns(consumer, pod));
-  return pods.every((pod) => stampOf(pod) === delivery.leaf && !pod.metadata?.deletionTimestamp);
-}
-
-async function trouble({ client, namespace, secret, delivery }: Rollout, consumer: Consumer): Promise<string> {
-  const pods = (await findPods(client, namespace, secret)).filter(
-    (pod) => owns(consumer, pod) && stampOf(pod) === delivery.leaf,
+  return (
+    hasSeenTemplate(workload) && updated === wanted && available === wanted && (status?.replicas ?? wanted) === wanted
   );
-  return pods.map(troubleOf).join('; ');
 }
 
-async function until(rollout: Rollout, line: string, done: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + rollout.deadlineMs;
-  for (;;) {
-    try {
-      if (await done()) return;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      throw new RotationError('RolloutFailed', error.message, { cause: error });
+function hasSeenTemplate({ metadata, status }: Workload): boolean {
+  return (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 0);
+}
+
+/** Why waiting is of no use: the progress deadline, once the controller speaks of the newest template, or a crash loop. */
+function hopeless(workload: Workload, pods: readonly UserPod[]): string | undefined {
+  const stuck = workload.status?.conditions?.find(({ reason }) => reason === 'ProgressDeadlineExceeded');
+  if (stuck && hasSeenTemplate(workload)) return stuck.message ?? stuck.reason;
+  return pods.some(({ pod }) => isCrashLooping(pod)) ? 'crash loop' : undefined;
+}
+
+interface Look {
+  /** What is waited for. */
+  readonly line: string;
+  readonly pods: readonly UserPod[];
+  /** Waiting is of no use. */
+  readonly trouble?: string | undefined;
+}
+
+/** Looks until nothing is left to wait for. Throws RolloutFailed, with the pods and their last messages. */
+async function until({ deadlineMs, progress }: Rollout, look: () => Promise<Look | undefined>): Promise<void> {
+  const deadline = Date.now() + deadlineMs;
+  for (let seen = await look(); seen; seen = await look()) {
+    progress.report(seen.line);
+    const trouble = seen.trouble ?? (Date.now() >= deadline ? `not finished in ${deadlineMs / 1000} s` : undefined);
+    if (trouble) {
+      const pods = seen.pods.map(({ pod }) => troubleOf(pod));
+      throw new RotationError('RolloutFailed', `${[seen.line, trouble, ...pods].join('; ')}.`);
     }
-    rollout.progress.report(line);
-    if (Date.now() >= deadline) {
-      const pods = await findPods(rollout.client, rollout.namespace, rollout.secret);
-      const missing = pods.filter((pod) => stampOf(pod) === rollout.delivery.leaf).map(troubleOf);
-      throw new RotationError(
-        'RolloutFailed',
-        `Not finished in ${rollout.deadlineMs / 1000} s: ${line}. ${missing.join('; ')}`,
-      );
-    }
-    await wait(lookEveryMs, undefined, { signal: rollout.progress.signal });
+    await wait(lookEveryMs, undefined, { signal: progress.signal });
+  }
+}
+
+/** What the API server refuses of a rollout (an admission rule, a quota) is a failure of the rollout. */
+async function namingFailures(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new RotationError('RolloutFailed', `${error.message}.`, { cause: error });
   }
 }

@@ -5,9 +5,11 @@ import { PrivateKey } from '../../x509/private-key.js';
 import { keyMatches, readCertificates } from '../../x509/read.js';
 import type { Delivery } from '../target.js';
 import type { Secret } from './objects.js';
+import { leafAnnotation } from './stamp.js';
 
 /** One field manager per purpose: two applies by one manager with different fields would drop the earlier ones (safety 17). */
 export const secretManager = 'cert-rotation/secret';
+const tlsType = 'kubernetes.io/tls';
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export interface SecretPlace {
@@ -21,7 +23,7 @@ const pathOf = ({ namespace, secret }: SecretPlace): string => `/api/v1/namespac
 export async function readUsableSecret(client: KubernetesClient, place: SecretPlace): Promise<Secret | undefined> {
   const secret = await client.get<Secret>(pathOf(place));
   const name = `Secret ${place.namespace}/${place.secret}`;
-  if (secret && secret.type !== 'kubernetes.io/tls') {
+  if (secret && secret.type !== tlsType) {
     throw new RotationError('SecretUnusable', `${name} is of type ${secret.type}; a type cannot be changed.`);
   }
   if (secret?.immutable) throw new RotationError('SecretUnusable', `${name} is immutable.`);
@@ -39,78 +41,68 @@ export function pairOf(secret: Secret | undefined): KeyPair | undefined {
   }
 }
 
-/** The leaf in the Secret and when it was written; undefined when there is none, or no field manager owns it. */
+/** The leaf in the Secret and when we wrote it; undefined when there is none, or the last word on it was somebody else's. */
 export function deliveryOf(secret: Secret | undefined): Delivery | undefined {
   const pair = pairOf(secret);
   const at = writtenAt(secret);
   return pair && at && keyMatches(pair.certificate, pair.key) ? { leaf: pair.certificate.fingerprint, at } : undefined;
 }
 
-/** By the API server's clock: the entry of our manager that owns `tls.crt`, else of whoever does, the newest of several. */
+/** By the API server's clock. Whoever changes `tls.crt` takes it over: while it is ours, nobody did since. */
 function writtenAt(secret: Secret | undefined): string | undefined {
-  const owners = (secret?.metadata?.managedFields ?? []).filter(
-    ({ fieldsV1 }) => 'f:tls.crt' in (fieldsV1?.['f:data'] ?? {}),
-  );
-  const ours = owners.find(({ manager }) => manager === secretManager);
-  return (
-    ours?.time ??
-    owners
-      .flatMap(({ time }) => time ?? [])
-      .sort()
-      .at(-1)
-  );
+  const ours = secret?.metadata?.managedFields?.find(({ manager }) => manager === secretManager);
+  return 'f:tls.crt' in (ours?.fieldsV1?.['f:data'] ?? {}) ? ours?.time : undefined;
 }
 
 /**
  * Writes `tls.crt` and `tls.key` by server-side apply, conditional on the version just read, then reads the Secret again:
- * the API server accepts a pair that does not match. A pair in place is left alone, so that the delivery stays the same
- * however often it is asked for.
+ * the API server accepts a pair that does not match. A pair of ours that is in place is left alone, so that the delivery
+ * stays the same however often it is asked for.
  */
 export async function writePair(client: KubernetesClient, place: SecretPlace, pair: KeyPair): Promise<Delivery> {
   const name = `${place.namespace}/${place.secret}`;
+  const { fingerprint } = pair.certificate;
   if (!keyMatches(pair.certificate, pair.key))
     throw new RotationError('SecretMismatch', `The pair for Secret ${name} does not match; it was not written.`);
   const before = await readUsableSecret(client, place);
-  const found = deliveryOf(before);
-  const isThere = found?.leaf === pair.certificate.fingerprint;
+  const isThere = deliveryOf(before)?.leaf === fingerprint;
   if (!isThere) await apply(client, place, pair, before);
   const after = isThere ? before : await client.get<Secret>(pathOf(place));
   const delivery = deliveryOf(after);
-  if (delivery?.leaf !== pair.certificate.fingerprint) {
+  if (delivery?.leaf !== fingerprint)
     throw new RotationError('SecretMismatch', `Secret ${name} does not hold the pair that was written.`);
-  }
   await forgetLastApplied(client, place, after);
   return delivery;
 }
 
-async function apply(client: KubernetesClient, place: SecretPlace, pair: KeyPair, before: Secret | undefined) {
+/** The annotation makes it a change even where the same pair lay before: who changes nothing gets no time. */
+async function apply(
+  client: KubernetesClient,
+  place: SecretPlace,
+  pair: KeyPair,
+  before: Secret | undefined,
+): Promise<void> {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   const { resourceVersion, uid } = before?.metadata ?? {};
+  const wanted: Secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: place.secret,
+      namespace: place.namespace,
+      annotations: { [leafAnnotation]: pair.certificate.fingerprint },
+      ...(resourceVersion && { resourceVersion }),
+      ...(uid && { uid }),
+    },
+    type: tlsType,
+    data: { 'tls.crt': base64(pair.certificate.pem), 'tls.key': base64(pair.key.reveal()) },
+  };
   try {
-    return await client.apply<Secret>(
-      pathOf(place),
-      {
-        apiVersion: 'v1',
-        kind: 'Secret',
-        metadata: {
-          name: place.secret,
-          namespace: place.namespace,
-          ...(resourceVersion && { resourceVersion }),
-          ...(uid && { uid }),
-        },
-        type: 'kubernetes.io/tls',
-        data: { 'tls.crt': base64(pair.certificate.pem), 'tls.key': base64(pair.key.reveal()) },
-      },
-      secretManager,
-    );
+    await client.apply(pathOf(place), wanted, secretManager);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 422) {
-      throw new RotationError(
-        'SecretUnusable',
-        `The API server refuses Secret ${place.namespace}/${place.secret}: ${error.message}.`,
-      );
-    }
-    throw error;
+    if (!(error instanceof ApiError)) throw error;
+    const message = `The API server refuses Secret ${place.namespace}/${place.secret}: ${error.message}.`;
+    throw new RotationError('SecretUnusable', message, { cause: error });
   }
 }
 
@@ -121,7 +113,6 @@ async function forgetLastApplied(
   secret: Secret | undefined,
 ): Promise<void> {
   if (secret?.metadata?.annotations?.[lastApplied] === undefined) return;
-  await client.patch<Secret>(pathOf(place), [
-    { op: 'remove', path: `/metadata/annotations/${lastApplied.replace('/', '~1')}` },
-  ]);
+  const path = `/metadata/annotations/${lastApplied.replace('/', '~1')}`;
+  await client.patch<Secret>(pathOf(place), [{ op: 'remove', path }], secretManager);
 }

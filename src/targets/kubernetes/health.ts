@@ -1,0 +1,43 @@
+import type { TargetConfig } from '../../config/schema.js';
+import { RotationError } from '../../domain/failures.js';
+import type { Consumer } from './consumers.js';
+import { isSettled, recordedReplicas } from './rollout.js';
+import { neverSeesUpdates } from './uses.js';
+
+type How = TargetConfig['rollout'];
+type Check = (consumer: Consumer, rollout: How) => string | undefined;
+
+const refusals: readonly Check[] = [
+  ({ workload }, rollout) =>
+    rollout === 'rolling' && workload.spec?.paused ? 'is paused: a rollout would never happen' : undefined,
+  ({ workload }, rollout) =>
+    rollout !== 'none' && workload.spec?.updateStrategy?.type === 'OnDelete'
+      ? 'updates on delete only: a rollout would never happen'
+      : undefined,
+  ({ kind }, rollout) =>
+    rollout === 'scale' && kind === 'DaemonSet' ? 'cannot be scaled: use the rollout rolling' : undefined,
+  ({ workload }) => (isSettled(workload) ? undefined : 'is not settled: pods are missing or not available'),
+];
+
+/** Throws WorkloadUnhealthy for a workload that a rollout would not get over, or that is not well before one. */
+export function refuseUnhealthy(consumer: Consumer, rollout: How): void {
+  const reason = refusals.map((refusal) => refusal(consumer, rollout)).find((found) => found !== undefined);
+  if (reason) throw new RotationError('WorkloadUnhealthy', `${consumer.kind} ${consumer.name} ${reason}.`);
+}
+
+export function warningsOf(
+  consumer: Consumer,
+  { rollout, secret }: Pick<TargetConfig, 'rollout' | 'secret'>,
+): string[] {
+  const { kind, name, workload } = consumer;
+  const recorded = recordedReplicas(workload);
+  const warnings = [
+    workload.spec?.strategy?.type === 'Recreate' && 'recreates its pods: nothing works meanwhile',
+    workload.spec?.replicas === 1 && rollout === 'rolling' && 'has one replica',
+    recorded !== undefined && `goes back to ${recorded} replicas, from which an earlier rollout took it down`,
+    rollout === 'none' &&
+      neverSeesUpdates(workload.spec?.template?.spec, secret) &&
+      'reads the Secret by subPath or environment: it never sees a new one without a restart',
+  ];
+  return warnings.flatMap((text) => (text ? [`${kind} ${name} ${text}`] : []));
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { after, before, describe } from 'node:test';
+import type { Fingerprint } from '../../src/domain/certificate.js';
+import type { WorkloadKind } from '../../src/targets/kubernetes/objects.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { readCertificate } from '../../src/x509/read.js';
+import { aCa, aLeaf } from '../support/certificates.js';
+import { certificateFile, startCluster, type Cluster } from '../support/cluster.js';
+import { placeTarget } from '../support/target.js';
+import { targetContract, type TargetUnderTest } from './target.js';
+
+describe('contract of Target', () => {
+  let cluster: Cluster;
+  let ca: KeyPair;
+  before(async () => {
+    [cluster, ca] = await Promise.all([startCluster(), aCa()]);
+  });
+  after(() => cluster?.stop());
+
+  async function kubernetes(rollout: 'rolling' | 'scale' | 'none', kind: WorkloadKind): Promise<TargetUnderTest> {
+    const reloads = rollout === 'none';
+    const initial = await aLeaf(ca);
+    const image = reloads ? 'reloading-worker' : 'worker';
+    const replicas = reloads ? 1 : 2;
+    const placed = await placeTarget(cluster, { pair: initial, rollout, kind, image, replicas });
+    const running = async () => (await placed.pods()).filter(({ metadata }) => !metadata?.deletionTimestamp);
+    const names = async () => (await running()).map(({ metadata }) => metadata!.name!);
+    const usedBy = (pod: string): Fingerprint =>
+      readCertificate(readFileSync(certificateFile(cluster, pod), 'utf8')).fingerprint;
+    const [reporter] = await names();
+    const presented = () => ({ pod: reporter!, fingerprint: usedBy(reporter!) });
+    return {
+      initial,
+      leaf: () => aLeaf(ca),
+      target: () => placed.target(reloads ? { presentedByThisProcess: presented } : {}),
+      inUse: async () => new Map((await names()).map((name) => [name, usedBy(name)])),
+      starts: async () => (await running()).map(({ metadata }) => metadata!.uid!).sort(),
+    };
+  }
+
+  describe('kubernetes, rolling, Deployment', () => targetContract(() => kubernetes('rolling', 'Deployment')));
+  describe('kubernetes, rolling, StatefulSet', () => targetContract(() => kubernetes('rolling', 'StatefulSet')));
+  describe('kubernetes, rolling, DaemonSet', () => targetContract(() => kubernetes('rolling', 'DaemonSet')));
+  describe('kubernetes, scale, Deployment', () => targetContract(() => kubernetes('scale', 'Deployment')));
+  describe('kubernetes, none, Deployment', () =>
+    targetContract(() => kubernetes('none', 'Deployment'), { reloads: true }));
+});

@@ -1,0 +1,101 @@
+import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { createKubernetesClient, type KubernetesClient, type KubernetesObject } from '../../src/kubernetes/client.js';
+import { startControlPlane } from '../../src/sandbox/kubernetes/control-plane.js';
+import { startNodeAgent, type Image, type NodeAgent } from '../../src/sandbox/kubernetes/node-agent.js';
+import { applyManifest } from '../../src/sandbox/manifests.js';
+import { StopStack } from '../../src/sandbox/processes.js';
+import { findTools } from '../../src/sandbox/tools/index.js';
+
+/** A real control plane and node agent, and the service account of deploy/rbac.yaml. */
+export interface Cluster {
+  readonly dir: string;
+  /** The test's own hands. */
+  readonly admin: KubernetesClient;
+  /** What the product gets: the rotation worker's service account, allowed what deploy/rbac.yaml allows it. */
+  readonly client: KubernetesClient;
+  readonly agent: NodeAgent;
+  /** Programs of pods; a test adds its own. */
+  readonly images: Record<string, Image>;
+  stop(): Promise<void>;
+}
+
+export async function startCluster(): Promise<Cluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
+  const stack = new StopStack();
+  stack.push({ stop: () => rm(dir, { recursive: true, force: true }) });
+  try {
+    const plane = stack.push(await startControlPlane({ dir: join(dir, 'kubernetes'), tools: await findTools() }));
+    const { admin } = plane;
+    const images = workerImages(dir);
+    await mkdir(join(dir, 'used'));
+    const agent = stack.push(await startNodeAgent({ admin, images, names: {}, dir: join(dir, 'pods') }));
+    await createNamespace(admin, 'temporal-booking');
+    await applyManifest(admin, 'deploy/rbac.yaml');
+    const kubeconfig = await plane.kubeconfigFor('cert-rotation', 'cert-rotation');
+    return { dir, admin, client: createKubernetesClient({ kubeconfig }), agent, images, stop: () => stack.stop() };
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}
+
+/** The certificate that a pod of the images `worker` and `reloading-worker` uses. */
+export const certificateFile = ({ dir }: Pick<Cluster, 'dir'>, pod: string): string => join(dir, 'used', pod);
+
+/** They say by a file which certificate they use, and end when this process does, however it ends. */
+function workerImages(dir: string): Record<string, Image> {
+  const use = 'cp "$TLS_CERT" "$USED.new" && mv "$USED.new" "$USED"';
+  const image = (script: string): Image => ({
+    command: 'sh',
+    args: ['-c', `USED="$FOLDER/$HOSTNAME"; ${script}`],
+    env: { FOLDER: join(dir, 'used') },
+  });
+  return {
+    worker: image(`${use} && exec cat`),
+    'reloading-worker': image(`while kill -0 $PPID && ${use}; do sleep 0.1; done`),
+  };
+}
+
+export async function createNamespace(admin: KubernetesClient, name: string): Promise<void> {
+  await admin.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+}
+
+export interface Allowed {
+  readonly namespace: string;
+  readonly secret: string;
+  /** Plural resource and name of what may be patched. */
+  readonly workload?: { readonly resource: string; readonly name: string };
+  /** Rollout `scale`. */
+  readonly scale?: boolean;
+}
+
+interface Role extends KubernetesObject {
+  readonly rules?: readonly { readonly resources: readonly string[]; readonly resourceNames?: readonly string[] }[];
+}
+
+/** Copies the Role and RoleBinding of target booking-worker for another target, as deploy/rbac.yaml says one does. */
+export async function allow(admin: KubernetesClient, { namespace, secret, workload, scale }: Allowed): Promise<void> {
+  const documents = parseAllDocuments(await readFile('deploy/rbac.yaml', 'utf8')).map((one) => one.toJS() as Role);
+  for (const { rules, ...copied } of documents.filter(({ metadata }) => metadata?.namespace === 'temporal-booking')) {
+    const copy = { ...copied, metadata: { ...copied.metadata, namespace } };
+    const resource = copy.kind === 'Role' ? 'roles' : 'rolebindings';
+    const named = {
+      secrets: { resourceNames: [secret] },
+      deployments: workload && { resources: [workload.resource], resourceNames: [workload.name] },
+    };
+    const adapted = rules
+      ?.filter((rule) => !rule.resourceNames || rule.resources[0] === 'secrets' || workload)
+      .map((rule) => (rule.resourceNames ? { ...rule, ...named[rule.resources[0] as keyof typeof named] } : rule));
+    const scaling = {
+      apiGroups: ['apps'],
+      resources: [`${workload?.resource}/scale`],
+      resourceNames: [workload?.name],
+      verbs: ['patch'],
+    };
+    const object = adapted ? { ...copy, rules: scale ? [...adapted, scaling] : adapted } : copy;
+    await admin.create(`/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${resource}`, object);
+  }
+}
