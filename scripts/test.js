@@ -8,7 +8,7 @@ if (!existsSync('node_modules/@temporalio/worker')) execFileSync('npm', ['ci'], 
 execFileSync('npm', ['run', 'build', '--silent'], { stdio: ['ignore', 'ignore', 'inherit'] });
 const named = process.argv.slice(2);
 const all = readdirSync('test', { recursive: true }).filter((file) => file.endsWith('.test.ts'));
-const files = named.length > 0 ? named : all.sort().map((file) => join('test', file));
+const files = named.length > 0 ? named : all.toSorted((a, b) => a.localeCompare(b)).map((file) => join('test', file));
 const child = spawn(
   process.execPath,
   ['--import', 'tsx', '--test', '--test-concurrency=1', '--test-reporter=spec', ...files],

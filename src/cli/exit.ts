@@ -1,3 +1,6 @@
+import { ConfigurationError } from '../config/load.js';
+import { RotationError } from '../domain/failures.js';
+
 /** Exit codes, for scripts. */
 export const exitCodes = {
   done: 0,
@@ -5,11 +8,41 @@ export const exitCodes = {
   badInput: 2,
   keptBoth: 3,
   unreachable: 4,
+  interrupted: 130,
 } as const;
 
 export const exitCodesHelp = `
 Exit codes: 0 done, 1 the rotation failed, 2 bad input (nothing was started), 3 the removal was rejected (both CAs stay
-trusted), 4 Temporal cannot be reached.`;
+trusted), 4 Temporal, or a worker that answers, cannot be reached, 130 Ctrl-C (what was started goes on).`;
 
 /** Bad input found by a command itself. */
 export class BadInput extends Error {}
+
+/** No worker answered in time. */
+export class NoWorker extends Error {}
+
+/** How a command tells that it did not do what was asked. */
+export interface Refusal {
+  readonly type: string;
+  readonly message: string;
+  /** What to do; empty where the message says it. */
+  readonly fix: string;
+  readonly exitCode: number;
+}
+
+const unreachable = new Set(['TemporalUnreachable', 'TemporalRefused', 'TemporalNamespaceUnknown']);
+
+/** The refusal for an error that ended a command; undefined for one that is a fault of this program. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof RotationError) {
+    const exitCode = unreachable.has(error.type) ? exitCodes.unreachable : exitCodes.badInput;
+    return { type: error.type, message: error.message, fix: error.fix, exitCode };
+  }
+  if (error instanceof ConfigurationError)
+    return { type: 'ConfigurationInvalid', message: error.message, fix: '', exitCode: exitCodes.badInput };
+  if (error instanceof BadInput)
+    return { type: 'BadInput', message: error.message, fix: '', exitCode: exitCodes.badInput };
+  if (error instanceof NoWorker)
+    return { type: 'NoWorker', message: error.message, fix: '', exitCode: exitCodes.unreachable };
+  return undefined;
+}

@@ -1,40 +1,92 @@
 import type { Client } from '@temporalio/client';
 import { watch, type Step, type Told } from '../temporal/history.js';
+import { pendingActivities } from '../temporal/live.js';
+import { nextOf, waitOf } from './status-row.js';
 
-export type Say = (line: string) => void;
+export interface Run {
+  readonly workflowId: string;
+  readonly runId: string;
+}
 
-/** Follows a run and its children to the end; says each step once, when it begins to wait or when it ends. */
-export async function followRun(
-  client: Client,
-  { workflowId, runId }: { workflowId: string; runId?: string },
-  say: Say,
-): Promise<Told> {
-  const said = new Set<string>();
-  const children = new Map<string, Promise<void>>();
-  let last: Told | undefined;
-  let waits = false;
-  for await (const told of watch(client, workflowId, runId)) {
-    last = told;
-    told.steps.forEach((step) => sayOnce(step, workflowId, ''));
-    for (const child of told.children) if (!children.has(child)) children.set(child, followChild(child));
-    if (told.waiting && !waits)
-      say(`  ${'…'.padEnd(10)} waiting: for time to pass, or for a person (see: cert-rotation status)`);
-    waits = told.waiting;
+/** Where the following is told. */
+export interface Teller {
+  say(line: string): void;
+  /** What goes on at the moment; replaced by the next line. */
+  now(line: string): void;
+}
+
+const heartbeatEveryMs = 2000;
+
+/**
+ * Follows a run and its children to the end, by long polls of their histories: no billed action, no live worker needed. Each
+ * step is said once, when it ends; each wait when it begins. Following again after a lost connection says nothing twice.
+ */
+export class Follower {
+  readonly #run: Run;
+  readonly #teller: Teller;
+  readonly #said = new Set<string>();
+  #underWay: { readonly workflowId: string; readonly step: Step } | undefined;
+
+  constructor(run: Run, teller: Teller) {
+    this.#run = run;
+    this.#teller = teller;
   }
-  await Promise.all(children.values());
-  return last!;
 
-  async function followChild(child: string): Promise<void> {
-    for await (const told of watch(client, child)) told.steps.forEach((step) => sayOnce(step, child, `${child}: `));
+  async follow(client: Client): Promise<Told> {
+    const children = new Map<string, Promise<void>>();
+    const heartbeats = setInterval(() => void this.#showProgress(client).catch(() => undefined), heartbeatEveryMs);
+    let last: Told | undefined;
+    try {
+      for await (const told of watch(client, this.#run.workflowId, this.#run.runId)) {
+        last = told;
+        this.#tell(this.#run.workflowId, told);
+        for (const child of told.children)
+          if (!children.has(child)) children.set(child, this.#followChild(client, child));
+      }
+      await Promise.all(children.values());
+    } finally {
+      clearInterval(heartbeats);
+      await Promise.allSettled(children.values());
+    }
+    return last!;
   }
 
-  function sayOnce(step: Step, of: string, prefix: string): void {
-    const key = `${of} ${step.startedAt} ${step.activity}`;
-    if (step.state === 'running' || said.has(key)) return;
-    said.add(key);
+  async #followChild(client: Client, child: string): Promise<void> {
+    for await (const told of watch(client, child)) this.#tell(child, told);
+  }
+
+  #tell(workflowId: string, told: Told): void {
+    const prefix = workflowId === this.#run.workflowId ? '' : `${workflowId}: `;
+    for (const step of told.steps) if (step.state !== 'running') this.#once(workflowId, step, prefix);
+    const step = told.steps.at(-1);
+    if (step?.state === 'running') {
+      this.#underWay = { workflowId, step };
+      this.#teller.now(`  ${step.phase.padEnd(10)} ${prefix}${step.summary} …`);
+    }
+    const wait = waitOf(told);
+    if (!wait || this.#said.has(wait)) return;
+    this.#said.add(wait);
+    this.#teller.say(`  ${''.padEnd(10)} ${prefix}waits for: ${wait}`);
+    const next = nextOf(workflowId, told);
+    if (next) this.#teller.say(`  ${''.padEnd(10)} ${next}`);
+  }
+
+  #once(workflowId: string, step: Step, prefix: string): void {
+    const key = `${workflowId} ${step.startedAt} ${step.activity}`;
+    if (this.#said.has(key)) return;
+    this.#said.add(key);
     const seconds = step.seconds === undefined ? '' : ` (${step.seconds.toFixed(1)} s)`;
-    say(
-      `  ${step.phase.padEnd(10)} ${prefix}${step.summary}${seconds}${step.failure ? `\n             FAILED: ${step.failure}` : ''}`,
-    );
+    this.#teller.say(`  ${step.phase.padEnd(10)} ${prefix}${step.summary}${seconds}`);
+    if (step.failure) this.#teller.say(`  ${''.padEnd(10)} FAILED: ${step.failure}`);
+  }
+
+  async #showProgress(client: Client): Promise<void> {
+    if (!this.#underWay) return;
+    const { workflowId, step } = this.#underWay;
+    const pending = await pendingActivities(client, workflowId);
+    const live = pending.find(({ activity }) => activity === step.activity);
+    if (!live) return;
+    const attempt = live.attempt > 1 ? ` (attempt ${live.attempt}; before: ${live.lastFailure ?? 'no answer'})` : '';
+    this.#teller.now(`  ${step.phase.padEnd(10)} ${step.summary} … ${live.progress ?? ''}${attempt}`);
   }
 }

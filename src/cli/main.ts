@@ -1,31 +1,36 @@
+import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
-import { ConfigurationError } from '../config/load.js';
-import { RotationError } from '../domain/failures.js';
+import { answer, withExamples, type GlobalOptions } from './context.js';
 import { addDecideCommands } from './decide.js';
-import { BadInput, exitCodes, exitCodesHelp } from './exit.js';
+import { exitCodes, exitCodesHelp, refusalOf } from './exit.js';
 import { addRotateCommands } from './rotate.js';
 import { addSandboxCommands } from './sandbox.js';
 import { addScheduleCommands } from './schedule.js';
 import { addStatusCommand } from './status.js';
 import { addValidateCommand } from './validate.js';
 
-const examples = `
-Examples:
-  cert-rotation validate --config rotation.yaml
-  cert-rotation rotate leaf booking-worker
-  cert-rotation rotate ca temporal-booking --no-wait
-  cert-rotation status
-  cert-rotation approve temporal-booking --who ada --why "all workers moved"
-  cert-rotation schedule apply
-  cert-rotation sandbox up --state ./sandbox`;
-
 /** Runs a command line; returns its exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
+  const program = await createProgram();
+  try {
+    await program.parseAsync(argv);
+    return Number(process.exitCode ?? exitCodes.done);
+  } catch (error) {
+    return explain(error, program.opts<GlobalOptions>());
+  }
+}
+
+async function createProgram(): Promise<Command> {
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   const program = new Command('cert-rotation')
     .description('Rotates the mTLS certificates of Temporal Cloud namespaces')
+    .version(version)
     .option('--config <file>', 'configuration file (default: $CERT_ROTATION_CONFIG, then rotation.yaml)')
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
-    .addHelpText('after', examples + exitCodesHelp)
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
   addRotateCommands(program);
   addDecideCommands(program);
@@ -33,20 +38,26 @@ export async function main(argv: readonly string[]): Promise<number> {
   addScheduleCommands(program);
   addValidateCommand(program);
   addSandboxCommands(program);
-  try {
-    await program.parseAsync(argv);
-    return Number(process.exitCode ?? exitCodes.done);
-  } catch (error) {
-    return explain(error);
-  }
+  withExamples(
+    program,
+    'validate --config rotation.yaml',
+    'rotate leaf booking-worker',
+    'rotate ca temporal-booking --no-wait',
+    'status',
+    'approve temporal-booking --who ada --why "all workers moved"',
+    'schedule apply',
+    'sandbox up --state ./sandbox',
+  ).addHelpText('after', exitCodesHelp);
+  return program;
 }
 
-function explain(error: unknown): number {
+/** What went wrong goes to standard error; with `-o json` standard output gets it, too, as the command's one document. */
+function explain(error: unknown, options: GlobalOptions): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.badInput;
-  const message = error instanceof Error ? error.message : String(error);
-  const fix = error instanceof RotationError ? ` ${error.fix}` : '';
-  console.error(`cert-rotation: ${message}${fix}`);
-  if (error instanceof ConfigurationError || error instanceof BadInput) return exitCodes.badInput;
-  if (error instanceof RotationError) return exitCodes.badInput;
-  return exitCodes.unreachable;
+  const fault = error instanceof Error ? error.message : String(error);
+  const refusal = refusalOf(error) ?? { type: 'Failed', message: fault, fix: '', exitCode: exitCodes.failed };
+  const { exitCode, ...told } = refusal;
+  console.error(`cert-rotation: ${told.message}${told.fix && ` ${told.fix}`}`);
+  if (options.output === 'json') answer(options, { error: told, exitCode }, []);
+  return exitCode;
 }

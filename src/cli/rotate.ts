@@ -1,11 +1,16 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Command } from 'commander';
+import type { LoadedConfig } from '../config/load.js';
+import { RotationError } from '../domain/failures.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
 import type { CaRotationResult } from '../domain/rotation.js';
 import type { Told } from '../temporal/history.js';
-import { globalOptions, mustHave, print, withClient, type GlobalOptions } from './context.js';
+import { answer, globalOptions, mustHave, withClient, withExamples, type GlobalOptions } from './context.js';
 import { exitCodes } from './exit.js';
-import { followRun } from './follow.js';
+import { Follower, type Run, type Teller } from './follow.js';
+import { streamTeller } from './teller.js';
 
 interface RotateOptions extends GlobalOptions {
   readonly wait: boolean;
@@ -13,7 +18,7 @@ interface RotateOptions extends GlobalOptions {
 
 export function addRotateCommands(program: Command): void {
   const rotate = program.command('rotate').description('start a rotation and follow it');
-  rotate
+  const ca = rotate
     .command('ca <authority>')
     .description('rotate a CA and every leaf that it signs')
     .option('--no-wait', 'start it and return')
@@ -25,7 +30,7 @@ export function addRotateCommands(program: Command): void {
         summary: `Rotate the CA ${authority}`,
       }),
     );
-  rotate
+  const leaf = rotate
     .command('leaf <target>')
     .description('rotate the leaf of a target')
     .option('--no-wait', 'start it and return')
@@ -37,6 +42,9 @@ export function addRotateCommands(program: Command): void {
         summary: `Rotate the leaf of ${target}`,
       }),
     );
+  withExamples(ca, 'rotate ca temporal-booking', 'rotate ca temporal-booking --no-wait -o json');
+  withExamples(leaf, 'rotate leaf booking-worker');
+  withExamples(rotate, 'rotate leaf booking-worker', 'rotate ca temporal-booking --no-wait');
 }
 
 interface Start {
@@ -46,58 +54,80 @@ interface Start {
   readonly summary: string;
 }
 
+type Started = Run & { readonly joined: boolean };
+
 async function start(command: Command, check: ReturnType<typeof mustHave>, what: Start): Promise<void> {
   const options = globalOptions(command) as RotateOptions;
-  process.exitCode = await withClient(options, check, async (client, { config }) => {
+  const run = await withClient(options, check, (client, loaded) => startOrJoin(client, loaded, what));
+  const begun = run.joined ? `${run.workflowId} runs already: joined run ${run.runId}` : `${run.workflowId} started`;
+  if (options.wait) {
+    process.exitCode = await follow(options, run, begun);
+  } else {
+    answer(options, run, [begun, `Follow it: cert-rotation status ${Object.values(what.input)[0]}`]);
+  }
+}
+
+/** There is one rotation at a time under an id: the one that runs is joined. */
+async function startOrJoin(client: Client, { config }: LoadedConfig, what: Start): Promise<Started> {
+  const { workflowId } = what;
+  try {
     const handle = await client.workflow.start(what.type, {
-      workflowId: what.workflowId,
+      workflowId,
       taskQueue: config.temporal.taskQueue,
       args: [what.input],
-      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdConflictPolicy: 'FAIL',
       staticSummary: what.summary,
     });
-    const runId = handle.firstExecutionRunId;
-    if (!options.wait) {
-      print(
-        options.output === 'json'
-          ? JSON.stringify({ workflowId: what.workflowId, runId })
-          : `${what.workflowId} runs: cert-rotation status`,
-      );
-      return exitCodes.done;
-    }
-    return follow(client, { workflowId: what.workflowId, runId }, options);
-  });
+    return { workflowId, runId: handle.firstExecutionRunId, joined: false };
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const { runId } = await client.workflow.getHandle(workflowId).describe();
+    return { workflowId, runId, joined: true };
+  }
 }
 
 /** Ctrl-C stops the following, never the rotation. */
-async function follow(
-  client: Client,
-  run: { workflowId: string; runId: string },
-  options: RotateOptions,
-): Promise<number> {
-  const json = options.output === 'json';
-  process.once('SIGINT', () => {
-    console.error(`\nNo longer following. ${run.workflowId} goes on: cert-rotation status`);
-    process.exit(130);
+async function follow(options: RotateOptions, run: Started, begun: string): Promise<number> {
+  const teller = streamTeller(options.output === 'json' ? process.stderr : process.stdout);
+  process.on('SIGINT', () => {
+    teller.say(`No longer following. ${run.workflowId} goes on: cert-rotation status`);
+    if (options.output === 'json') answer(options, { ...run, outcome: 'running' }, []);
+    process.exit(exitCodes.interrupted);
   });
-  const say = json ? (line: string) => console.error(line) : print;
-  say(`${run.workflowId} (run ${run.runId})`);
-  const told = await followRun(client, run, say);
-  if (json)
-    print(
-      JSON.stringify({
-        workflowId: run.workflowId,
-        outcome: told.outcome,
-        result: told.result,
-        failure: told.failure,
-        actions: told.actions,
-      }),
-    );
-  else say(`${run.workflowId} ${told.outcome}${told.failure ? `: ${told.failure}` : ''}`);
-  return codeOf(told);
+  teller.say(begun);
+  const { outcome, result, failure, actions } = await followToTheEnd(options, run, teller);
+  if (options.output === 'json') answer(options, { ...run, outcome, result, failure, actions }, []);
+  else teller.say(`${run.workflowId} ${outcome}${failure ? `: ${failure}` : ''}`);
+  return codeOf({ outcome, result });
 }
 
-export function codeOf({ outcome, result }: Told): number {
+const patienceMs = 120_000;
+
+/** A rotation outlives our connection, and may replace the very certificate that we connect with: connect again, for a while. */
+async function followToTheEnd(options: RotateOptions, run: Run, teller: Teller): Promise<Told> {
+  const follower = new Follower(run, teller);
+  for (let lostAt: number | undefined; ;) {
+    try {
+      return await withClient(
+        options,
+        () => undefined,
+        (client) => {
+          lostAt = undefined;
+          return follower.follow(client);
+        },
+      );
+    } catch (error) {
+      if (!(error instanceof RotationError) || !error.type.startsWith('Temporal')) throw error;
+      if (lostAt === undefined) teller.say(`Connection lost, connecting again: ${error.message}`);
+      lostAt ??= Date.now();
+      if (Date.now() - lostAt > patienceMs) throw error;
+      await wait(2000);
+    }
+  }
+}
+
+/** The exit code of a rotation that has ended. */
+export function codeOf({ outcome, result }: Pick<Told, 'outcome' | 'result'>): number {
   if (outcome !== 'completed') return exitCodes.failed;
   return (result as Partial<CaRotationResult> | undefined)?.outcome === 'keptBoth'
     ? exitCodes.keptBoth

@@ -1,82 +1,109 @@
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { print } from './context.js';
-import { BadInput } from './exit.js';
+import type { SandboxDescription } from '../sandbox/description.js';
+import { answer, globalOptions, withExamples, type GlobalOptions } from './context.js';
+import { BadInput, exitCodes } from './exit.js';
 
-interface StateOption {
+interface StateOption extends GlobalOptions {
   readonly state: string;
 }
 
 export function addSandboxCommands(program: Command): void {
   const sandbox = program.command('sandbox').description('Temporal Cloud and Kubernetes in a box, to rehearse on');
-  sandbox
-    .command('up')
-    .description('start it and keep it up until Ctrl-C or `sandbox down`')
-    .requiredOption('--state <dir>', 'folder for its state')
-    .action(({ state }: StateOption) => up(resolve(state)));
-  sandbox
-    .command('down')
-    .description('end it')
-    .requiredOption('--state <dir>', 'the folder given to `sandbox up`')
-    .action(({ state }: StateOption) => down(resolve(state)));
+  const commands = {
+    up: sandbox
+      .command('up')
+      .description('start it, print what to export, and keep it up until Ctrl-C or `sandbox down`')
+      .requiredOption('--state <dir>', 'folder for its state, new or empty')
+      .action((_options, command: Command) => up(globalOptions(command) as StateOption)),
+    down: sandbox
+      .command('down')
+      .description('end it, starting or up; nothing of it is left')
+      .requiredOption('--state <dir>', 'the folder given to `sandbox up`')
+      .action((_options, command: Command) => down(globalOptions(command) as StateOption)),
+  };
+  withExamples(commands.up, 'sandbox up --state ./sandbox', 'sandbox up --state ./sandbox -o json');
+  withExamples(commands.down, 'sandbox down --state ./sandbox');
+  withExamples(sandbox, 'sandbox up --state ./sandbox', 'sandbox down --state ./sandbox');
 }
 
-async function up(dir: string): Promise<void> {
+const refreshEveryMs = 1000;
+
+/** Its processes and its folder go when this process does, however it ends: a signal need only end it. */
+async function up(options: StateOption): Promise<void> {
   // Only here: the other commands do without the sandbox's code.
   const { startSandbox } = await import('../sandbox/index.js');
-  const stopped = new Promise<void>((stop) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop());
+  const { claimStateFolder, StateFolderError } = await import('../sandbox/state-folder.js');
+  const { describeSandbox } = await import('../sandbox/description.js');
+  const { followClientPair } = await import('../sandbox/client-pair.js');
+  const folder = await claimStateFolder(resolve(options.state)).catch((error: unknown) => {
+    throw error instanceof StateFolderError ? new BadInput(error.message) : error;
   });
-  const starting = startSandbox({ dir, progress: (line) => console.error(line) });
-  const first = await Promise.race([starting, stopped]);
-  if (first)
-    print(exportLines(JSON.parse(await readFile(join(dir, 'sandbox.json'), 'utf8')) as Description).join('\n'));
-  const keepAlive = setInterval(() => undefined, 60_000);
-  await stopped;
-  clearInterval(keepAlive);
-  console.error('ending the sandbox');
-  await (await starting).stop();
-  process.exit(0);
+  let isUp = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      console.error('ending the sandbox');
+      process.exit(isUp ? exitCodes.done : exitCodes.interrupted);
+    });
+  }
+  const sandbox = await startSandbox({ dir: folder.state, progress: (line) => console.error(line) });
+  const client = await followClientPair(sandbox);
+  let description = describeSandbox(sandbox);
+  await folder.publish(description);
+  answer(options, description, exportLines(description, client.files));
+  isUp = true;
+  for (;;) {
+    await wait(refreshEveryMs);
+    await client.sync().catch((error: Error) => console.error(`client certificate not read: ${error.message}`));
+    const { worker } = describeSandbox(sandbox);
+    if (!worker || worker.pid === description.worker?.pid) continue;
+    description = { ...description, worker };
+    await folder.publish(description);
+  }
 }
 
-interface Description {
-  readonly pid: number;
-  readonly temporal: { readonly address: string; readonly ui: string };
-  readonly gateway: { readonly address: string; readonly caFile: string };
-  readonly cloud: { readonly address: string; readonly apiKey: string };
-  readonly kubernetes: { readonly kubeconfig: string };
-  readonly configuration: string;
-}
-
-function exportLines({ temporal, gateway, cloud, kubernetes, configuration }: Description): readonly string[] {
+function exportLines(
+  { temporal, gateway, cloud, kubernetes, configuration }: SandboxDescription,
+  client: { readonly certificate: string; readonly key: string },
+): readonly string[] {
+  const [[namespace, serverName] = ['', '']] = Object.entries(gateway.serverNames);
   return [
-    `# Temporal UI: ${temporal.ui}   gateway (mutual TLS): ${gateway.address}`,
+    `# The sandbox is up. Temporal UI: ${temporal.ui}`,
+    '# cert-rotation',
     `export CERT_ROTATION_CONFIG=${configuration}`,
-    `export TEMPORAL_ADDRESS=${temporal.address}`,
-    'export TEMPORAL_NAMESPACE=temporal-booking.sdvdw',
-    `export TEMPORAL_CLOUD_API_SERVER=${cloud.address}`,
+    '# temporal and cert-rotation: through the gateway, with the certificate of the booking workers, which is kept up to date',
+    `export TEMPORAL_ADDRESS=${gateway.address}`,
+    `export TEMPORAL_NAMESPACE=${namespace}`,
+    `export TEMPORAL_TLS_CLIENT_CERT_PATH=${client.certificate}`,
+    `export TEMPORAL_TLS_CLIENT_KEY_PATH=${client.key}`,
+    `export TEMPORAL_TLS_SERVER_CA_CERT_PATH=${gateway.caFile}`,
+    `export TEMPORAL_TLS_SERVER_NAME=${serverName}`,
+    '# tcld; SSL_CERT_FILE replaces the roots of every Go program in this shell',
+    `export TEMPORAL_CLOUD_API_SERVER=${cloud.address.replace('127.0.0.1', 'localhost')}`,
     `export TEMPORAL_CLOUD_API_KEY=${cloud.apiKey}`,
-    `export SSL_CERT_FILE=${gateway.caFile}`,
+    `export SSL_CERT_FILE=${cloud.caFile}`,
+    '# kubectl',
     `export KUBECONFIG=${kubernetes.kubeconfig}`,
   ];
 }
 
-async function down(dir: string): Promise<void> {
-  const text = await readFile(join(dir, 'sandbox.json'), 'utf8').catch(() => {
-    throw new BadInput(`${dir} holds no sandbox.json: no sandbox was started there`);
-  });
-  const { pid } = JSON.parse(text) as Description;
-  if (!signal(pid, 'SIGTERM')) return print('it is not running');
-  while (signal(pid, 0)) await wait(200);
-  print('ended');
+const endsWithinMs = 20_000;
+
+async function down(options: StateOption): Promise<void> {
+  const { clearStateFolder, isStateFolder, ownerOf } = await import('../sandbox/state-folder.js');
+  const dir = resolve(options.state);
+  if (!(await isStateFolder(dir))) throw new BadInput(`no sandbox runs in ${dir}`);
+  const pid = await ownerOf(dir);
+  if (pid !== undefined) await end(pid, () => ownerOf(dir));
+  await clearStateFolder(dir);
+  const text = pid === undefined ? 'it was not running; what it left is removed' : 'ended';
+  answer(options, { ended: pid !== undefined, ...(pid !== undefined && { pid }) }, text);
 }
 
-function signal(pid: number, name: 'SIGTERM' | 0): boolean {
-  try {
-    return process.kill(pid, name);
-  } catch {
-    return false;
+async function end(pid: number, owner: () => Promise<number | undefined>): Promise<void> {
+  process.kill(pid, 'SIGTERM');
+  for (const deadline = Date.now() + endsWithinMs; (await owner()) === pid; await wait(100)) {
+    if (Date.now() > deadline) process.kill(pid, 'SIGKILL');
   }
 }

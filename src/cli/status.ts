@@ -3,52 +3,56 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
-import { tell, type Told } from '../temporal/history.js';
-import { globalOptions, print, withClient } from './context.js';
+import { tellIfKnown, type Told } from '../temporal/history.js';
+import { currentDetails } from '../temporal/live.js';
+import { answer, globalOptions, withClient, withExamples } from './context.js';
 import { BadInput } from './exit.js';
+import { Screen } from './screen.js';
+import { detailLines, detailOf, noWorkerLine } from './status-detail.js';
+import { rowTable, toRow } from './status-row.js';
 
-/** One line of the table: what is known of the last rotation of an authority or target, from its history alone. */
-export interface StatusRow {
-  readonly workflowId: string;
-  readonly outcome: Told['outcome'] | 'never rotated';
-  readonly phase: string;
-  /** The step under way, what it waits for, or how it ended. */
-  readonly now: string;
-  /** RFC 3339. */
-  readonly at?: string;
-  readonly notAfter?: string;
+const refreshEveryMs = 2000;
+
+interface View {
+  /** For `-o json`. */
+  readonly document: unknown;
+  readonly lines: readonly string[];
+  readonly running: boolean;
 }
 
 export function addStatusCommand(program: Command): void {
-  program
+  const command = program
     .command('status [name]')
-    .description('what each rotation does, waits for and came to; refreshes while one runs')
-    .option('--once', 'print once and end')
-    .action((name: string | undefined, { once }: { once?: boolean }, command: Command) =>
-      status(command, name, once ?? false),
+    .description('what each rotation does, waits for and came to; with a name, step by step; costs no billed action')
+    .option('--once', 'print once, also on a terminal and while a rotation runs')
+    .action((name: string | undefined, { once }: { once?: boolean }, self: Command) =>
+      status(self, name, once ?? false),
     );
+  withExamples(command, 'status', 'status temporal-booking', 'status -o json');
 }
 
+/** On a terminal the view is drawn anew while a rotation runs; otherwise it is printed once. */
 async function status(command: Command, name: string | undefined, once: boolean): Promise<void> {
   const options = globalOptions(command);
   await withClient(options, checkName(name), async (client, loaded) => {
-    const ids = workflowIds(loaded, name);
-    for (;;) {
-      const rows = await Promise.all(ids.map((id) => rowOf(client, id)));
-      if (options.output === 'json') return print(JSON.stringify(rows));
-      const live = process.stdout.isTTY && !once && rows.some(({ outcome }) => outcome === 'running');
-      if (live) console.clear();
-      print(table(rows));
+    const histories = new Histories(client, workflowIds(loaded, name));
+    const look = () => (name === undefined ? tableView(client, histories) : detailView(client, histories));
+    const screen = new Screen();
+    for (let view = await look(); ; view = await look()) {
+      const live = process.stdout.isTTY && !once && options.output === 'text' && view.running;
+      if (!live && screen.isClean) return answer(options, view.document, view.lines);
+      screen.draw(view.lines);
       if (!live) return;
-      await wait(2000);
+      await wait(refreshEveryMs);
     }
   });
 }
 
 function checkName(name: string | undefined): (loaded: LoadedConfig) => void {
-  return ({ config, file }) => {
-    if (name === undefined || config.authorities[name] || config.targets[name]) return;
-    throw new BadInput(`${file} has neither an authority nor a target "${name}"`);
+  return ({ config: { authorities, targets }, file }) => {
+    if (name === undefined || Object.hasOwn(authorities, name) || Object.hasOwn(targets, name)) return;
+    const known = [...Object.keys(authorities), ...Object.keys(targets)].join(', ') || 'none';
+    throw new BadInput(`${file} has neither an authority nor a target "${name}". It has: ${known}`);
   };
 }
 
@@ -60,58 +64,60 @@ function workflowIds({ config }: LoadedConfig, name: string | undefined): readon
   ];
 }
 
-async function rowOf(client: Client, workflowId: string): Promise<StatusRow> {
-  try {
-    return toRow(workflowId, await tell(client, workflowId));
-  } catch (error) {
-    if ((error as Error).name !== 'WorkflowNotFoundError') throw error;
-    return { workflowId, outcome: 'never rotated', phase: '', now: '' };
+interface Rotation {
+  readonly id: string;
+  /** Undefined where none is known. */
+  readonly told: Told | undefined;
+}
+
+/** The last rotation of each id. A history that has ended is not read again, unless its id runs again. */
+class Histories {
+  readonly #client: Client;
+  readonly #ids: readonly string[];
+  readonly #ended = new Map<string, Told>();
+
+  constructor(client: Client, ids: readonly string[]) {
+    this.#client = client;
+    this.#ids = ids;
+  }
+
+  async read(): Promise<readonly Rotation[]> {
+    const running = new Set<string>();
+    const query = 'ExecutionStatus = "Running" AND WorkflowType IN ("caRotation", "leafRotation")';
+    for await (const { workflowId } of this.#client.workflow.list({ query })) running.add(workflowId);
+    return Promise.all(
+      this.#ids.map(async (id) => ({
+        id,
+        told: (running.has(id) ? undefined : this.#ended.get(id)) ?? (await this.#tell(id)),
+      })),
+    );
+  }
+
+  async #tell(id: string): Promise<Told | undefined> {
+    const told = await tellIfKnown(this.#client, id);
+    if (told && told.outcome !== 'running') this.#ended.set(id, told);
+    return told;
   }
 }
 
-export function toRow(workflowId: string, told: Told): StatusRow {
-  const step = told.steps.at(-1);
-  const { notAfter } = (told.result ?? {}) as { notAfter?: string };
+async function tableView(client: Client, histories: Histories): Promise<View> {
+  const rotations = await histories.read();
+  const rows = rotations.map(({ id, told }) => toRow(id, told));
+  const running = rows.find(({ outcome }) => outcome === 'running');
+  const workerAnswers = running === undefined || (await currentDetails(client, running.workflowId)) !== undefined;
   return {
-    workflowId,
-    outcome: told.outcome,
-    phase:
-      told.outcome === 'running'
-        ? told.waiting && step?.activity === 'gatherEvidence'
-          ? 'approve'
-          : (step?.phase ?? '')
-        : '',
-    now: nowOf(told),
-    at: told.at,
-    ...(notAfter && { notAfter }),
+    document: rows,
+    lines: [...rowTable(rows), ...(workerAnswers ? [] : ['', noWorkerLine])],
+    running: running !== undefined,
   };
 }
 
-function nowOf({ outcome, steps, waiting, failure, children }: Told): string {
-  const step = steps.at(-1);
-  if (outcome !== 'running') return failure ?? '';
-  if (step?.state === 'running') return step.summary;
-  if (waiting)
-    return step?.activity === 'gatherEvidence' ? 'waits for a person: cert-rotation approve' : 'waits for time to pass';
-  return children.length > 0 ? `follows ${children.at(-1)}` : (step?.summary ?? 'starting; is a worker running?');
-}
-
-function table(rows: readonly StatusRow[]): string {
-  const header = ['ROTATION', 'STATE', 'PHASE', 'VALID UNTIL', 'NOW'];
-  const cells = rows.map(({ workflowId, outcome, phase, notAfter, now }) => [
-    workflowId,
-    outcome,
-    phase,
-    notAfter?.slice(0, 10) ?? '',
-    now,
-  ]);
-  const widths = header.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
-  return [header, ...cells]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+async function detailView(client: Client, histories: Histories): Promise<View> {
+  const rotations = await histories.read();
+  const details = await Promise.all(rotations.map(({ id, told }) => detailOf(client, id, told)));
+  return {
+    document: details,
+    lines: details.flatMap((detail, index) => [...(index > 0 ? [''] : []), ...detailLines(detail)]),
+    running: details.some(({ outcome }) => outcome === 'running'),
+  };
 }

@@ -2,22 +2,23 @@ import type { Command } from 'commander';
 import { ConfigurationError, loadConfig, type ConfigIssue } from '../config/load.js';
 import { resolveSecret, secretReferences } from '../config/references.js';
 import { RotationError } from '../domain/failures.js';
-import { configFile, globalOptions, print } from './context.js';
+import { answer, configFile, globalOptions, withExamples } from './context.js';
 import { exitCodes } from './exit.js';
 
 export function addValidateCommand(program: Command): void {
-  program
+  const command = program
     .command('validate')
     .description('check the configuration and the secrets that it refers to; starts nothing')
-    .action(async (_options, command: Command) => {
-      const options = globalOptions(command);
+    .action(async (_options, self: Command) => {
+      const options = globalOptions(self);
       const file = configFile(options);
       const issues = await issuesOf(file);
-      if (options.output === 'json') print(JSON.stringify({ file, valid: issues.length === 0, issues }));
-      else if (issues.length === 0) print(`${file} is valid`);
-      else console.error(new ConfigurationError(file, issues).message);
-      process.exitCode = issues.length === 0 ? exitCodes.done : exitCodes.badInput;
+      const valid = issues.length === 0;
+      if (!valid) console.error(new ConfigurationError(file, issues).message);
+      if (valid || options.output === 'json') answer(options, { file, valid, issues }, `${file} is valid`);
+      process.exitCode = valid ? exitCodes.done : exitCodes.badInput;
     });
+  withExamples(command, 'validate --config rotation.yaml', 'validate -o json');
 }
 
 async function issuesOf(file: string): Promise<readonly ConfigIssue[]> {

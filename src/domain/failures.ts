@@ -11,6 +11,23 @@ export const failures = {
     retryable: false,
     fix: 'Check that the file or environment variable exists and is readable by the worker.',
   },
+  // Our own connection to Temporal
+  TemporalProfileInvalid: {
+    retryable: false,
+    fix: 'Mend what the message names, or choose another profile with temporal.profile or TEMPORAL_PROFILE.',
+  },
+  TemporalUnreachable: {
+    retryable: true,
+    fix: 'Check the address (temporal.address, else TEMPORAL_ADDRESS, else the profile), the route and the port.',
+  },
+  TemporalRefused: {
+    retryable: false,
+    fix: 'Use the newest client certificate (temporal.tls, else TEMPORAL_TLS_CLIENT_CERT_PATH and _KEY_PATH): its CA must be in the namespace, and a filter must match it.',
+  },
+  TemporalNamespaceUnknown: {
+    retryable: false,
+    fix: 'Check temporal.namespace, else TEMPORAL_NAMESPACE: <namespace>.<account>.',
+  },
   // Issuing and the keystore
   IssuedCertificateInvalid: {
     retryable: false,

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { startGateway, type Gateway } from './gateway/index.js';
 import { startControlPlane, type ControlPlane } from './kubernetes/control-plane.js';
 import { startNodeAgent, type NodeAgent } from './kubernetes/node-agent.js';
 import { applyManifest } from './manifests.js';
-import { StopStack } from './processes.js';
+import { StopStack, allEnded } from './processes.js';
 import { findTools } from './tools/index.js';
 
 export interface SandboxOptions {
@@ -59,8 +59,10 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
   const { dir, progress = () => undefined } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const tools = await findTools({ progress });
+  // Servers write certificates, logs and databases into the folder: for the eyes of its user alone.
+  process.umask(0o077);
   progress('starting Temporal, Kubernetes, the gateway and the cloud API');
-  const [temporal, kubernetes, ca] = await Promise.all([
+  const [temporal, kubernetes, ca] = await allEnded([
     startDevServer({
       temporal: tools.temporal,
       dir,
@@ -82,25 +84,49 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
   );
   const trust = { bundlePem: ca.certificate.pem, filters: [] };
   await gateway.setTrust(booking.namespace, trust, { immediate: true });
-  const store = new CloudStore({ operationMs: 1000, onTrust: (namespace, changed) => gateway.setTrust(namespace, changed) });
+  const store = new CloudStore({
+    operationMs: 1000,
+    onTrust: (namespace, changed) => gateway.setTrust(namespace, changed),
+  });
   store.create(booking.namespace, newSpec('temporal-booking', trust));
   const cloud = stack.push(
-    await startCloudApi({ store, ...gateway.serverCertificate, mtlsAddressOf: () => gateway.address, checkDurationMs: 500 }),
+    await startCloudApi({
+      store,
+      ...gateway.serverCertificate,
+      mtlsAddressOf: () => gateway.address,
+      checkDurationMs: 500,
+    }),
   );
   await createNamespace(kubernetes.admin, 'temporal-booking');
   await applyManifest(kubernetes.admin, 'deploy/rbac.yaml');
   const kubeconfig = await kubernetes.kubeconfigFor('cert-rotation', 'cert-rotation');
-  const { file: configFile } = await writeConfiguration({ dir, gateway, cloud, kubeconfig, markerId: kubernetes.markerId, timing: options.timing });
+  const { file: configFile } = await writeConfiguration({
+    dir,
+    gateway,
+    cloud,
+    kubeconfig,
+    markerId: kubernetes.markerId,
+    timing: options.timing,
+  });
   await bootstrap(configFile, ca, kubernetes.admin);
   const nodeAgent = stack.push(
-    await startNodeAgent({ admin: kubernetes.admin, images: images(options, gateway),
- names: { [`${gateway.serverNameOf(booking.namespace)}:7233`]: gateway.address, '/etc/cert-rotation/rotation.yaml': configFile }, dir: join(dir, 'pods') }),
+    await startNodeAgent({
+      admin: kubernetes.admin,
+      images: images(options, gateway),
+      names: {
+        [`${gateway.serverNameOf(booking.namespace)}:7233`]: gateway.address,
+        '/etc/cert-rotation/rotation.yaml': configFile,
+      },
+      dir: join(dir, 'pods'),
+    }),
   );
   await applyManifest(kubernetes.admin, 'examples/temporal-booking/deployment.yaml');
   if (options.rotationWorker !== false) await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
   progress('waiting for the workers');
-  await available(kubernetes.admin, '/apis/apps/v1/namespaces/temporal-booking/deployments/temporal-booking-worker', 3);
-  await describe({ dir, temporal, gateway, cloud, kubernetes });
+  const deployments = '/apis/apps/v1/namespaces';
+  await available(kubernetes.admin, `${deployments}/temporal-booking/deployments/temporal-booking-worker`, 3);
+  if (options.rotationWorker !== false)
+    await available(kubernetes.admin, `${deployments}/cert-rotation/deployments/cert-rotation-worker`, 1);
   return { dir, configFile, temporal, gateway, cloud, store, kubernetes, nodeAgent, stop: () => stack.stop() };
 }
 
@@ -146,23 +172,4 @@ export async function available(admin: KubernetesClient, path: string, replicas:
     if (Date.now() > deadline) throw new Error(`${path} does not get ${replicas} available replicas`);
     await wait(200);
   }
-}
-
-type Described = Pick<Sandbox, 'dir' | 'temporal' | 'gateway' | 'cloud' | 'kubernetes'>;
-
-/** `sandbox.json`: where everything is, for people and scripts. */
-async function describe({ dir, temporal, gateway, cloud, kubernetes }: Described): Promise<void> {
-  const description = {
-    pid: process.pid,
-    temporal: { address: temporal.address, ui: temporal.ui },
-    gateway: {
-      address: gateway.address,
-      caFile: gateway.caFile,
-      serverNames: { [booking.namespace]: gateway.serverNameOf(booking.namespace) },
-    },
-    cloud: { address: cloud.address, caFile: gateway.caFile, apiKey: cloud.apiKey },
-    kubernetes: { kubeconfig: kubernetes.adminKubeconfig },
-    configuration: join(dir, 'rotation.yaml'),
-  };
-  await writeFile(join(dir, 'sandbox.json'), `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
 }

@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { killGroup, sandboxEnvironment, spawnChild } from './children.js';
 
 export interface ProcessOptions {
   readonly name: string;
@@ -23,20 +24,10 @@ export interface RunningProcess {
   stop(graceMs?: number): Promise<void>;
 }
 
-/**
- * What a child of the sandbox may inherit. No KUBECONFIG, no TEMPORAL_*, no cloud credentials, no HOME: the sandbox can never
- * reach a real cluster or account (safety 25).
- */
-export function sandboxEnvironment(extra: Readonly<Record<string, string>>): Record<string, string> {
-  const allowed = ['PATH', 'LANG', 'TZ', 'TMPDIR'];
-  const inherited = allowed.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
-  return { ...(Object.fromEntries(inherited) as Record<string, string>), ...extra };
-}
-
 /** Starts a process and waits until it is ready. On failure it is ended, and the error holds the end of its log. */
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   const log = openSync(options.logFile, 'a', 0o600);
-  const child = spawn(options.command, options.args, {
+  const child = spawnChild(options.command, options.args, {
     env: sandboxEnvironment(options.env),
     // The pipe ends when this process does, however it ends: who watches its standard input ends, too.
     stdio: ['pipe', log, log],
@@ -57,28 +48,21 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   return running;
 }
 
-const live = new Set<ChildProcess>();
-
-/** However this process ends, its children end with it: by their own ids. A SIGKILL of this process is the watchdog's. */
-process.on('exit', () => {
-  for (const child of live) child.kill('SIGKILL');
-});
-
 function track(child: ChildProcess): RunningProcess {
-  live.add(child);
+  let over = false;
   const exited = new Promise<number | string>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'unknown'));
     child.once('error', () => resolve('not started'));
   });
-  void exited.then(() => live.delete(child));
+  void exited.then(() => (over = true));
   return {
     pid: child.pid ?? 0,
     exited,
     async stop(graceMs = 5000) {
-      if (!live.has(child)) return;
+      if (over) return;
       child.kill('SIGTERM');
       const gone = await Promise.race([exited.then(() => true), wait(graceMs, false, { ref: false })]);
-      if (!gone) child.kill('SIGKILL');
+      if (!gone) killGroup(child);
       await exited;
     },
   };
@@ -122,4 +106,12 @@ export class StopStack {
       await stop().catch((error: unknown) => failures.push(error));
     if (failures.length > 0) throw new AggregateError(failures, 'not everything of the sandbox could be stopped');
   }
+}
+
+/** All results; on a failure only once every one has ended, so that nothing starts behind the back of a clean-up. */
+export async function allEnded<T extends readonly unknown[]>(work: {
+  readonly [K in keyof T]: Promise<T[K]>;
+}): Promise<T> {
+  await Promise.allSettled(work);
+  return (await Promise.all(work)) as unknown as T;
 }

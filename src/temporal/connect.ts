@@ -3,6 +3,7 @@ import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import {
   loadClientConfigProfile,
   toClientOptions,
+  type ClientConfigProfile,
   type ClientConfigTLS,
   type ConfigDataSource,
 } from '@temporalio/envconfig';
@@ -11,6 +12,9 @@ import { RotationError } from '../domain/failures.js';
 import type { KeyPair } from '../x509/pair.js';
 import { PrivateKey } from '../x509/private-key.js';
 import { keyMatches, readCertificates } from '../x509/read.js';
+import { whyNotConnected, type Attempt } from './failures.js';
+
+const connectTimeoutMs = 10_000;
 
 /** How to reach Temporal: what the configuration file says, the rest from the TEMPORAL_* environment and the profile. */
 export interface TemporalAddress {
@@ -28,11 +32,12 @@ export interface CertificateFiles {
   readonly serverRootsFile?: string | undefined;
 }
 
+/** Throws TemporalProfileInvalid when the environment or the profile cannot be used. */
 export function temporalAddress({ config: { temporal } }: LoadedConfig): TemporalAddress {
-  const profile = loadClientConfigProfile(temporal.profile === undefined ? {} : { profile: temporal.profile });
+  const profile = ambientProfile(temporal.profile);
   const files = temporal.tls ?? certificateFiles(profile.tls);
   const { tls, ...ambient } = profile;
-  const { connectionOptions } = toClientOptions(files || !tls ? ambient : profile);
+  const { connectionOptions } = fromProfile(() => toClientOptions(files || !tls ? ambient : profile));
   return {
     namespace: temporal.namespace ?? profile.namespace ?? 'default',
     options: {
@@ -41,6 +46,30 @@ export function temporalAddress({ config: { temporal } }: LoadedConfig): Tempora
     } as TemporalAddress['options'],
     ...(files && { files }),
   };
+}
+
+function ambientProfile(name: string | undefined): ClientConfigProfile {
+  const profile = fromProfile(() => loadClientConfigProfile(name === undefined ? {} : { profile: name }));
+  const { clientCert, clientKey } = profile.tls ?? {};
+  if (Boolean(clientCert) !== Boolean(clientKey)) {
+    throw new RotationError(
+      'TemporalProfileInvalid',
+      `The profile or TEMPORAL_TLS_* variables give a client ${clientCert ? 'certificate without its key' : 'key without its certificate'}.`,
+    );
+  }
+  return profile;
+}
+
+/** Only the first line of the reason: those after it quote the file, which may hold an API key. */
+function fromProfile<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const from = ['TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE'].filter((name) => process.env[name]);
+    const named = from.map((name) => ` ${name}=${process.env[name]}`).join('');
+    const reason = (error as Error).message.split('\n')[0]!.replace(/\.$/, '');
+    throw new RotationError('TemporalProfileInvalid', `The Temporal profile${named} cannot be used: ${reason}.`);
+  }
 }
 
 function certificateFiles(tls: ClientConfigTLS | undefined): CertificateFiles | undefined {
@@ -64,7 +93,7 @@ export async function optionsWith(
     ...options,
     tls: {
       ...(files?.serverName && { serverNameOverride: files.serverName }),
-      ...(files?.serverRootsFile && { serverRootCACertificate: await readFile(files.serverRootsFile) }),
+      ...(files?.serverRootsFile && { serverRootCACertificate: Buffer.from(await read(files.serverRootsFile)) }),
       clientCertPair: { crt: Buffer.from(pair.certificate.pem), key: Buffer.from(pair.key.reveal()) },
     },
   };
@@ -95,10 +124,33 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** A client for commands: connected once, closed by its user. */
+/**
+ * A client for commands: connected once, closed by its user. Throws TemporalUnreachable or TemporalRefused, with the reason
+ * of the TLS layer.
+ */
 export async function connectClient(loaded: LoadedConfig): Promise<{ client: Client; close(): Promise<void> }> {
   const address = temporalAddress(loaded);
   const pair = address.files && (await readPair(address.files));
-  const connection = await Connection.connect(await optionsWith(address, pair));
+  const options = await optionsWith(address, pair);
+  const connection = await Connection.connect({ ...options, connectTimeout: connectTimeoutMs }).catch(
+    async (error: unknown) => {
+      throw await whyNotConnected(await attemptOf(address, pair), error);
+    },
+  );
   return { client: new Client({ connection, namespace: address.namespace }), close: () => connection.close() };
+}
+
+/** What the connection was made with, to find out why it failed. */
+export async function attemptOf(
+  { namespace, options, files }: TemporalAddress,
+  pair: KeyPair | undefined,
+): Promise<Attempt> {
+  return {
+    address: options.address,
+    namespace,
+    pair,
+    certificateFile: files?.certificateFile,
+    serverName: files?.serverName,
+    serverRoots: files?.serverRootsFile && (await read(files.serverRootsFile)),
+  };
 }

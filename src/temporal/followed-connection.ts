@@ -3,7 +3,15 @@ import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { LoadedConfig } from '../config/load.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
 import type { KeyPair } from '../x509/pair.js';
-import { optionsWith, readPair, temporalAddress, type CertificateFiles, type TemporalAddress } from './connect.js';
+import {
+  attemptOf,
+  optionsWith,
+  readPair,
+  temporalAddress,
+  type CertificateFiles,
+  type TemporalAddress,
+} from './connect.js';
+import { whyNotConnected } from './failures.js';
 
 /** A server-side long poll lasts about a minute: until then a poll may still use the connection it began on. */
 const oldConnectionLivesMs = 70_000;
@@ -97,7 +105,16 @@ export class FollowedConnection {
   }
 }
 
+/** Throws TemporalUnreachable or TemporalRefused, with the reason of the TLS layer. */
 async function connect(address: TemporalAddress, pair: KeyPair | undefined): Promise<Connected> {
+  try {
+    return await connectBoth(address, pair);
+  } catch (error) {
+    throw await whyNotConnected(await attemptOf(address, pair), error);
+  }
+}
+
+async function connectBoth(address: TemporalAddress, pair: KeyPair | undefined): Promise<Connected> {
   const options = await optionsWith(address, pair);
   const { namespace } = address;
   const connection = await Connection.connect(options);

@@ -1,8 +1,10 @@
-import type { Client } from '@temporalio/client';
+import { status } from '@grpc/grpc-js';
+import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { countActions, type CountedEvent } from '../domain/actions.js';
 import { phaseOfActivity } from '../domain/rotation.js';
+import { temporalFailure } from './failures.js';
 
 const { EventType } = proto.temporal.api.enums.v1;
 type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
@@ -20,14 +22,25 @@ export interface Step {
   readonly failure?: string;
 }
 
+export interface Timer {
+  /** What the time is for; absent where the workflow gave none. */
+  readonly summary?: string;
+  /** RFC 3339. */
+  readonly firesAt: string;
+}
+
 export interface Told {
   readonly steps: readonly Step[];
   /** A timer runs: it waits for time to pass, or for a person. */
   readonly waiting: boolean;
+  /** The timer that it waits for. */
+  readonly timer?: Timer;
   readonly outcome: 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed out';
   readonly failure?: string;
   /** What the workflow returned. */
   readonly result?: unknown;
+  /** RFC 3339. */
+  readonly startedAt: string;
   /** RFC 3339; of the last event. */
   readonly at: string;
   readonly actions: number;
@@ -39,6 +52,16 @@ export interface Told {
 export async function tell(client: Client, workflowId: string): Promise<Told> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   return foldHistory(events ?? []);
+}
+
+/** Undefined when Temporal knows no run of that id: there was none, or its retention is over. */
+export async function tellIfKnown(client: Client, workflowId: string): Promise<Told | undefined> {
+  try {
+    return await tell(client, workflowId);
+  } catch (error) {
+    if (isGrpcServiceError(error) && error.code === status.NOT_FOUND && !temporalFailure(error)) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -64,7 +87,7 @@ export async function* watch(client: Client, workflowId: string, runId?: string)
 
 export function foldHistory(events: readonly HistoryEvent[]): Told {
   const steps = new Map<string, Step>();
-  const timers = new Set<string>();
+  const timers = new Map<string, Timer>();
   let end: Ending = { outcome: 'running' };
   for (const event of events) {
     const scheduled = event.activityTaskScheduledEventAttributes;
@@ -78,15 +101,18 @@ export function foldHistory(events: readonly HistoryEvent[]): Told {
         seconds: (ms(event) - Date.parse(step.startedAt)) / 1000,
         ...(closed.failure && { failure: closed.failure }),
       });
-    if (event.timerStartedEventAttributes) timers.add(event.timerStartedEventAttributes.timerId ?? '');
+    if (event.timerStartedEventAttributes) timers.set(event.timerStartedEventAttributes.timerId ?? '', timerOf(event));
     if (event.timerFiredEventAttributes) timers.delete(event.timerFiredEventAttributes.timerId ?? '');
     if (event.timerCanceledEventAttributes) timers.delete(event.timerCanceledEventAttributes.timerId ?? '');
     end = endOf(event) ?? end;
   }
+  const timer = [...timers.values()].at(-1);
   return {
     steps: [...steps.values()],
-    waiting: timers.size > 0,
+    waiting: timer !== undefined,
+    ...(timer && { timer }),
     ...end,
+    startedAt: new Date(ms(events[0] ?? {})).toISOString(),
     at: new Date(ms(events.at(-1) ?? {})).toISOString(),
     actions: countActions(events.map(counted)),
     children: events.flatMap((event) => event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId ?? []),
@@ -102,6 +128,13 @@ function begun(event: HistoryEvent): Step {
     state: 'running',
     startedAt: new Date(ms(event)).toISOString(),
   };
+}
+
+function timerOf(event: HistoryEvent): Timer {
+  const lasts = event.timerStartedEventAttributes?.startToFireTimeout;
+  const summary = valueOf<string>(event.userMetadata?.summary);
+  const firesAt = ms(event) + Number(lasts?.seconds ?? 0) * 1000 + Math.floor((lasts?.nanos ?? 0) / 1e6);
+  return { firesAt: new Date(firesAt).toISOString(), ...(summary && { summary }) };
 }
 
 function valueOf<T>(payload: unknown): T | undefined {

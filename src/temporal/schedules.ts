@@ -6,7 +6,12 @@ import { leafScheduleId, scheduledLeafRotationId } from '../domain/ids.js';
 export function leafSchedule({ schedule, temporal }: Config) {
   return {
     scheduleId: leafScheduleId,
-    spec: { cronExpressions: [schedule.cron], timezone: schedule.timezone, jitter: schedule.jitter },
+    // The server keeps the calendar that an expression means, and what stands behind the # as its comment.
+    spec: {
+      cronExpressions: [`${schedule.cron} # ${schedule.cron}`],
+      timezone: schedule.timezone,
+      jitter: schedule.jitter,
+    },
     action: {
       type: 'startWorkflow',
       workflowType: 'scheduledLeafRotation',

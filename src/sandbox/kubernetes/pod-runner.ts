@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sandboxEnvironment, tail } from '../processes.js';
+import { killGroup, sandboxEnvironment, spawnChild } from '../children.js';
+import { tail } from '../processes.js';
 import { MountedSecret } from './mounted-secret.js';
 import type { ContainerSpec, PodObject, SecretObject } from './pod-objects.js';
 
@@ -24,10 +25,6 @@ export interface PodRunnerOptions {
 }
 
 const [firstBackOffMs, longestBackOffMs] = [500, 8000];
-const live = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of live) child.kill('SIGKILL');
-});
 
 /** Runs one pod of one container as a process, restarts it with a back-off when it ends, and knows its status. */
 export class PodRunner {
@@ -108,9 +105,8 @@ export class PodRunner {
   #start(): void {
     const { image, logFile } = this.#options;
     const log = openSync(logFile, 'a', 0o600);
-    const child = spawn(image.command, image.args, { env: this.#environment(), stdio: ['pipe', log, log] });
+    const child = spawnChild(image.command, image.args, { env: this.#environment(), stdio: ['pipe', log, log] });
     closeSync(log);
-    live.add(child);
     this.#child = child;
     this.#startedAt = Date.now();
     this.#nextProbe = this.#startedAt + (this.#container.readinessProbe?.initialDelaySeconds ?? 0) * 1000;
@@ -119,7 +115,7 @@ export class PodRunner {
   }
 
   #ended(child: ChildProcess, exitCode: number): void {
-    if (!live.delete(child)) return;
+    if (this.#child !== child) return;
     this.#child = undefined;
     this.#ready = false;
     this.#lastEnd = { exitCode, message: tail(this.#options.logFile, 1) };
@@ -169,7 +165,7 @@ export class PodRunner {
     if (child) {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       child.kill('SIGTERM');
-      const kill = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      const kill = setTimeout(() => killGroup(child), graceMs);
       await gone;
       clearTimeout(kill);
     }

@@ -1,0 +1,85 @@
+import type { Told } from '../temporal/history.js';
+
+/** One line of the table: what is known of the last rotation of an authority or target, from its history alone. */
+export interface StatusRow {
+  readonly workflowId: string;
+  /** `none known`: never rotated, or longer ago than the namespace keeps histories. */
+  readonly outcome: Told['outcome'] | 'none known';
+  readonly phase: string;
+  /** The step under way, what it waits for, or how it ended. */
+  readonly now: string;
+  /** RFC 3339. */
+  readonly at?: string;
+  readonly notAfter?: string;
+}
+
+export function toRow(workflowId: string, told: Told | undefined): StatusRow {
+  if (!told) return { workflowId, outcome: 'none known', phase: '', now: '' };
+  const { notAfter } = (told.result ?? {}) as { notAfter?: string };
+  return {
+    workflowId,
+    outcome: told.outcome,
+    phase: told.outcome !== 'running' ? '' : asksAPerson(told) ? 'approve' : (told.steps.at(-1)?.phase ?? ''),
+    now: nowOf(workflowId, told),
+    at: told.at,
+    ...(notAfter && { notAfter }),
+  };
+}
+
+/** After the evidence is gathered the only timer is that of the approval. */
+export function asksAPerson({ outcome, waiting, steps }: Told): boolean {
+  const step = steps.at(-1);
+  return outcome === 'running' && waiting && step?.activity === 'gatherEvidence' && step.state === 'done';
+}
+
+/** What a person can do now; empty where there is nothing to do. */
+export function nextOf(workflowId: string, told: Told): string {
+  if (asksAPerson(told))
+    return `cert-rotation approve ${workflowId.slice('ca/'.length)} --who <you> --why <reason>   (or: reject)`;
+  if (told.outcome === 'running' && told.steps.length === 0) return 'start a rotation worker, if none runs';
+  return '';
+}
+
+/** What a running rotation waits for; undefined while it works. */
+export function waitOf(told: Told): string | undefined {
+  if (told.outcome !== 'running' || !told.timer || told.steps.at(-1)?.state === 'running') return undefined;
+  const { summary = 'time to pass', firesAt } = told.timer;
+  const what = asksAPerson(told) ? 'a person to decide on the removal of the old CA' : summary;
+  return `${what} (until ${atSecond(firesAt)})`;
+}
+
+function nowOf(workflowId: string, told: Told): string {
+  const { outcome, steps, failure, children } = told;
+  const step = steps.at(-1);
+  if (outcome !== 'running') return failure ?? '';
+  if (asksAPerson(told)) return `waits for a person: ${nextOf(workflowId, told)}`;
+  if (step?.state === 'running') return step.summary;
+  const wait = waitOf(told);
+  if (wait) return `waits: ${wait}`;
+  return children.length > 0 ? `follows ${children.at(-1)}` : (step?.summary ?? 'starting; is a worker running?');
+}
+
+/** RFC 3339 to the second. */
+export const atSecond = (time: string): string => `${time.slice(0, 19)}Z`;
+
+const columns: readonly (readonly [string, (row: StatusRow) => string])[] = [
+  ['ROTATION', ({ workflowId }) => workflowId],
+  ['STATE', ({ outcome }) => outcome],
+  ['PHASE', ({ phase }) => phase],
+  ['VALID UNTIL', ({ notAfter }) => notAfter?.slice(0, 10) ?? ''],
+  ['NOW', ({ now }) => now.split('\n')[0]!],
+];
+
+export function rowTable(rows: readonly StatusRow[]): readonly string[] {
+  return alignedColumns([columns.map(([title]) => title), ...rows.map((row) => columns.map(([, cell]) => cell(row)))]);
+}
+
+export function alignedColumns(lines: readonly (readonly string[])[]): readonly string[] {
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((cells) => cells[column]!.length)));
+  return lines.map((cells) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
