@@ -6,7 +6,7 @@ import type { CloudApi } from './cloud/control-plane.js';
 import type { Gateway } from './gateway/index.js';
 import { readExample } from './manifests.js';
 
-export const booking = { namespace: 'temporal-booking.sdvdw', taskQueue: 'booking', authority: 'temporal-booking', target: 'booking-worker' } as const;
+export const booking = { namespace: 'temporal-booking.sdvdw', taskQueue: 'temporal-booking', authority: 'temporal-booking', target: 'booking-worker' } as const;
 
 /** The waits of the sandbox: a connection age of seconds, as its gateway has it. */
 export const sandboxTiming = {

@@ -92,7 +92,7 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
       readCertificates(bundlePem).map((ca) => ca.fingerprint),
       [result.ca.newFingerprint],
     );
-    assert.deepEqual(filters, [{ commonName: 'temporal-booking-worker' }, { commonName: 'cert-rotation-worker' }]);
+    assert.deepEqual(filters, [{ commonName: 'temporal-booking.sdvdw' }, { commonName: 'cert-rotation-worker' }]);
     assert.equal(enabled, true);
     assert.ok(Buffer.from(spec).includes('a field of tomorrow'));
   });

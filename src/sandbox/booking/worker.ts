@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 
 /**
- * The article's worker, `temporal-booking-worker`: reads the article's environment variables, works on task queue `booking`
+ * The article's worker, `temporal-booking-worker`: reads the article's environment variables, works on its task queue
  * and starts bookings at a steady rate, so that the sandbox has traffic. It reads its certificate once, at start: only a
  * restart moves it onto another one.
  */
@@ -14,14 +14,14 @@ async function main(): Promise<void> {
     shutdownSignals: ['SIGTERM', 'SIGINT'],
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'WARN' } } },
   });
-  const namespace = required('TEMPORAL_NAMESPACE');
+  const [namespace, taskQueue] = [required('TEMPORAL_NAMESPACE'), required('TEMPORAL_TASK_QUEUE')];
   const options = { address: required('TEMPORAL_HOST_URL'), tls: await tls() };
   const native = await NativeConnection.connect(options);
   const connection = await Connection.connect(options);
   const worker = await Worker.create({
     connection: native,
     namespace,
-    taskQueue: 'booking',
+    taskQueue,
     identity: `${process.pid}@${process.env['HOSTNAME'] ?? 'local'}`,
     workflowsPath: fileURLToPath(
       new URL(`./workflows.${existsSync(new URL('./workflows.js', import.meta.url)) ? 'js' : 'ts'}`, import.meta.url),
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     activities: await import('./activities.js'),
     shutdownGraceTime: '5s',
   });
-  const stopTraffic = startTraffic(new Client({ connection, namespace }));
+  const stopTraffic = startTraffic(new Client({ connection, namespace }), taskQueue);
   await worker.run();
   await stopTraffic();
   await connection.close();
@@ -53,7 +53,7 @@ async function tls() {
  * Starts bookings at the rate of BOOKINGS_PER_SECOND until stopped; never waits for one before it starts the next. SIGUSR2 stops
  * the traffic and leaves the worker working: whoever counts bookings lets those under way end first.
  */
-function startTraffic(client: Client): () => Promise<void> {
+function startTraffic(client: Client, taskQueue: string): () => Promise<void> {
   const rate = Number(process.env['BOOKINGS_PER_SECOND'] ?? '0');
   if (rate === 0) return async () => undefined;
   const underWay = new Set<Promise<unknown>>();
@@ -62,7 +62,7 @@ function startTraffic(client: Client): () => Promise<void> {
     count += 1;
     const workflowId = `booking-${process.env['HOSTNAME']}-${count}`;
     const start = client.workflow
-      .start('book', { workflowId, taskQueue: 'booking', args: [`LH${count}`] })
+      .start('book', { workflowId, taskQueue, args: [`LH${count}`] })
       .catch((error: Error) => process.stderr.write(`booking ${workflowId} not started: ${error.message}\n`));
     underWay.add(start);
     void start.finally(() => underWay.delete(start));
