@@ -29,6 +29,8 @@ export function addSandboxCommands(program: Command): void {
 }
 
 const refreshEveryMs = 1000;
+/** By each of the three workers. It may stay up for days: enough traffic to see, few enough workflows to list. */
+const bookingsPerSecond = 1 / 6;
 
 /** Its processes and its folder go when this process does, however it ends: a signal need only end it. */
 async function up(options: StateOption): Promise<void> {
@@ -47,7 +49,7 @@ async function up(options: StateOption): Promise<void> {
       process.exit(isUp ? exitCodes.done : exitCodes.interrupted);
     });
   }
-  const sandbox = await startSandbox({ dir: folder.state, progress: (line) => console.error(line) });
+  const sandbox = await startSandbox({ dir: folder.state, progress: (line) => console.error(line), bookingsPerSecond });
   const client = await followClientPair(sandbox);
   let description = describeSandbox(sandbox);
   await folder.publish(description);
