@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { buildCertificate, distinguishedName, extensions, publicHalf } from '../../src/x509/build.js';
+import { generateKey } from '../../src/x509/generate.js';
+import { readCertificate } from '../../src/x509/read.js';
+import { buildOracle, type Oracle } from '../support/oracle.js';
+
+describe('buildCertificate', () => {
+  let folder: string;
+  let oracle: Oracle;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
+    oracle = await buildOracle(folder);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('safety 1: whatever the bytes of a serial, Go and OpenSSL read a positive number of the same value', async () => {
+    const key = await generateKey('P-256');
+    const name = distinguishedName({ commonName: 'worker' });
+    const serial = fc.uint8Array({ minLength: 1, maxLength: 19 }).filter((bytes) => bytes.some((byte) => byte > 0));
+    fc.assert(
+      fc.property(serial, (bytes) => {
+        const pem = buildCertificate(
+          {
+            serial: Buffer.from(bytes),
+            notBefore: new Date(Date.now() - 60_000),
+            notAfter: new Date(Date.now() + 86_400_000),
+            subject: name,
+            issuer: name,
+            publicKey: publicHalf(key),
+            extensions: [extensions.ca()],
+          },
+          key,
+        );
+        const [read] = oracle.verify(pem, pem, { strict: false }).roots;
+        const wanted = BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
+        assert.deepEqual([BigInt(read!.serial), readCertificate(pem).serial], [wanted, wanted.toString(16)]);
+      }),
+      { numRuns: 40, examples: [[Uint8Array.of(0x80)], [Uint8Array.of(0, 0, 0x7f)], [Uint8Array.of(0, 0xff, 0)]] },
+    );
+  });
+});
