@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ConfigurationError, loadConfig, type ConfigIssue } from '../config/load.js';
-import { resolveSecret, secretReferences } from '../config/references.js';
+import { resolveSecret } from '../config/references.js';
+import { secretReferences } from '../config/secret-references.js';
 import { RotationError } from '../domain/failures.js';
 import { answer, configFile, globalOptions, withExamples } from './context.js';
 import { exitCodes } from './exit.js';

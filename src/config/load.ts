@@ -139,7 +139,7 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   const absolute = (path: string) => resolve(folder, path);
   const reference = <R extends object>(value: R): R =>
     'file' in value ? { ...value, file: absolute(value.file as string) } : value;
-  const { temporal, cloud, keystore, kubernetes, namespaces } = config;
+  const { temporal, cloud, keystore, kubernetes, namespaces, notifiers } = config;
   return {
     ...config,
     temporal: {
@@ -166,5 +166,18 @@ function withAbsolutePaths(config: Config, folder: string): Config {
         { ...namespace, ...(namespace.serverRootsFile && { serverRootsFile: absolute(namespace.serverRootsFile) }) },
       ]),
     ),
+    notifiers: Object.fromEntries(
+      Object.entries(notifiers).map(([name, notifier]) => [name, withAbsoluteFiles(notifier, absolute)]),
+    ),
   };
+}
+
+/** Every `file` and `serverRootsFile` of a notifier, however deep its kind has them. */
+function withAbsoluteFiles<T extends object>(value: T, absolute: (path: string) => string): T {
+  const fields = Object.entries(value).map(([key, field]: [string, unknown]) => {
+    if (typeof field === 'string' && (key === 'file' || key === 'serverRootsFile')) return [key, absolute(field)];
+    if (typeof field !== 'object' || field === null || Array.isArray(field)) return [key, field];
+    return [key, withAbsoluteFiles(field, absolute)];
+  });
+  return Object.fromEntries(fields) as T;
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { RotationError } from '../domain/failures.js';
-import type { Config, SecretReference } from './schema.js';
+import type { SecretReference } from './fields.js';
 
 /** The secret's value, without a trailing newline. Throws `ReferenceUnreadable`, which names the place, never the value. */
 export async function resolveSecret(reference: SecretReference): Promise<string> {
@@ -22,11 +22,4 @@ async function readSecretFile(file: string): Promise<string> {
       `The file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`,
     );
   }
-}
-
-/** The references of a configuration, by their key. */
-export function secretReferences({ cloud, keystore }: Config): ReadonlyMap<string, SecretReference> {
-  const references: [string, SecretReference][] = [['cloud.apiKey', cloud.apiKey]];
-  if (keystore.encryptionKey) references.push(['keystore.encryptionKey', keystore.encryptionKey]);
-  return new Map(references);
 }

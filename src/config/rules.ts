@@ -25,6 +25,8 @@ const rules: readonly Rule[] = [
   casLiveLongEnough,
   waitsCoverConnections,
   filtersAdmitTargets,
+  notifiersExist,
+  renewalsFitCas,
 ];
 
 function targetsHaveAuthorities({ targets, authorities }: Config): BrokenRule[] {
@@ -144,6 +146,45 @@ function filtersAdmitTargets({ targets, authorities, namespaces }: Config): Brok
         fix: `Add a filter under namespaces.${namespace}.filters, or change the subject`,
       })),
   );
+}
+
+function notifiersExist({ notices, authorities, notifiers }: Config): BrokenRule[] {
+  const named = [
+    { path: ['notices', 'notify'], names: notices.notify ?? [] },
+    ...Object.entries(authorities).map(([authority, { notify }]) => ({
+      path: ['authorities', authority, 'notify'],
+      names: notify ?? [],
+    })),
+  ];
+  return named.flatMap(({ path, names }) =>
+    names
+      .filter((name) => !notifiers[name])
+      .map((name) => ({
+        path,
+        message: `there is no notifier "${name}"`,
+        fix: `Use one of: ${Object.keys(notifiers).join(', ') || 'none is defined'}`,
+      })),
+  );
+}
+
+/** A rotation that starts by itself ends before its CA does, and its new CA is not due at once. */
+function renewalsFitCas({ authorities, timing }: Config): BrokenRule[] {
+  return Object.entries(authorities).flatMap(([name, { renewBefore, lifetime, approval }]) => {
+    if (renewBefore === 'never') return [];
+    const path = ['authorities', name, 'renewBefore'];
+    const least = approval.deadline + timing.soak + timing.watch;
+    if (renewBefore > lifetime / 2)
+      return [{ path, message: 'more than half of the lifetime', fix: 'Make it shorter, or never' }];
+    if (renewBefore <= least)
+      return [
+        {
+          path,
+          message: `not longer than ${days(least)}: approval.deadline + timing.soak + timing.watch`,
+          fix: 'Make it longer, or never',
+        },
+      ];
+    return [];
+  });
 }
 
 function leafOf({ subject, dnsNames, uris }: TargetConfig): FilteredNames {

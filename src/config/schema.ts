@@ -1,34 +1,12 @@
 import { z } from 'zod';
+import { notifierSchema } from '../notifiers/index.js';
+import { duration, name, secretReference, units } from './fields.js';
 
 /**
  * The configuration file, as a schema. Durations are written `90s`, `15m`, `24h`, `365d` and become milliseconds on load.
  * Secrets are references, never values. What the schema cannot say (a leaf that outlives its CA, two targets on one
  * Secret) is checked in rules.ts.
  */
-
-const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** `15m` → 900000. */
-export const duration = z
-  .string()
-  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'write a duration such as 90s, 15m, 24h or 365d')
-  .transform((text) => {
-    const unit = /[a-z]+$/.exec(text)![0] as keyof typeof units;
-    return Math.round(Number.parseFloat(text) * units[unit]);
-  });
-
-const name = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
-    'use lower-case letters, digits, "-" and ".", starting and ending with a letter or digit',
-  );
-
-/** Where a secret is: an environment variable or a file of the worker. */
-export const secretReference = z.union([
-  z.strictObject({ env: z.string().min(1) }),
-  z.strictObject({ file: z.string().min(1) }),
-]);
 
 const subject = z
   .strictObject({
@@ -132,6 +110,10 @@ const authority = z.strictObject({
   lifetime: duration.default(365 * units.d),
   namespaces: z.array(z.string()).min(1),
   approval,
+  /** The expiry watch starts the rotation when the CA that signs has less than this left. */
+  renewBefore: z.union([z.literal('never'), duration]).default(30 * units.d),
+  /** Who is told of its rotations, CAs and leaves. Absent: every notifier. */
+  notify: z.array(name).optional(),
 });
 
 const target = z.strictObject({
@@ -193,6 +175,18 @@ const schedule = z
   })
   .prefault({});
 
+/** What the watch over expiring certificates tells, and when it looks. */
+const notices = z
+  .strictObject({
+    /** Time left at which people are told, once each; that a certificate has expired is always told. */
+    at: z.array(duration).default([60, 30, 14, 7, 3, 1].map((days) => days * units.d)),
+    /** Cron expression, in the timezone of `schedule`. */
+    cron: z.string().default('0 6 * * *'),
+    /** Who is told of CAs that belong to no authority of ours, and of what could not be looked at. Absent: every notifier. */
+    notify: z.array(name).optional(),
+  })
+  .prefault({});
+
 export const configSchema = z.strictObject({
   version: z.literal(1),
   temporal,
@@ -204,6 +198,8 @@ export const configSchema = z.strictObject({
   targets: z.record(name, target),
   timing,
   schedule,
+  notices,
+  notifiers: z.record(name, notifierSchema).default({}),
 });
 
 export type Config = z.infer<typeof configSchema>;
@@ -211,4 +207,4 @@ export type NamespaceConfig = Config['namespaces'][string];
 export type AuthorityConfig = Config['authorities'][string];
 export type TargetConfig = Config['targets'][string];
 export type Timing = Config['timing'];
-export type SecretReference = z.infer<typeof secretReference>;
+export type { SecretReference } from './fields.js';

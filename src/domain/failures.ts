@@ -130,6 +130,25 @@ export const failures = {
     retryable: false,
     fix: 'The new pods did not get ready; the previous certificate was restored. The message names the pod.',
   },
+  // Notifiers: none of these fails a rotation
+  UnknownNotifier: { retryable: false, fix: 'Name a notifier that the configuration of the worker has.' },
+  NotifierUnavailable: { retryable: true, fix: 'The notifier does not answer or asks to wait; it is tried again.' },
+  NotifierUnauthenticated: {
+    retryable: false,
+    fix: 'The notifier refuses our credentials: check the user and what the reference holds.',
+  },
+  NotifierTlsFailed: {
+    retryable: false,
+    fix: 'No trusted TLS with the notifier: check its certificate and host name, `security` and `serverRootsFile`.',
+  },
+  RecipientRefused: {
+    retryable: false,
+    fix: 'The mail server refuses the address: check `from` and `to` of the notifier, and what the server may relay.',
+  },
+  NotifierRefused: {
+    retryable: false,
+    fix: 'The notifier refuses the message: check its address; for Slack, that the webhook was not revoked.',
+  },
   // Lifecycle
   RemovalRejected: {
     retryable: false,

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import { duration, units } from '../config/fields.js';
+import { notificationEvents } from '../domain/notification.js';
+
+/** What every kind of notifier is configured with. */
+export const everyNotifier = {
+  /** What it tells. Default: everything but `leafDone`, because a daily renewal that went well is no news. */
+  events: z.array(z.enum(notificationEvents)).default(notificationEvents.filter((event) => event !== 'leafDone')),
+  /** A message that is not taken in this time has failed, and is tried again. */
+  timeout: duration
+    .default(30 * units.s)
+    .refine((ms) => ms > 0 && ms <= units.m, 'give more than nothing and at most 1m'),
+};

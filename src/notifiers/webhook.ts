@@ -1,0 +1,66 @@
+import { createHmac } from 'node:crypto';
+import { z } from 'zod';
+import { secretReference } from '../config/fields.js';
+import { resolveSecret } from '../config/references.js';
+import { RotationError } from '../domain/failures.js';
+import type { Notification } from '../domain/notification.js';
+import { everyNotifier } from './fields.js';
+import { post, urlOrReference } from './http.js';
+import type { Notifier } from './notifier.js';
+
+export const webhookSchema = z.strictObject({
+  kind: z.literal('webhook'),
+  url: urlOrReference,
+  /** Signs every message: 24 to 64 bytes in base64, with or without `whsec_` before them. Absent: not signed. */
+  secret: secretReference.optional(),
+  ...everyNotifier,
+});
+
+/** Notifier `webhook`: JSON, signed as Standard Webhooks (standardwebhooks.com) says, so that receivers find a library. */
+export function createWebhookNotifier(notifier: string, config: z.infer<typeof webhookSchema>): Notifier {
+  return {
+    async send(notification) {
+      const body = JSON.stringify(payload(notification));
+      const timestamp = Math.floor(Date.now() / 1000);
+      const signature =
+        config.secret &&
+        sign(keyOf(notifier, await resolveSecret(config.secret)), `${notification.id}.${timestamp}.${body}`);
+      await post({
+        notifier,
+        url: config.url,
+        body,
+        headers: {
+          'webhook-id': notification.id,
+          'webhook-timestamp': String(timestamp),
+          ...(signature && { 'webhook-signature': signature }),
+        },
+        timeoutMs: config.timeout,
+      });
+      return { warnings: [] };
+    },
+  };
+}
+
+/** Version 1, described in docs/notifications.md. A field may be added to it; any other change makes a version 2. */
+function payload({ id, event, at, severity, title, lines, commands, workflow, certificates }: Notification): object {
+  return {
+    version: 1,
+    id,
+    type: event,
+    timestamp: at,
+    data: { severity, title, lines, commands, ...(workflow && { workflow }), ...(certificates && { certificates }) },
+  };
+}
+
+function sign(key: Buffer, content: string): string {
+  return `v1,${createHmac('sha256', key).update(content).digest('base64')}`;
+}
+
+function keyOf(notifier: string, secret: string): Buffer {
+  const text = secret.replace(/^whsec_/, '');
+  const key = Buffer.from(text, 'base64');
+  if (!/^[A-Za-z0-9+/]+=*$/.test(text) || key.length < 24 || key.length > 64) {
+    throw new RotationError('ReferenceUnreadable', `The secret of ${notifier} is not 24 to 64 bytes in base64.`);
+  }
+  return key;
+}
