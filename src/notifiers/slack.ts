@@ -14,6 +14,7 @@ export const slackSchema = z.strictObject({
 
 /** Slack cuts a message off at 40,000 characters and asks for less than 4,000 (api.slack.com/changelog, 2018-04). */
 const longest = 3800;
+const longestLine = 800;
 
 /** Notifier `slack`: an incoming webhook of Slack, or of what takes the same format (Mattermost, Rocket.Chat). */
 export function createSlackNotifier(notifier: string, config: z.infer<typeof slackSchema>): Notifier {
@@ -34,7 +35,7 @@ function textOf({ severity, title, lines, commands, workflow }: Notification): s
     ...commands.map((command) => `\`${escaped(command)}\``),
     ...(workflow ? [`_${escaped(workflow.workflowId)}_`] : []),
   ];
-  const body = lines.map((line) => `• ${escaped(line)}`);
+  const body = lines.map((line) => `• ${escaped(line.length > longestLine ? `${line.slice(0, longestLine)}…` : line)}`);
   return [head, ...fitting(body, longest - [head, ...foot].join('\n').length), ...foot].join('\n');
 }
 
