@@ -80,6 +80,24 @@ export const failures = {
     retryable: false,
     fix: 'The namespace holds something that is no certificate: repair its CA bundle by hand.',
   },
+  // Programs of others (tcld, certstrap, the Temporal CLI)
+  ToolMissing: {
+    retryable: false,
+    fix: 'Install the program on the machine of the worker and give its absolute path in the configuration.',
+  },
+  ToolUnsuitable: {
+    retryable: false,
+    fix: 'Install the version that the message names; a configured sha256 must be that of the file.',
+  },
+  ToolTimedOut: {
+    retryable: true,
+    fix: 'The program did not answer in time; what it did is looked up and tried again.',
+  },
+  ToolFailed: { retryable: false, fix: 'The message holds what the program said; run it by hand to see more.' },
+  ToolAnswerUnknown: {
+    retryable: false,
+    fix: 'The program answered something that this version does not know: use a version that it was tested with.',
+  },
   // Refusals of ours
   WouldLockOut: {
     retryable: false,
