@@ -80,7 +80,11 @@ function accepted(made: KeyPair, problem: string | undefined): KeyPair {
 function generationName({ subject, generation, now }: CaRequest): string {
   const suffix = ` CA g${generation} ${now.toISOString().slice(0, 10)} ${randomBytes(3).toString('hex')}`;
   const base = subject.commonName ?? subject.organization ?? subject.organizationalUnit ?? 'temporal';
-  return [...base].slice(0, maxCommonName - suffix.length).join('') + suffix;
+  return (
+    Array.from(base)
+      .slice(0, maxCommonName - suffix.length)
+      .join('') + suffix
+  );
 }
 
 /** 128 random bits; the integer encoder keeps it positive and minimal. */
