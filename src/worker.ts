@@ -6,7 +6,9 @@ import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createActivities } from './activities/index.js';
 import { loadConfig } from './config/load.js';
+import { keepSwept } from './keystore/sweep.js';
 import { FollowedConnection } from './temporal/followed-connection.js';
+import { isRunning } from './temporal/running.js';
 import { searchAttributesRegistered } from './temporal/search-attributes.js';
 import { wire } from './wire.js';
 
@@ -52,6 +54,7 @@ async function main(): Promise<void> {
     shutdownForceTime: '30s',
   });
   connection.follow(worker);
+  keepSwept(deps.keystore, { isRunning: (workflowId) => isRunning(deps.client(), workflowId), log });
   log.info({ configuration: loaded.digest, taskQueue: loaded.config.temporal.taskQueue }, 'rotation worker runs');
   await worker.run();
   await connection.close();

@@ -30,24 +30,33 @@ export function encryptedEnvelope(keyEncryptionKey: string): Envelope {
     },
     open(name, sealed) {
       const bytes = Buffer.from(sealed, 'base64');
-      const decipher = createDecipheriv(algorithm, kek, bytes.subarray(0, nonceBytes)).setAAD(Buffer.from(name));
       try {
+        const nonce = bytes.subarray(0, nonceBytes);
+        const decipher = createDecipheriv(algorithm, kek, nonce, { authTagLength: tagBytes }).setAAD(Buffer.from(name));
         decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
         return new PrivateKey(
           Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString('utf8'),
         );
       } catch {
-        throw new RotationError(
-          'KeystoreUnreadable',
-          `The key of entry ${name} does not open with this key-encryption key.`,
-        );
+        throw unreadable(name, 'does not open with this key-encryption key');
       }
     },
   };
 }
 
+/** Without a cause: what is said of bytes that are no key may quote them. */
+function unreadable(name: string, why: string): RotationError {
+  return new RotationError('KeystoreUnreadable', `The key of entry ${name} ${why}.`);
+}
+
 /** Keys as they are: only where the configuration says `allowPlaintext: true`. */
 export const plaintextEnvelope: Envelope = {
   seal: (_name, key) => Buffer.from(key.reveal()).toString('base64'),
-  open: (_name, sealed) => new PrivateKey(Buffer.from(sealed, 'base64').toString('utf8')),
+  open(name, sealed) {
+    try {
+      return new PrivateKey(Buffer.from(sealed, 'base64').toString('utf8'));
+    } catch {
+      throw unreadable(name, 'is not plaintext: it was written with a key-encryption key');
+    }
+  },
 };

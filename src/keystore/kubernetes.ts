@@ -1,6 +1,6 @@
 import type { CertificateFacts } from '../domain/certificate.js';
 import { RotationError, type FailureType } from '../domain/failures.js';
-import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
+import { ApiError, type KubernetesClient, type KubernetesObject } from '../kubernetes/client.js';
 import type { Envelope } from './envelope.js';
 import type { Entry, Keystore, StoredEntry } from './keystore.js';
 
@@ -65,7 +65,10 @@ export function createKubernetesKeystore(client: KubernetesClient, namespace: st
       }),
     create: (name, entry) => translating(async () => toEntry(name, await client.create(all, toSecret(name, entry)))),
     update: (name, entry, version) =>
-      translating(async () => toEntry(name, await client.replace(one(name), toSecret(name, entry, version)))),
+      translating(
+        async () => toEntry(name, await client.replace(one(name), toSecret(name, entry, version))),
+        'KeystoreConflict',
+      ),
     delete: (name) => translating(() => client.delete(one(name))),
     list: (prefix) =>
       translating(async () => {
@@ -86,17 +89,20 @@ export function createKubernetesKeystore(client: KubernetesClient, namespace: st
   };
 }
 
-const keystoreFailures: Readonly<Record<string, FailureType>> = {
+const keystoreFailures: Readonly<Partial<Record<FailureType, FailureType>>> = {
   KubernetesForbidden: 'KeystoreForbidden',
   KubernetesConflict: 'KeystoreConflict',
   KubernetesUnavailable: 'KeystoreUnavailable',
 };
 
-async function translating<T>(work: () => Promise<T>): Promise<T> {
+/** Into the keystore's failures. `missing`: what a 404 means for this call. */
+async function translating<T>(work: () => Promise<T>, missing: FailureType = 'KeystoreForbidden'): Promise<T> {
   try {
     return await work();
   } catch (error) {
     const type = error instanceof RotationError ? keystoreFailures[error.type] : undefined;
-    throw type ? new RotationError(type, (error as Error).message, { cause: error }) : error;
+    if (type) throw new RotationError(type, (error as Error).message, { cause: error });
+    if (error instanceof ApiError && error.status === 404) throw new RotationError(missing, `${error.message}.`);
+    throw error;
   }
 }

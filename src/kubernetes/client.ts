@@ -24,8 +24,8 @@ export interface KubernetesClient {
   ): Promise<T>;
   /** No error when it is not there. */
   delete(path: string): Promise<void>;
-  /** The API server's clock, to the second below. */
-  now(): Promise<Date>;
+  /** The API server's clock, now; whole seconds, rounded down. */
+  time(): Promise<Date>;
 }
 
 export interface KubernetesObject {
@@ -119,7 +119,7 @@ export function createKubernetesClient({ kubeconfig, context }: Access): Kuberne
         contentType: 'application/json-patch+json',
       }),
     delete: async (path) => void (await unless404(send({ method: 'DELETE', path }))),
-    now: async () => (await send({ method: 'GET', path: '/version' })).at,
+    time: async () => (await send({ method: 'GET', path: '/version' })).at,
   };
 }
 

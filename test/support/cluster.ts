@@ -8,6 +8,7 @@ import { startNodeAgent, type Image, type NodeAgent } from '../../src/sandbox/ku
 import { applyManifest } from '../../src/sandbox/manifests.js';
 import { StopStack } from '../../src/sandbox/processes.js';
 import { findTools } from '../../src/sandbox/tools/index.js';
+import { filesOf, type Place } from './key-scan.js';
 
 /** A real control plane and node agent, and the service account of deploy/rbac.yaml. */
 export interface Cluster {
@@ -19,6 +20,8 @@ export interface Cluster {
   readonly agent: NodeAgent;
   /** Programs of pods; a test adds its own. */
   readonly images: Record<string, Image>;
+  /** What rests on disk of everything that the API server was ever given. */
+  etcdFiles(): Promise<readonly Place[]>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +38,15 @@ export async function startCluster(): Promise<Cluster> {
     await createNamespace(admin, 'temporal-booking');
     await applyManifest(admin, 'deploy/rbac.yaml');
     const kubeconfig = await plane.kubeconfigFor('cert-rotation', 'cert-rotation');
-    return { dir, admin, client: createKubernetesClient({ kubeconfig }), agent, images, stop: () => stack.stop() };
+    return {
+      dir,
+      admin,
+      client: createKubernetesClient({ kubeconfig }),
+      agent,
+      images,
+      etcdFiles: () => filesOf(join(dir, 'kubernetes', 'etcd'), () => false),
+      stop: () => stack.stop(),
+    };
   } catch (error) {
     await stack.stop();
     throw error;

@@ -72,7 +72,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
   async function propagate(delivery: Delivery, progress: Progress): Promise<void> {
     const until = propagatedAt(delivery, timing.secretPropagation).getTime();
     for (;;) {
-      const left = until - (await client.now()).getTime();
+      const left = until - (await client.time()).getTime();
       if (left <= 0) return;
       progress.report(`waiting ${Math.ceil(left / 1000)} s until every node has the new Secret`);
       await wait(Math.min(left, 1000), undefined, { signal: progress.signal });

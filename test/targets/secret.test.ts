@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { RotationError } from '../../src/domain/failures.js';
+import type { KubernetesClient, KubernetesObject } from '../../src/kubernetes/client.js';
+import type { Secret } from '../../src/targets/kubernetes/objects.js';
+import type { Delivery } from '../../src/targets/target.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { aCa, aLeaf } from '../support/certificates.js';
+import { startCluster, type Cluster } from '../support/cluster.js';
+import { eventually } from '../support/eventually.js';
+import { placeTarget, putSecret, secretObject, type Placed } from '../support/target.js';
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+describe('the Secret of a target', () => {
+  let cluster: Cluster;
+  let ca: KeyPair;
+  let placed: Placed;
+  let [old, leaf]: KeyPair[] = [];
+  before(async () => {
+    [cluster, ca] = await Promise.all([startCluster(), aCa()]);
+    [old, leaf] = await Promise.all([aLeaf(ca), aLeaf(ca)]);
+  });
+  after(() => cluster?.stop());
+  beforeEach(async () => {
+    placed = await placeTarget(cluster, {});
+  });
+
+  const secret = async () => (await cluster.admin.get<Secret>(placed.secretPath))!;
+  const textOf = ({ data }: Secret, key: string) => Buffer.from(data?.[key] ?? '', 'base64').toString();
+  const holds = async (pair: KeyPair) => {
+    assert.equal(textOf(await secret(), 'tls.crt'), pair.certificate.pem);
+    assert.equal(textOf(await secret(), 'tls.key'), pair.key.reveal());
+  };
+  const ownerOf = ({ metadata }: Secret, field: string) =>
+    metadata?.managedFields
+      ?.filter(({ fieldsV1 }) => field in (fieldsV1?.['f:data'] ?? {}))
+      .map(({ manager }) => manager);
+
+  it('safety 17: a missing Secret is created, of type kubernetes.io/tls', async () => {
+    await placed.target().deliver(leaf!);
+    await holds(leaf!);
+    assert.equal((await secret()).type, 'kubernetes.io/tls');
+  });
+
+  describe('that somebody else wrote', () => {
+    it('safety 17: only tls.crt and tls.key change, and become ours; all else stays theirs', async () => {
+      const theirs = {
+        ...secretObject(placed.namespace, old!),
+        metadata: { name: 'worker-tls', labels: { team: 'booking' } },
+      };
+      const data = { ...theirs.data, 'ca.crt': Buffer.from('roots').toString('base64') };
+      await cluster.admin.apply<KubernetesObject>(
+        placed.secretPath,
+        { ...theirs, data } as KubernetesObject,
+        'kubectl',
+      );
+      await placed.target().deliver(leaf!);
+      await holds(leaf!);
+      const after = await secret();
+      assert.deepEqual([textOf(after, 'ca.crt'), after.metadata?.labels], ['roots', { team: 'booking' }]);
+      assert.deepEqual(ownerOf(after, 'f:tls.crt'), ['cert-rotation/secret']);
+      assert.deepEqual(ownerOf(after, 'f:tls.key'), ['cert-rotation/secret']);
+      assert.deepEqual(ownerOf(after, 'f:ca.crt'), ['kubectl']);
+    });
+
+    it('safety 7: the key that `kubectl apply` left in an annotation is gone', async () => {
+      const annotated = { [lastApplied]: JSON.stringify(secretObject(placed.namespace, old!)) };
+      const metadata = { name: 'worker-tls', annotations: { ...annotated, note: 'kept' } };
+      await putSecret(cluster.admin, placed, old!, { metadata });
+      await placed.target().deliver(leaf!);
+      const { annotations } = (await secret()).metadata!;
+      assert.deepEqual([annotations?.[lastApplied], annotations?.['note']], [undefined, 'kept']);
+    });
+
+    it('safety 7: also where the pair is in place already', async () => {
+      await placed.target().deliver(leaf!);
+      const path = `/metadata/annotations/${lastApplied.replace('/', '~1')}`;
+      await cluster.admin.patch(placed.secretPath, [{ op: 'add', path, value: '{}' }]);
+      await placed.target().deliver(leaf!);
+      assert.equal((await secret()).metadata?.annotations?.[lastApplied], undefined);
+    });
+  });
+
+  describe('that changes between our read and our write', () => {
+    /** The product's client, with something that happens right before it applies. */
+    const meanwhile = (happens: () => Promise<unknown>): KubernetesClient => ({
+      ...cluster.client,
+      apply: async (path, object, manager) => {
+        await happens();
+        return cluster.client.apply(path, object, manager);
+      },
+    });
+
+    it('safety 17: is not overwritten: KubernetesConflict, and a retry decides again', async () => {
+      await putSecret(cluster.admin, placed, old!);
+      const theirs = await aLeaf(ca);
+      const client = meanwhile(() => cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, theirs)));
+      await assert.rejects(placed.target({ client }).deliver(leaf!), { type: 'KubernetesConflict', retryable: true });
+      await holds(theirs);
+      await placed.target().deliver(leaf!);
+      await holds(leaf!);
+    });
+
+    it('safety 17: a namesake made anew is not the one that was read: KubernetesConflict', async () => {
+      await putSecret(cluster.admin, placed, old!);
+      const theirs = await aLeaf(ca);
+      const client = meanwhile(async () => {
+        await cluster.admin.delete(placed.secretPath);
+        await putSecret(cluster.admin, placed, theirs);
+      });
+      await assert.rejects(placed.target({ client }).deliver(leaf!), { type: 'KubernetesConflict' });
+      await holds(theirs);
+    });
+
+    it('safety 17: a key of another pair in it afterwards is noticed, though the API server takes it: SecretMismatch', async () => {
+      const other = await aLeaf(ca);
+      const client: KubernetesClient = {
+        ...cluster.client,
+        apply: async (path, object, manager) => {
+          const written = await cluster.client.apply(path, object, manager);
+          const value = Buffer.from(other.key.reveal()).toString('base64');
+          await cluster.admin.patch(placed.secretPath, [{ op: 'replace', path: '/data/tls.key', value }]);
+          return written;
+        },
+      };
+      await assert.rejects(placed.target({ client }).deliver(leaf!), { type: 'SecretMismatch' });
+    });
+  });
+
+  it('safety 17: a pair that does not match is not written at all: SecretMismatch', async () => {
+    await putSecret(cluster.admin, placed, old!);
+    const mixed = { certificate: leaf!.certificate, key: old!.key };
+    await assert.rejects(placed.target().deliver(mixed), { type: 'SecretMismatch' });
+    await holds(old!);
+  });
+
+  it('safety 17: a certificate in place with the key of another is no delivery, and is written again', async () => {
+    await placed.target().deliver(leaf!);
+    const value = Buffer.from(old!.key.reveal()).toString('base64');
+    await cluster.admin.patch(placed.secretPath, [{ op: 'replace', path: '/data/tls.key', value }]);
+    assert.equal(await placed.target().delivered(), undefined);
+    await placed.target().deliver(leaf!);
+    await holds(leaf!);
+  });
+
+  describe('that can never hold our pair: SecretUnusable with the fix, and it stays as it is', () => {
+    const unusable = {
+      type: 'SecretUnusable',
+      retryable: false,
+      fix: /type kubernetes\.io\/tls and not immutable; recreate/,
+    };
+    const refused: Readonly<Record<string, object>> = {
+      'safety 17: immutable': { immutable: true },
+      'safety 17: of another type': { type: 'Opaque' },
+    };
+    for (const [name, more] of Object.entries(refused))
+      it(name, async () => {
+        await putSecret(cluster.admin, placed, old!, more);
+        await assert.rejects(placed.target().inspect(), unusable);
+        await assert.rejects(placed.target().deliver(leaf!), unusable);
+        await holds(old!);
+      });
+
+    it('safety 17: when only the API server knows (422), and its answer, which may quote the Secret, is not passed on', async () => {
+      await putSecret(cluster.admin, placed, old!, { immutable: true });
+      const unaware: KubernetesClient = {
+        ...cluster.client,
+        get: async <T extends KubernetesObject>(path: string) => {
+          const { immutable: _, ...found } = (await cluster.client.get<Secret>(path))!;
+          return found as T;
+        },
+      };
+      await assert.rejects(placed.target({ client: unaware }).deliver(leaf!), (error: RotationError) => {
+        assert.deepEqual([error.type, error.fix.includes('immutable')], ['SecretUnusable', true]);
+        assert.match(error.message, /422 Invalid/);
+        assert.ok(!error.message.includes('data'), error.message);
+        return true;
+      });
+      await holds(old!);
+    });
+  });
+
+  describe('safety 19: the time of a delivery is that of the write, by the API server', () => {
+    /** Its second is over, so that a later one would show. */
+    const passed = ({ at }: Delivery) =>
+      eventually(async () => (await cluster.admin.time()).getTime() > Date.parse(at));
+
+    it('safety 19: a retry after a crash, later, answers the same', async () => {
+      const first = await placed.target().deliver(leaf!);
+      const { metadata } = await secret();
+      await passed(first);
+      assert.deepEqual(await placed.target().deliver(leaf!), first);
+      assert.equal(first.at, metadata?.managedFields?.find(({ manager }) => manager === 'cert-rotation/secret')?.time);
+      assert.equal((await secret()).metadata?.resourceVersion, metadata?.resourceVersion);
+    });
+
+    it('safety 19: it does not move when somebody edits something else, or applies the same pair', async () => {
+      const delivery = await placed.target().deliver(leaf!);
+      await passed(delivery);
+      await cluster.admin.patch(placed.secretPath, [{ op: 'add', path: '/metadata/labels', value: { a: 'b' } }]);
+      await cluster.admin.apply<KubernetesObject>(placed.secretPath, secretObject(placed.namespace, leaf!), 'kubectl');
+      assert.deepEqual(await placed.target().delivered(), delivery);
+    });
+
+    it('safety 19: it ends when somebody puts another pair there, and begins anew with ours', async () => {
+      const delivery = await placed.target().deliver(leaf!);
+      await passed(delivery);
+      await cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, old!));
+      assert.equal(await placed.target().delivered(), undefined);
+      const again = await placed.target().deliver(leaf!);
+      assert.equal(again.leaf, delivery.leaf);
+      assert.ok(again.at > delivery.at, `${again.at} is not after ${delivery.at}`);
+    });
+
+    it('safety 19: a pair that somebody else put there has none, until we take it over', async () => {
+      await cluster.admin.apply<KubernetesObject>(placed.secretPath, secretObject(placed.namespace, leaf!), 'kubectl');
+      assert.equal(await placed.target().delivered(), undefined);
+      const delivery = await placed.target().deliver(leaf!);
+      assert.deepEqual(await placed.target().delivered(), delivery);
+    });
+  });
+});
