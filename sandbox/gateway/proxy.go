@@ -63,6 +63,9 @@ func (p *proxy) handle(_ any, stream grpc.ServerStream) error {
 	if err == nil && strings.HasPrefix(e.Method, "Poll") {
 		e.Task = task(first(response, 1))
 	}
+	if err == nil && e.Method == "PollActivityTaskQueue" {
+		e.Attempt = number(response, 13)
+	}
 	p.record.write(e)
 	stream.SetTrailer(trailer)
 	if err != nil {
@@ -126,19 +129,33 @@ func task(token []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// first returns the content of the first length-delimited field of that number.
-func first(message []byte, number protowire.Number) []byte {
+// first returns the content of the first length-delimited field with that number.
+func first(message []byte, field protowire.Number) []byte {
+	content, _ := protowire.ConsumeBytes(value(message, field, protowire.BytesType))
+	return content
+}
+
+// number returns the first varint field with that number; 0 when there is none.
+func number(message []byte, field protowire.Number) uint64 {
+	found, size := protowire.ConsumeVarint(value(message, field, protowire.VarintType))
+	if size < 0 {
+		return 0
+	}
+	return found
+}
+
+// value returns the message from the value of the first such field on; nothing when there is none.
+func value(message []byte, field protowire.Number, kind protowire.Type) []byte {
 	for len(message) > 0 {
-		found, kind, size := protowire.ConsumeTag(message)
+		found, has, size := protowire.ConsumeTag(message)
 		if size < 0 {
 			return nil
 		}
 		message = message[size:]
-		if found == number && kind == protowire.BytesType {
-			content, _ := protowire.ConsumeBytes(message)
-			return content
+		if found == field && has == kind {
+			return message
 		}
-		size = protowire.ConsumeFieldValue(found, kind, message)
+		size = protowire.ConsumeFieldValue(found, has, message)
 		if size < 0 {
 			return nil
 		}

@@ -30,6 +30,8 @@ type event struct {
 	TaskQueue string  `json:"taskQueue,omitempty"`
 	Identity  string  `json:"identity,omitempty"`
 	Task      string  `json:"task,omitempty"`
+	// Attempt of the activity that a poll was given; 1 for the first.
+	Attempt uint64 `json:"attempt,omitempty"`
 }
 
 type record struct {

@@ -128,7 +128,7 @@ async function read(file: string): Promise<string> {
  * A client for commands: connected once, closed by its user. Throws TemporalUnreachable or TemporalRefused, with the reason
  * of the TLS layer.
  */
-export async function connectClient(loaded: LoadedConfig): Promise<{ client: Client; close(): Promise<void> }> {
+export async function connectClient(loaded: LoadedConfig): Promise<{ client: Client; close: () => Promise<void> }> {
   const address = temporalAddress(loaded);
   const pair = address.files && (await readPair(address.files));
   const options = await optionsWith(address, pair);

@@ -32,6 +32,7 @@ export interface DemoResult extends Measures {
  * triggered once. What it says about calls and downtime comes from the gateway's record.
  */
 export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Promise<DemoResult> {
+  const from = Date.now();
   const connection = await Connection.connect({ address: sandbox.temporal.address });
   const client = new Client({ connection, namespace: booking.namespace });
   try {
@@ -45,10 +46,17 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
     await applyLeafSchedule(client, (await loadConfig(sandbox.configFile)).config);
     const scheduledSeconds = await runSchedule(client, say);
     for (const fingerprint of await targetLeaves(sandbox)) leaves.add(fingerprint);
+    const traffic = { from, to: Date.now() };
     const bookings = await bookingsOf(client, sandbox);
-    const measures = measure(await sandbox.gateway.record(), { ...booking, leaves });
+    const measures = withWorkflows(
+      measure(await sandbox.gateway.record(), { ...booking, leaves, traffic }),
+      await failedWorkflows(client),
+    );
     return {
-      ok: measures.failedCalls === 0 && measures.workerDowntimeMs === 0 && bookings.workflowsStarted === bookings.workflowsCompleted,
+      ok:
+        measures.failedCalls === 0 &&
+        measures.workerDowntimeMs === 0 &&
+        bookings.workflowsStarted === bookings.workflowsCompleted,
       ...measures,
       ...bookings,
       leaf: summary(leaf),
@@ -58,6 +66,17 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
   } finally {
     await connection.close();
   }
+}
+
+/** The gateway sees calls; a workflow that failed or timed out is a failed call, too (safety 28). */
+function withWorkflows(measures: Measures, failed: number): Measures {
+  if (failed === 0) return measures;
+  const failedByCode = { ...measures.failedByCode, 'workflows failed or timed out': failed };
+  return { ...measures, failedCalls: measures.failedCalls + failed, failedByCode };
+}
+
+async function failedWorkflows(client: Client): Promise<number> {
+  return (await client.workflow.count('ExecutionStatus IN ("Failed", "TimedOut", "Terminated")')).count;
 }
 
 function summary(rotated: Rotated<{ oldFingerprint?: string; newFingerprint?: string }>): RotationSummary {
@@ -75,7 +94,9 @@ async function targetLeaves({ kubernetes, configFile }: Sandbox): Promise<readon
     ),
   );
   return secrets.flatMap((secret) =>
-    readCertificates(Buffer.from(secret?.data?.['tls.crt'] ?? '', 'base64').toString('utf8')).map((certificate) => certificate.fingerprint),
+    readCertificates(Buffer.from(secret?.data?.['tls.crt'] ?? '', 'base64').toString('utf8')).map(
+      (certificate) => certificate.fingerprint,
+    ),
   );
 }
 
@@ -93,7 +114,10 @@ async function bookingsOf(client: Client, { nodeAgent }: Sandbox) {
     [started, completed] = [startedNow, completedNow];
   }
   let slowestWorkflowMs = 0;
-  for await (const { startTime, closeTime } of client.workflow.list({ query: 'WorkflowType = "book"', pageSize: 1000 })) {
+  for await (const { startTime, closeTime } of client.workflow.list({
+    query: 'WorkflowType = "book"',
+    pageSize: 1000,
+  })) {
     slowestWorkflowMs = Math.max(slowestWorkflowMs, (closeTime?.getTime() ?? Date.now()) - startTime.getTime());
   }
   return { workflowsStarted: started, workflowsCompleted: completed, slowestWorkflowMs };

@@ -1,43 +1,38 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startSandbox, type Sandbox } from '../index.js';
+import { removeAtEnd } from '../children.js';
+import { startSandbox } from '../index.js';
 import { runDemo, type DemoResult, type RotationSummary } from './index.js';
 
-/** `npm run demo [-- --json] [--keep]`: lines for people on stderr with --json, on stdout without. */
+/**
+ * `npm run demo [-- --json] [--keep]`: lines for people on stderr with --json, on stdout without. Its processes and its
+ * folder go when this process does, however it ends: Ctrl-C need only end it.
+ */
 async function main(): Promise<number> {
   const [json, keep] = [process.argv.includes('--json'), process.argv.includes('--keep')];
   const began = Date.now();
   const out = json ? process.stderr : process.stdout;
-  const say = (line: string) => void out.write(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${line}\n`);
-  const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-demo-'));
-  let sandbox: Sandbox | undefined;
-  let interrupted = false;
-  const interrupt = async (): Promise<void> => {
-    interrupted = true;
-    say('interrupted: stopping everything');
-    await sandbox?.stop();
-    await rm(dir, { recursive: true, force: true });
-    process.exit(130);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void interrupt());
-  try {
-    sandbox = await startSandbox({ dir, progress: say });
-    const result = await runDemo(sandbox, say);
-    for (const line of summaryLines(result)) out.write(`${line}\n`);
-    if (keep) {
-      say(`the sandbox stays up: Temporal UI ${sandbox.temporal.ui}, state in ${dir}; Ctrl-C ends it`);
-      await new Promise(() => setInterval(() => undefined, 60_000));
-    }
-    await sandbox.stop();
-    if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    return result.ok ? 0 : 1;
-  } finally {
-    if (!interrupted) {
-      await sandbox?.stop();
-      await rm(dir, { recursive: true, force: true });
-    }
+  const say = (line: string) =>
+    void out.write(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${line}\n`);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      say('interrupted: everything is stopped and removed');
+      process.exit(130);
+    });
   }
+  const dir = mkdtempSync(join(tmpdir(), 'cert-rotation-demo-'));
+  removeAtEnd(dir);
+  const sandbox = await startSandbox({ dir, progress: say });
+  const result = await runDemo(sandbox, say);
+  for (const line of summaryLines(result)) out.write(`${line}\n`);
+  if (keep) {
+    say(`the sandbox stays up: Temporal UI ${sandbox.temporal.ui}, state in ${dir}; Ctrl-C ends it`);
+    await new Promise(() => setInterval(() => undefined, 60_000));
+  }
+  await sandbox.stop();
+  if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  return result.ok ? 0 : 1;
 }
 
 function summaryLines(result: DemoResult): string[] {

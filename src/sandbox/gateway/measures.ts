@@ -1,13 +1,14 @@
+import { isPollEnd, pollSpans, pollKinds, type PollSpan } from './polls.js';
 import type { GatewayEvent } from './record.js';
 
 export interface Measures {
   /**
-   * Between first and last traffic: the time in which no worker process had a workflow-task poll, or none had an
-   * activity-task poll, open or being worked on. Client connections never count (safety 28).
+   * Within the traffic: the time in which no worker process had a workflow-task poll, or none had an activity-task poll, open
+   * or being worked on. Client connections never count (safety 28).
    */
   readonly workerDowntimeMs: number;
   readonly minPollingWorkers: number;
-  /** Every call attempt and handshake of workers and starters that failed. */
+  /** Every call attempt and handshake of workers and starters that failed, and every activity attempt after the first. */
   readonly failedCalls: number;
   readonly failedByCode: Readonly<Record<string, number>>;
   /** Refusals of leaves that no worker or starter has: deliberate probes. */
@@ -21,25 +22,24 @@ export interface MeasureOptions {
   readonly taskQueue: string;
   /** Fingerprints of the leaves of workers and starters. Refusals of other leaves are probes, counted apart. */
   readonly leaves: ReadonlySet<string>;
-  readonly from?: number;
-  readonly until?: number;
+  /** First and last traffic, milliseconds since the epoch; absent: the first and the last poll. */
+  readonly traffic?: Span | undefined;
 }
 
-type PollKind = 'PollWorkflowTaskQueue' | 'PollActivityTaskQueue';
-const pollKinds: readonly PollKind[] = ['PollWorkflowTaskQueue', 'PollActivityTaskQueue'];
-/** How a poll may end without a failure of anybody: its time is over, or its connection was asked to go. */
-const endsOfPolls = new Set(['Canceled', 'DeadlineExceeded', 'Unavailable']);
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
 
 export function measure(events: readonly GatewayEvent[], options: MeasureOptions): Measures {
-  const inside = events.filter(
-    ({ t, namespace }) => namespace === options.namespace && t >= (options.from ?? 0) && t <= (options.until ?? Infinity),
-  );
-  const calls = failures(inside, options);
-  const gaps = pollKinds.map((kind) => coverage(intervals(inside, kind, options.taskQueue), inside));
+  const inNamespace = events.filter(({ namespace }) => namespace === options.namespace);
+  const polls = pollKinds.map((kind) => pollSpans(inNamespace, kind, options.taskQueue));
+  const traffic = options.traffic ?? extent(polls.flat());
+  const coverages = polls.map((spans) => coverage(spans, traffic));
   return {
-    workerDowntimeMs: Math.round(Math.max(...gaps.map((gap) => gap.uncoveredMs))),
-    minPollingWorkers: Math.min(...gaps.map((gap) => gap.least)),
-    ...calls,
+    workerDowntimeMs: Math.round(lengthOf(coverages.flatMap(({ gaps }) => gaps))),
+    minPollingWorkers: Math.min(...coverages.map(({ least }) => least)),
+    ...failures(inNamespace, options),
   };
 }
 
@@ -53,70 +53,63 @@ function failures(events: readonly GatewayEvent[], { leaves }: MeasureOptions) {
     if (event.kind === 'refused' && probe) refusedProbes += 1;
     if (probe) continue;
     if (event.kind === 'refused') count(failedByCode, `handshake: ${event.reason ?? ''}`);
-    if (event.kind !== 'rpc-end' || event.code === 'OK') continue;
-    const poll = event.method?.startsWith('Poll') || event.method === 'GetWorkflowExecutionHistory';
-    count(poll && endsOfPolls.has(event.code ?? '') ? exceptedByCode : failedByCode, `${event.method}: ${event.code}`);
+    if (event.kind !== 'rpc-end') continue;
+    if ((event.attempt ?? 0) > 1) count(failedByCode, 'activity attempts after the first');
+    if (event.code === 'OK') continue;
+    count(isPollEnd(event) ? exceptedByCode : failedByCode, `${event.method}: ${event.code}`);
   }
   const failedCalls = Object.values(failedByCode).reduce((sum, calls) => sum + calls, 0);
   return { failedCalls, failedByCode, refusedProbes, exceptedByCode };
 }
 
-interface Interval {
-  readonly worker: string;
-  readonly from: number;
-  readonly to: number;
+const extent = (spans: readonly Span[]): Span =>
+  spans.length === 0
+    ? { from: 0, to: 0 }
+    : { from: Math.min(...spans.map(({ from }) => from)), to: Math.max(...spans.map(({ to }) => to)) };
+
+interface Coverage {
+  /** When nobody polled. */
+  readonly gaps: readonly Span[];
+  /** How many workers polled at least. */
+  readonly least: number;
 }
 
-/** From the start of a poll to its end; with a task, on to the call that completes the task. */
-function intervals(events: readonly GatewayEvent[], kind: PollKind, taskQueue: string): readonly Interval[] {
-  const starts = new Map<number, GatewayEvent>();
-  const completions = new Map<string, number>();
-  const last = events.at(-1)?.t ?? 0;
-  for (const event of events) {
-    if (event.kind === 'rpc-end' && event.method?.startsWith('Respond') && event.task) completions.set(event.task, event.t);
-  }
-  const found: Interval[] = [];
-  for (const event of events) {
-    if (event.method !== kind || event.call === undefined || event.identity === undefined) continue;
-    if (event.kind === 'rpc-start') {
-      starts.set(event.call, event);
-      continue;
-    }
-    const from = starts.get(event.call)?.t ?? event.t;
-    starts.delete(event.call);
-    const to = event.task ? (completions.get(event.task) ?? event.t) : event.t;
-    if (event.taskQueue === taskQueue || event.taskQueue?.startsWith(`/_sys/${taskQueue}/`)) found.push({ worker: event.identity, from, to });
-  }
-  for (const event of starts.values()) {
-    if (event.taskQueue === taskQueue) found.push({ worker: event.identity ?? '', from: event.t, to: last });
-  }
-  return found;
-}
-
-/** Sweeps over the intervals: how long nobody polled, and how few workers polled at least. */
-function coverage(found: readonly Interval[], events: readonly GatewayEvent[]): { uncoveredMs: number; least: number } {
-  const [first, last] = [Math.min(...found.map(({ from }) => from)), Math.max(...found.map(({ to }) => to))];
-  if (!Number.isFinite(first)) return { uncoveredMs: (events.at(-1)?.t ?? 0) - (events[0]?.t ?? 0), least: 0 };
-  const edges = found
+/** Sweeps over the polls within `traffic`; polls that touch leave no gap between them. */
+function coverage(polls: readonly PollSpan[], traffic: Span): Coverage {
+  const edges = polls
+    .map(({ worker, from, to }) => ({ worker, from: Math.max(from, traffic.from), to: Math.min(to, traffic.to) }))
+    .filter(({ from, to }) => from < to)
     .flatMap(({ worker, from, to }) => [
       { t: from, worker, step: 1 },
       { t: to, worker, step: -1 },
     ])
-    .sort((a, b) => a.t - b.t || b.step - a.step);
+    .toSorted((a, b) => a.t - b.t || b.step - a.step);
   const open = new Map<string, number>();
-  let uncoveredMs = 0;
+  const gaps: Span[] = [];
   let least = Infinity;
-  let nobodySince: number | undefined;
+  let since = traffic.from;
+  const pass = (t: number) => {
+    if (t <= since) return;
+    least = Math.min(least, open.size);
+    if (open.size === 0) gaps.push({ from: since, to: t });
+    since = t;
+  };
   for (const { t, worker, step } of edges) {
+    pass(t);
     const count = (open.get(worker) ?? 0) + step;
     if (count > 0) open.set(worker, count);
     else open.delete(worker);
-    if (open.size > 0 && nobodySince !== undefined) {
-      uncoveredMs += t - nobodySince;
-      nobodySince = undefined;
-    }
-    if (open.size === 0 && t < last) nobodySince = t;
-    if (t > first && t < last) least = Math.min(least, open.size);
   }
-  return { uncoveredMs, least: Number.isFinite(least) ? least : 0 };
+  pass(traffic.to);
+  return { gaps, least: Number.isFinite(least) ? least : 0 };
+}
+
+/** Length of what the spans cover together. */
+function lengthOf(spans: readonly Span[]): number {
+  let [length, covered] = [0, -Infinity];
+  for (const { from, to } of spans.toSorted((a, b) => a.from - b.from)) {
+    length += Math.max(0, to - Math.max(from, covered));
+    covered = Math.max(covered, to);
+  }
+  return length;
 }

@@ -22,6 +22,8 @@ export interface GatewayEvent {
   readonly identity?: string;
   /** Pairs the poll that was given a task with the call that completes it. */
   readonly task?: string;
+  /** Of the activity that a poll was given; 1 for the first. */
+  readonly attempt?: number;
 }
 
 export async function readRecord(file: string): Promise<readonly GatewayEvent[]> {
