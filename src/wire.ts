@@ -9,6 +9,7 @@ import { createIssuer } from './issuers/index.js';
 import { createKeystore } from './keystore/index.js';
 import { createKubernetesClient } from './kubernetes/client.js';
 import { assertSandboxMarker } from './kubernetes/marker.js';
+import { createNotifier } from './notifiers/index.js';
 import { createProbe } from './probes/index.js';
 import { endpointsOf } from './config/endpoints.js';
 import { createTarget } from './targets/index.js';
@@ -50,6 +51,11 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
           return fingerprint && process.env['HOSTNAME'] ? { pod: process.env['HOSTNAME'], fingerprint } : undefined;
         },
       });
+    },
+    notifier: (name) => {
+      const notifier = config.notifiers[name];
+      if (!notifier) throw new RotationError('UnknownNotifier', `The configuration has no notifier "${name}".`);
+      return createNotifier(name, notifier);
     },
     endpoints: endpointsOf(config),
     pollers,

@@ -3,6 +3,7 @@ import type { Cloud } from '../cloud/cloud.js';
 import type { Config } from '../config/schema.js';
 import type { Issuer } from '../issuers/issuer.js';
 import type { Keystore } from '../keystore/keystore.js';
+import type { Notifier } from '../notifiers/notifier.js';
 import type { Endpoint, Probe } from '../probes/probe.js';
 import type { Poller, Target } from '../targets/target.js';
 
@@ -17,6 +18,8 @@ export interface Dependencies {
   issuer(authority: string): Issuer;
   /** Throws RotationError `UnknownTarget`. */
   target(name: string): Target;
+  /** Throws RotationError `UnknownNotifier`. */
+  notifier(name: string): Notifier;
   /** Every endpoint of a namespace that a client may use. */
   endpoints(namespace: string): readonly Endpoint[];
   pollers(taskQueue: { namespace: string; name: string }): Promise<readonly Poller[]>;

@@ -2,14 +2,17 @@ import type { Evidence, LeafRotationResult } from '../domain/rotation.js';
 import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence } from './evidence.js';
+import { expiryActivities } from './expiry.js';
 import { reportingFailures } from './failures.js';
 import { followActivities } from './follow.js';
 import { leafActivities } from './leaf.js';
+import { notifyActivities } from './notify.js';
 import { planActivities } from './plan.js';
 import { removalActivities } from './removal.js';
 import { trustActivities } from './trust.js';
 
 export type { Dependencies } from './dependencies.js';
+export type { ExpiryTask } from './expiry.js';
 
 /** Everything a rotation does to the world, one activity per thing that a person would do by hand. */
 export function createActivities(deps: Dependencies) {
@@ -20,6 +23,8 @@ export function createActivities(deps: Dependencies) {
     ...leafActivities(deps),
     ...removalActivities(deps),
     ...followActivities(deps),
+    ...notifyActivities(deps),
+    ...expiryActivities(deps),
     issueCa,
     moveSigner,
     keepBothCas,

@@ -2,6 +2,7 @@ import { RotationError } from '../domain/failures.js';
 import type { CaPlan, LeafPlan } from '../domain/rotation.js';
 import type { AuthorityConfig, TargetConfig } from '../config/schema.js';
 import type { Dependencies } from './dependencies.js';
+import { subscriptions } from './notify.js';
 
 export function targetConfig(deps: Dependencies, target: string): TargetConfig {
   const config = deps.config.targets[target];
@@ -25,7 +26,7 @@ export function targetsOf(deps: Dependencies, authority: string): readonly strin
 /** The worker owns the configuration: a request names an authority or a target, the first activity resolves the rest. */
 export function planActivities(deps: Dependencies) {
   async function resolveCaRotation({ authority }: { authority: string }): Promise<CaPlan> {
-    const { namespaces, approval } = authorityConfig(deps, authority);
+    const { namespaces, approval, notify } = authorityConfig(deps, authority);
     const { timing } = deps.config;
     const targets = targetsOf(deps, authority);
     const canaries = targets.filter((name) => targetConfig(deps, name).canary);
@@ -44,19 +45,22 @@ export function planActivities(deps: Dependencies) {
       proofDeadlineMs: timing.proof.deadline,
       configDigest: deps.configDigest,
       searchAttributes: deps.searchAttributes,
+      notifiers: subscriptions(deps.config, notify),
     };
   }
 
   async function resolveLeafRotation({ target }: { target: string }): Promise<LeafPlan> {
     const { authority } = targetConfig(deps, target);
+    const { namespaces, notify } = authorityConfig(deps, authority);
     return {
       target,
       authority,
-      namespaces: authorityConfig(deps, authority).namespaces,
+      namespaces,
       rolloutDeadlineMs: deps.config.timing.rolloutDeadline,
       proofDeadlineMs: deps.config.timing.proof.deadline,
       configDigest: deps.configDigest,
       searchAttributes: deps.searchAttributes,
+      notifiers: subscriptions(deps.config, notify),
     };
   }
 

@@ -4,6 +4,9 @@ export const leafRotationId = (target: string): string => `leaf/${target}`;
 /** Schedules append their time to this; the workflow they start is only the parent of `leaf/<target>`. */
 export const scheduledLeafRotationId = 'scheduled-leaf-rotation';
 export const leafScheduleId = 'cert-rotation-leaf';
+/** Any number of runs may look at once: what they tell is fenced by the record in the keystore, not by this id. */
+export const expiryNoticesId = 'expiry-notices';
+export const expiryScheduleId = 'cert-rotation-expiry';
 export const defaultTaskQueue = 'cert-rotation';
 
 /** Keystore entry names: lower-case, `.`-separated, valid as the tail of a Kubernetes Secret name. */
@@ -12,6 +15,8 @@ export const entries = {
   authority: (authority: string): string => `authority.${authority}`,
   /** One CA of an authority: certificate and key. */
   ca: (authority: string, fingerprint: string): string => `ca.${authority}.${fingerprint.slice(0, 16)}`,
+  /** What people were told of certificates that expire (domain/notices.ts). Holds no key. */
+  notices: 'notices',
   /** A leaf on its way to a target. `rotation` is the run that issued it. */
   leaf: (target: string, rotation: string): string => `leaf.${target}.${rotation}`,
   /** The pair a target used before the rotation `rotation` wrote its Secret. Write-once. */

@@ -40,6 +40,13 @@ export interface Notification {
   readonly certificates?: readonly ExpiringCertificate[];
 }
 
+/** What a workflow has to say; the rest of the notification says which run says it, and when. */
+export interface Message extends Pick<Notification, 'title' | 'lines' | 'commands' | 'certificates'> {
+  readonly event: NotificationEvent;
+  /** Absent: the event's. */
+  readonly severity?: Severity;
+}
+
 export interface ExpiringCertificate {
   readonly fingerprint: Fingerprint;
   readonly sha1: string;

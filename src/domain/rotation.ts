@@ -1,5 +1,6 @@
 /** What enters and leaves the workflows: requests, plans, results, phases. Everything here is public data. */
 import type { CertificateFacts, Fingerprint } from './certificate.js';
+import type { Subscription } from './notification.js';
 
 export type CaPhase =
   'preflight' | 'issue' | 'trust' | 'filters' | 'leaves' | 'confirm' | 'approve' | 'remove' | 'watch' | 'finish';
@@ -71,6 +72,8 @@ export interface CaPlan {
   readonly configDigest: string;
   /** The search attributes of this system are registered in the namespace: an unregistered one would hang the workflow. */
   readonly searchAttributes: boolean;
+  /** Who is told of this rotation; absent = nobody. */
+  readonly notifiers?: readonly Subscription[];
 }
 
 export interface LeafPlan {
@@ -81,6 +84,8 @@ export interface LeafPlan {
   readonly proofDeadlineMs: number;
   readonly configDigest: string;
   readonly searchAttributes: boolean;
+  /** Who is told of this rotation; absent = nobody. */
+  readonly notifiers?: readonly Subscription[];
 }
 
 /** What a leaf rotation found before it began. */
@@ -113,6 +118,14 @@ export interface CaRotationResult {
   readonly notAfter: string;
   readonly leaves: readonly LeafRotationResult[];
   readonly decision?: Decision;
+}
+
+/** What `expiryNotices` did. */
+export interface ExpiryNoticesResult {
+  /** Notifier and title of each message. */
+  readonly told: readonly string[];
+  /** Workflow ids of the rotations that it started. */
+  readonly started: readonly string[];
 }
 
 /** What `confirm` gathers and `removeCa` gathers again. */

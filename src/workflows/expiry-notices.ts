@@ -1,0 +1,73 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  ParentClosePolicy,
+  proxyActivities,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities, ExpiryTask } from '../activities/index.js';
+import { caRotationId } from '../domain/ids.js';
+import type { ExpiryNoticesResult } from '../domain/rotation.js';
+import { caRotation } from './ca-rotation.js';
+import { quick } from './options.js';
+import { notTold, patiently, send } from './tell.js';
+
+/** Slow to try again: a place that does not answer gets some minutes before people are told of the others without it. */
+const { takeNotices } = proxyActivities<Activities>({
+  startToCloseTimeout: '1h',
+  scheduleToCloseTimeout: '6h',
+  heartbeatTimeout: '2m',
+  retry: { initialInterval: '1m', maximumInterval: '10m' },
+});
+
+/**
+ * The watch over expiring certificates, which a schedule starts: looks at every CA in every bundle, every authority and the
+ * leaf of every target, starts the rotation of each CA that is due, and tells people. Run as often as one likes, at the same
+ * time too: what is told is claimed in the keystore first (activities/expiry.ts). A run that could not see or tell
+ * everything fails at its end and says what; what was not told is told by the next one.
+ */
+export async function expiryNotices(): Promise<ExpiryNoticesResult> {
+  const task = await takeNotices.executeWithOptions({ summary: 'Look at every certificate' }, [
+    { run: workflowInfo().runId },
+  ]);
+  const started: string[] = [];
+  for (const authority of task.rotate) {
+    if (await startRotation(authority)) started.push(caRotationId(authority));
+  }
+  const problems = [...task.unseen, ...(await Promise.all(task.notices.map(deliver))).flat()];
+  if (problems.length > 0)
+    throw ApplicationFailure.nonRetryable(`Not seen or not told: ${problems.join('; ')}`, 'ExpiryNoticesIncomplete');
+  return { told: task.notices.map(({ notifier, message }) => `${notifier}: ${message.title}`), started };
+}
+
+/** Under the id that is its lock, as a child that outlives us. False when it runs already. Its approval stays what it is. */
+async function startRotation(authority: string): Promise<boolean> {
+  try {
+    await startChild(caRotation, {
+      workflowId: caRotationId(authority),
+      args: [{ authority }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      staticSummary: `Rotate the CA of ${authority}, which expires`,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
+
+/** What went wrong. A notifier that gave up loses its claims, so that the next run tells it. */
+async function deliver({ notifier, message }: ExpiryTask['notices'][number]): Promise<readonly string[]> {
+  try {
+    return await send(patiently, notifier, message);
+  } catch (error) {
+    await CancellationScope.nonCancellable(() =>
+      quick.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [
+        { notifier, run: workflowInfo().runId },
+      ]),
+    );
+    return [notTold(notifier, error)];
+  }
+}
