@@ -59,6 +59,7 @@ export interface OwnerReference {
 /** Which fields a manager owns, and when it last changed one of them (server-side apply). */
 export interface ManagedFields {
   readonly manager?: string;
+  readonly subresource?: string;
   /** RFC 3339, whole seconds, by the API server's clock. */
   readonly time?: string;
   /** A set of paths: `f:data` → `f:tls.crt` → {}. */

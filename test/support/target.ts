@@ -3,7 +3,13 @@ import type { KubernetesClient } from '../../src/kubernetes/client.js';
 import { createTarget, type TargetOptions } from '../../src/targets/index.js';
 import type { Poller, Progress, Target } from '../../src/targets/target.js';
 import { isSettled } from '../../src/targets/kubernetes/rollout.js';
-import { workloadKinds, type Pod, type Workload, type WorkloadKind } from '../../src/targets/kubernetes/objects.js';
+import {
+  wantedPods,
+  workloadKinds,
+  type Pod,
+  type Workload,
+  type WorkloadKind,
+} from '../../src/targets/kubernetes/objects.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { allow, createNamespace, type Cluster } from './cluster.js';
 import { eventually } from './eventually.js';
@@ -74,7 +80,7 @@ export async function placeTarget(cluster: Cluster, options: PlacedOptions): Pro
     settled: () =>
       eventually(async () => {
         const found = await placed.workload();
-        return isSettled(found) && (await placed.pods()).length === (found.status?.replicas ?? 1) && found;
+        return isSettled(found) && (await placed.pods()).length === wantedPods(found) && found;
       }),
   };
   if (pair) {

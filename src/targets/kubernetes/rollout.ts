@@ -126,7 +126,7 @@ function hasSeenTemplate({ metadata, status }: Workload): boolean {
 /** Why waiting is of no use: the progress deadline, once the controller speaks of the newest template, or a crash loop. */
 function hopeless(workload: Workload, pods: readonly UserPod[]): string | undefined {
   const stuck = workload.status?.conditions?.find(({ reason }) => reason === 'ProgressDeadlineExceeded');
-  if (stuck && hasSeenTemplate(workload)) return stuck.message ?? stuck.reason;
+  if (stuck && hasSeenTemplate(workload)) return (stuck.message ?? stuck.reason)?.replace(/\.$/, '');
   return pods.some(({ pod }) => isCrashLooping(pod)) ? 'crash loop' : undefined;
 }
 
