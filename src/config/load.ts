@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { LineCounter, isMap, parseDocument, type Document } from 'yaml';
-import type { z } from 'zod';
+import { LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { withAbsolutePaths } from './absolute-paths.js';
+import { schemaIssues, wholeFile, type ConfigIssue } from './issues.js';
+import { placer, type Placer } from './places.js';
 import { checkRules } from './rules.js';
 import { configSchema, type Config } from './schema.js';
 
@@ -13,171 +15,112 @@ export interface LoadedConfig {
   readonly file: string;
 }
 
-export interface ConfigIssue {
-  /** 1-based; 0 when the place is not in the file (a key that is missing altogether has its parent's place). */
-  readonly line: number;
-  readonly column: number;
-  /** `targets.booking-worker.lifetime`; empty for the whole file. */
-  readonly key: string;
-  readonly message: string;
-  readonly fix: string;
-}
-
-/** The file cannot be used. Holds every problem at once, each with its place and its fix. */
+/** The file cannot be used. Holds every problem at once, in the order of the file, each with its place and its fix. */
 export class ConfigurationError extends Error {
   readonly issues: readonly ConfigIssue[];
 
   constructor(file: string, issues: readonly ConfigIssue[]) {
-    const lines = issues.map(
-      ({ line, column, key, message, fix }) => `${file}:${line}:${column} ${key || '(file)'}: ${message}. ${fix}`,
-    );
-    super(lines.join('\n'));
+    const inOrder = issues.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    super(inOrder.map((issue) => lineOf(file, issue)).join('\n'));
     this.name = 'ConfigurationInvalid';
-    this.issues = issues;
+    this.issues = inOrder;
   }
+}
+
+function lineOf(file: string, { line, column, key, message, fix }: ConfigIssue): string {
+  const place = line === 0 ? file : `${file}:${line}:${column}`;
+  return `${place}: ${key && `${key}: `}${message}. ${fix}${/[.?]$/.test(fix) ? '' : '.'}`;
 }
 
 /** Reads and validates the file. Relative paths in it are relative to its folder. Throws ConfigurationError. */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
-  const path = resolve(file);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new ConfigurationError(file, [
-      {
-        line: 0,
-        column: 0,
-        key: '',
-        message: `cannot be read (${code})`,
-        fix: 'Name the file with --config or CERT_ROTATION_CONFIG',
-      },
-    ]);
-  }
-  return { ...parseConfig(text, file, dirname(path)), file: path };
+  const { config, digest } = parseConfig(await readConfig(file), file, dirname(resolve(file)));
+  return { config, digest, file: resolve(file) };
 }
 
-/** Validates YAML text; `folder` is what relative paths are relative to. */
-export function parseConfig(text: string, file: string, folder: string): Pick<LoadedConfig, 'config' | 'digest'> {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const at = placer(document, lines);
-  if (document.errors.length > 0) {
-    throw new ConfigurationError(
-      file,
-      document.errors.map((error) => ({
-        line: error.linePos?.[0].line ?? 0,
-        column: error.linePos?.[0].col ?? 0,
-        key: '',
-        message: error.message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, ''),
-        fix: 'Mend the YAML',
-      })),
-    );
+/** The text of the file. Throws ConfigurationError. */
+export async function readConfig(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    const message = readProblems[code] ?? `cannot be read (${code})`;
+    throw new ConfigurationError(file, [
+      { line: 0, column: 0, key: '', message, fix: 'Name the file with --config or CERT_ROTATION_CONFIG' },
+    ]);
   }
-  const parsed = configSchema.safeParse(document.toJS() ?? {});
-  if (!parsed.success)
-    throw new ConfigurationError(
-      file,
-      parsed.error.issues.flatMap((issue) => schemaIssues(issue, at)),
-    );
-  const broken = checkRules(parsed.data);
+}
+
+const readProblems: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'is a folder, not a file',
+  EACCES: 'may not be read by this user',
+};
+
+export interface ParsedConfig extends Pick<LoadedConfig, 'config' | 'digest'> {
+  readonly at: Placer;
+}
+
+/** Validates YAML text; `folder` is what relative paths are relative to. Throws nothing but ConfigurationError. */
+export function parseConfig(text: string, file: string, folder: string): ParsedConfig {
+  const { value, at } = parseYaml(text, file);
+  const parsed = configSchema.safeParse(value);
+  if (!parsed.success) throw new ConfigurationError(file, schemaIssues(parsed.error.issues, value, at));
+  const named = withNamedOnly(parsed.data);
+  const broken = checkRules(named);
   if (broken.length > 0) {
     throw new ConfigurationError(
       file,
       broken.map(({ path, message, fix }) => ({ ...at(path), key: path.join('.'), message, fix })),
     );
   }
-  const config = withAbsolutePaths(parsed.data, folder);
-  return { config, digest: createHash('sha256').update(JSON.stringify(config)).digest('hex') };
+  const config = withNamedOnly(withAbsolutePaths(named, folder));
+  return { config, digest: createHash('sha256').update(JSON.stringify(config)).digest('hex'), at };
 }
 
-type Path = readonly PropertyKey[];
-type Placer = (path: Path) => { line: number; column: number };
-
-/** Position of the key at `path`, or of the nearest parent that is there. */
-function placer(document: Document, lines: LineCounter): Placer {
-  return (path) => {
-    for (let length = path.length; length > 0; length -= 1) {
-      const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-      const name = path[length - 1];
-      if (isMap(parent)) {
-        const pair = parent.items.find((item) => String((item.key as { value?: unknown }).value) === String(name));
-        const range = (pair?.key as { range?: [number, number, number] } | undefined)?.range;
-        if (range) return position(range[0]);
-      }
-      const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined;
-      if (node?.range) return position(node.range[0]);
-    }
-    return { line: 1, column: 1 };
-  };
-  function position(offset: number) {
-    const { line, col } = lines.linePos(offset);
-    return { line, column: col };
-  }
-}
-
-function schemaIssues(issue: z.core.$ZodIssue, at: Placer): ConfigIssue[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => {
-      const path = [...issue.path, key];
-      return { ...at(path), key: path.join('.'), message: 'unknown key', fix: 'Remove it, or mend its spelling' };
-    });
-  }
-  const message = issue.message.replace(/^Invalid input: /, '');
-  return [
-    {
-      ...at(issue.path),
-      key: issue.path.join('.'),
-      message,
-      fix: 'See examples/rotation.schema.json for what this key takes',
-    },
-  ];
-}
-
-function withAbsolutePaths(config: Config, folder: string): Config {
-  const absolute = (path: string) => resolve(folder, path);
-  const reference = <R extends object>(value: R): R =>
-    'file' in value ? { ...value, file: absolute(value.file as string) } : value;
-  const { temporal, cloud, keystore, kubernetes, namespaces, notifiers } = config;
+/** Looking up a name that somebody sent, such as `constructor`, finds what the file names and nothing that every object has. */
+function withNamedOnly(config: Config): Config {
+  const { namespaces, authorities, targets, notifiers } = config;
+  const only = <T extends object>(record: T): T => Object.assign(Object.create(null) as T, record);
   return {
     ...config,
-    temporal: {
-      ...temporal,
-      ...(temporal.tls && {
-        tls: {
-          ...temporal.tls,
-          certificateFile: absolute(temporal.tls.certificateFile),
-          keyFile: absolute(temporal.tls.keyFile),
-          ...(temporal.tls.serverRootsFile && { serverRootsFile: absolute(temporal.tls.serverRootsFile) }),
-        },
-      }),
-    },
-    cloud: {
-      ...cloud,
-      apiKey: reference(cloud.apiKey),
-      ...(cloud.serverRootsFile && { serverRootsFile: absolute(cloud.serverRootsFile) }),
-    },
-    keystore: { ...keystore, ...(keystore.encryptionKey && { encryptionKey: reference(keystore.encryptionKey) }) },
-    kubernetes: { ...kubernetes, ...(kubernetes.kubeconfig && { kubeconfig: absolute(kubernetes.kubeconfig) }) },
-    namespaces: Object.fromEntries(
-      Object.entries(namespaces).map(([name, namespace]) => [
-        name,
-        { ...namespace, ...(namespace.serverRootsFile && { serverRootsFile: absolute(namespace.serverRootsFile) }) },
-      ]),
-    ),
-    notifiers: Object.fromEntries(
-      Object.entries(notifiers).map(([name, notifier]) => [name, withAbsoluteFiles(notifier, absolute)]),
-    ),
+    namespaces: only(namespaces),
+    authorities: only(authorities),
+    targets: only(targets),
+    notifiers: only(notifiers),
   };
 }
 
-/** Every `file` and `serverRootsFile` of a notifier, however deep its kind has them. */
-function withAbsoluteFiles<T extends object>(value: T, absolute: (path: string) => string): T {
-  const fields = Object.entries(value).map(([key, field]: [string, unknown]) => {
-    if (typeof field === 'string' && (key === 'file' || key === 'serverRootsFile')) return [key, absolute(field)];
-    if (typeof field !== 'object' || field === null || Array.isArray(field)) return [key, field];
-    return [key, withAbsoluteFiles(field, absolute)];
-  });
-  return Object.fromEntries(fields) as T;
+function parseYaml(text: string, file: string): { value: unknown; at: Placer } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, logLevel: 'silent' });
+  if (document.errors.length > 0) throw new ConfigurationError(file, yamlIssues(document.errors));
+  if (document.contents === null) throw new ConfigurationError(file, [wholeFile('the file is empty')]);
+  try {
+    return { value: document.toJS(), at: placer(document, lines) };
+  } catch (error) {
+    // An alias without its anchor, or aliases of aliases that would fill the memory.
+    const message = `its aliases cannot be resolved (${(error as Error).message})`;
+    throw new ConfigurationError(file, [wholeFile(message, 'Write the values out instead of aliases')]);
+  }
+}
+
+/** One per line: a slip often shows in several ways. */
+function yamlIssues(errors: readonly YAMLError[]): readonly ConfigIssue[] {
+  const byLine = new Map<number, ConfigIssue>();
+  for (const { linePos, message } of errors) {
+    const { line, col } = linePos?.[0] ?? { line: 1, col: 1 };
+    if (!byLine.has(line)) byLine.set(line, { line, column: col, key: '', ...yamlProblem(message) });
+  }
+  return [...byLine.values()];
+}
+
+function yamlProblem(message: string): Pick<ConfigIssue, 'message' | 'fix'> {
+  const problem = message.split('\n')[0]!.replace(/ at line \d+, column \d+:?$/, '');
+  if (problem.startsWith('Map keys must be unique'))
+    return { message: 'this key is there twice', fix: 'Remove one of the two' };
+  return {
+    message: `not valid YAML: ${problem.replace(/\.$/, '')}`,
+    fix: 'Check indentation, quotes and brackets here and on the line above',
+  };
 }

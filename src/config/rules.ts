@@ -3,7 +3,7 @@ import type { Config, TargetConfig } from './schema.js';
 
 /** What the schema cannot say: relations between parts of the file. */
 export interface BrokenRule {
-  readonly path: readonly string[];
+  readonly path: readonly (string | number)[];
   readonly message: string;
   readonly fix: string;
 }
@@ -22,8 +22,10 @@ const rules: readonly Rule[] = [
   oneTargetPerSecret,
   leavesDoNotOutliveTheirCa,
   leavesLiveLongEnough,
+  renewalsComeInTime,
   casLiveLongEnough,
   waitsCoverConnections,
+  proofsFitTheirDeadline,
   filtersAdmitTargets,
   notifiersExist,
   renewalsFitCas,
@@ -35,35 +37,47 @@ function targetsHaveAuthorities({ targets, authorities }: Config): BrokenRule[] 
     .map(([name, target]) => ({
       path: ['targets', name, 'authority'],
       message: `there is no authority "${target.authority}"`,
-      fix: `Use one of: ${Object.keys(authorities).join(', ') || 'none is defined'}`,
+      fix: chooseFrom(authorities, 'authorities'),
     }));
+}
+
+/** What to do about a name that is not there. */
+function chooseFrom(known: Readonly<Record<string, unknown>>, section: string): string {
+  const names = Object.keys(known).join(', ');
+  return names ? `Use one of: ${names}; or describe it under ${section}` : `Describe it under ${section}`;
 }
 
 function authoritiesHaveNamespaces({ authorities, namespaces }: Config): BrokenRule[] {
   return Object.entries(authorities).flatMap(([name, authority]) =>
-    authority.namespaces
-      .filter((namespace) => !namespaces[namespace])
-      .map((namespace) => ({
-        path: ['authorities', name, 'namespaces'],
-        message: `the namespace "${namespace}" is not described under namespaces`,
-        fix: `Add "namespaces: { ${namespace}: {} }"`,
-      })),
+    authority.namespaces.flatMap((namespace, index) => {
+      const path = ['authorities', name, 'namespaces', index];
+      if (!namespaces[namespace]) {
+        const message = `the namespace "${namespace}" is not described under namespaces`;
+        return [{ path, message, fix: `Add it there: { ${namespace}: {} }` }];
+      }
+      return authority.namespaces.indexOf(namespace) < index
+        ? [{ path, message: `the namespace "${namespace}" is there twice`, fix: 'Remove one of the two' }]
+        : [];
+    }),
   );
 }
 
 function taskQueuesHaveNamespaces({ targets, authorities }: Config): BrokenRule[] {
-  return Object.entries(targets).flatMap(([name, target]) =>
-    target.taskQueues
-      .filter(
-        (queue) =>
-          authorities[target.authority] && !authorities[target.authority]!.namespaces.includes(queue.namespace),
-      )
-      .map((queue) => ({
-        path: ['targets', name, 'taskQueues'],
-        message: `the namespace "${queue.namespace}" does not belong to authority "${target.authority}"`,
-        fix: 'Name a namespace of the authority that signs this leaf',
-      })),
-  );
+  return Object.entries(targets).flatMap(([name, { authority, taskQueues }]) => {
+    const namespaces = authorities[authority]?.namespaces;
+    if (!namespaces) return [];
+    return taskQueues.flatMap((queue, index) =>
+      namespaces.includes(queue.namespace)
+        ? []
+        : [
+            {
+              path: ['targets', name, 'taskQueues', index, 'namespace'],
+              message: `the namespace "${queue.namespace}" does not trust authority "${authority}", which signs this leaf`,
+              fix: `Use one of: ${namespaces.join(', ')}`,
+            },
+          ],
+    );
+  });
 }
 
 function oneTargetPerSecret({ targets }: Config): BrokenRule[] {
@@ -77,7 +91,7 @@ function oneTargetPerSecret({ targets }: Config): BrokenRule[] {
           {
             path: ['targets', name, 'secret'],
             message: `target "${other}" holds the Secret ${key} already`,
-            fix: 'Give each target a Secret of its own',
+            fix: `Give each target a Secret of its own, or remove target "${name}"`,
           },
         ]
       : [];
@@ -87,23 +101,43 @@ function oneTargetPerSecret({ targets }: Config): BrokenRule[] {
 function leavesDoNotOutliveTheirCa({ targets, authorities }: Config): BrokenRule[] {
   return Object.entries(targets)
     .filter(([, target]) => target.lifetime > (authorities[target.authority]?.lifetime ?? Infinity))
-    .map(([name]) => ({
+    .map(([name, target]) => ({
       path: ['targets', name, 'lifetime'],
       message: 'the leaf would outlive its CA',
-      fix: 'Make it shorter than the lifetime of its authority',
+      fix: `Make it shorter than authorities.${target.authority}.lifetime, ${days(authorities[target.authority]!.lifetime)}`,
     }));
 }
 
 /** Safety 4: three missed runs, a rollout and the time to be alarmed still leave a valid certificate. */
-function leavesLiveLongEnough({ targets, schedule, timing }: Config): BrokenRule[] {
-  const least = 3 * schedule.interval + timing.rolloutDeadline + schedule.alertTime;
-  return Object.entries(targets)
+function leavesLiveLongEnough(config: Config): BrokenRule[] {
+  const least = timeToRenew(config);
+  return Object.entries(config.targets)
     .filter(([, target]) => target.lifetime < least)
     .map(([name]) => ({
       path: ['targets', name, 'lifetime'],
       message: `shorter than ${days(least)}: 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime`,
-      fix: 'Make it longer (7d goes well with a daily schedule), or the interval shorter',
+      fix: 'Make it longer (7d goes well with a daily schedule), or schedule.interval shorter',
     }));
+}
+
+const timeToRenew = ({ schedule, timing }: Config): number =>
+  3 * schedule.interval + timing.rolloutDeadline + schedule.alertTime;
+
+/** A leaf that is renewed only when it is due must be due that early, for the same reason. */
+function renewalsComeInTime(config: Config): BrokenRule[] {
+  const least = timeToRenew(config);
+  return Object.entries(config.targets).flatMap(([name, { renew, lifetime }]) => {
+    if (renew === 'always') return [];
+    const path = ['targets', name, 'renew', 'before'];
+    if (renew.before >= lifetime) {
+      const message = `not shorter than the lifetime of the leaf, ${days(lifetime)}: it would always be due`;
+      return [{ path, message, fix: 'Make it shorter, or write renew: always' }];
+    }
+    const message = `shorter than ${days(least)}: 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime`;
+    return renew.before < least
+      ? [{ path, message, fix: `Make it at least ${days(least)}, or write renew: always` }]
+      : [];
+  });
 }
 
 function casLiveLongEnough({ authorities, targets, timing }: Config): BrokenRule[] {
@@ -117,7 +151,7 @@ function casLiveLongEnough({ authorities, targets, timing }: Config): BrokenRule
           {
             path: ['authorities', name, 'lifetime'],
             message: `not longer than ${days(least)}: its longest leaf + approval.deadline + timing.watch`,
-            fix: 'Make it longer, or its leaves shorter',
+            fix: 'Make it longer, or the lifetime of its leaves or approval.deadline shorter',
           },
         ];
   });
@@ -135,6 +169,12 @@ function waitsCoverConnections({ timing }: Config): BrokenRule[] {
     }));
 }
 
+function proofsFitTheirDeadline({ timing: { proof } }: Config): BrokenRule[] {
+  if (proof.over < proof.deadline) return [];
+  const message = 'not shorter than timing.proof.deadline: the proof could never succeed';
+  return [{ path: ['timing', 'proof', 'over'], message, fix: `Make it shorter than ${proof.deadline / 1000}s` }];
+}
+
 /** Every leaf that will be issued must match the wanted filters of every namespace of its authority. */
 function filtersAdmitTargets({ targets, authorities, namespaces }: Config): BrokenRule[] {
   return Object.entries(targets).flatMap(([name, target]) =>
@@ -143,7 +183,7 @@ function filtersAdmitTargets({ targets, authorities, namespaces }: Config): Brok
       .map((namespace) => ({
         path: ['targets', name, 'subject'],
         message: `no filter of namespace "${namespace}" matches this subject: the leaf would be refused`,
-        fix: `Add a filter under namespaces.${namespace}.filters, or change the subject`,
+        fix: `Add a filter under namespaces.${namespace}.filters that matches it, or change the subject`,
       })),
   );
 }
@@ -162,7 +202,7 @@ function notifiersExist({ notices, authorities, notifiers }: Config): BrokenRule
       .map((name) => ({
         path,
         message: `there is no notifier "${name}"`,
-        fix: `Use one of: ${Object.keys(notifiers).join(', ') || 'none is defined'}`,
+        fix: chooseFrom(notifiers, 'notifiers'),
       })),
   );
 }
@@ -187,7 +227,8 @@ function renewalsFitCas({ authorities, timing }: Config): BrokenRule[] {
   });
 }
 
-function leafOf({ subject, dnsNames, uris }: TargetConfig): FilteredNames {
+/** The names that filters will look at in the leaves of this target. */
+export function leafOf({ subject, dnsNames, uris }: TargetConfig): FilteredNames {
   const list = (value: string | undefined) => (value === undefined ? [] : [value]);
   return {
     commonNames: list(subject.commonName),
@@ -197,4 +238,4 @@ function leafOf({ subject, dnsNames, uris }: TargetConfig): FilteredNames {
   };
 }
 
-const days = (ms: number): string => `${Math.round(ms / 8_640_000) / 10} days`;
+const days = (ms: number): string => `${Math.ceil(ms / 8_640_000) / 10} days`;

@@ -1,191 +1,292 @@
 import { z } from 'zod';
 import { notifierSchema } from '../notifiers/index.js';
-import { duration, name, secretReference, units } from './fields.js';
+import {
+  duration,
+  filePath,
+  hostAndPort,
+  hostName,
+  kubernetesName,
+  kubernetesNamespace,
+  name,
+  plainText,
+  positiveDuration,
+  secretReference,
+  temporalNamespace,
+} from './fields.js';
 
 /**
  * The configuration file, as a schema. Durations are written `90s`, `15m`, `24h`, `365d` and become milliseconds on load.
  * Secrets are references, never values. What the schema cannot say (a leaf that outlives its CA, two targets on one
- * Secret) is checked in rules.ts.
+ * Secret) is checked in rules.ts. The descriptions are what editors show (examples/rotation.schema.json).
  */
+
+const distinguishedName = plainText.max(64);
 
 const subject = z
   .strictObject({
-    commonName: z.string().min(1).max(64).optional(),
-    organization: z.string().min(1).max(64).optional(),
-    organizationalUnit: z.string().min(1).max(64).optional(),
+    commonName: distinguishedName.optional(),
+    organization: distinguishedName.optional(),
+    organizationalUnit: distinguishedName.optional(),
   })
   .refine(
     (value) => Object.keys(value).length > 0,
-    'give at least one of commonName, organization, organizationalUnit',
-  );
+    'empty: give at least one of commonName, organization, organizationalUnit',
+  )
+  .describe('Distinguished name of the certificates. That of a leaf must match a filter of its namespaces.')
+  .meta({ examples: [{ organization: 'My Company' }] });
+
+const pattern = plainText.max(256);
 
 export const certificateFilter = z
   .strictObject({
-    commonName: z.string().min(1).optional(),
-    organization: z.string().min(1).optional(),
-    organizationalUnit: z.string().min(1).optional(),
-    subjectAlternativeName: z.string().min(1).optional(),
+    commonName: pattern.optional(),
+    organization: pattern.optional(),
+    organizationalUnit: pattern.optional(),
+    subjectAlternativeName: pattern.optional(),
   })
-  .refine((value) => Object.keys(value).length > 0, 'give at least one field')
+  .refine(
+    (value) => Object.keys(value).length > 0,
+    'empty: give at least one of commonName, organization, organizationalUnit, subjectAlternativeName',
+  )
   .refine(
     (value) => Object.values(value).every((text) => /^(\*?[^*]+|[^*]+\*)$/.test(text ?? 'x')),
-    'one * is allowed, at the beginning or the end, never alone',
-  );
+    'a * stands where it may not: write one at the beginning or at the end, never alone',
+  )
+  .describe('All fields that are given must match; one * may stand at the beginning or the end for any text.')
+  .meta({ examples: [{ commonName: 'my-worker' }] });
 
-const keyAlgorithm = z.enum(['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096']).default('P-384');
+const keyAlgorithm = z
+  .enum(['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096'])
+  .default('P-384')
+  .describe('Key of the certificates.');
 
-/** Connection of this system's own worker and commands to Temporal. Absent fields come from the TEMPORAL_* environment and profile. */
-const temporal = z.strictObject({
-  profile: z.string().optional(),
-  address: z.string().optional(),
-  namespace: z.string().optional(),
-  taskQueue: z.string().default('cert-rotation'),
-  tls: z
-    .strictObject({
-      certificateFile: z.string(),
-      keyFile: z.string(),
-      serverName: z.string().optional(),
-      serverRootsFile: z.string().optional(),
-    })
-    .optional(),
-});
+const temporal = z
+  .strictObject({
+    profile: plainText.optional().describe('Profile of the Temporal configuration file (default: TEMPORAL_PROFILE).'),
+    address: hostAndPort.optional().describe('host:port (default: TEMPORAL_ADDRESS, then the profile).'),
+    namespace: temporalNamespace
+      .optional()
+      .describe('Where the rotations run (default: TEMPORAL_NAMESPACE, then the profile).'),
+    taskQueue: plainText.default('cert-rotation').describe('Task queue of the rotation worker.'),
+    tls: z
+      .strictObject({
+        certificateFile: filePath.describe('PEM; followed: a new certificate is taken up without a restart.'),
+        keyFile: filePath,
+        serverName: hostName.optional().describe('TLS server name (default: the host of the address).'),
+        serverRootsFile: filePath.optional().describe('PEM roots of the server (default: those of the system).'),
+      })
+      .optional()
+      .describe('Client certificate (default: the TEMPORAL_TLS_* variables, then the profile).'),
+  })
+  .describe(
+    "How this system's own worker and commands reach Temporal. What is absent comes from TEMPORAL_* and the profile.",
+  )
+  .meta({ examples: [{ namespace: 'my-namespace.my-account' }] });
 
-const cloud = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('ops-api'),
-    address: z.string().default('saas-api.tmprl.cloud:443'),
-    /** Roots of the server, PEM file; only for a sandbox. */
-    serverRootsFile: z.string().optional(),
-    apiKey: secretReference,
-  }),
-]);
-
-const keystore = z.discriminatedUnion('kind', [
-  z
-    .strictObject({
-      kind: z.literal('kubernetes'),
-      namespace: name.default('cert-rotation'),
-      /** 32 bytes, base64: encrypts every private key at rest (AES-256-GCM). */
-      encryptionKey: secretReference.optional(),
-      allowPlaintext: z.boolean().default(false),
-    })
-    .refine((value) => value.encryptionKey !== undefined || value.allowPlaintext, {
-      path: ['encryptionKey'],
-      message: 'give a key-encryption key, or say allowPlaintext: true',
+const cloud = z
+  .discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('ops-api'),
+      address: hostAndPort.default('saas-api.tmprl.cloud:443'),
+      serverRootsFile: filePath.optional().describe('PEM roots of the server; only for a sandbox.'),
+      apiKey: secretReference
+        .describe('API key of a service account with Namespace Admin on the namespaces.')
+        .meta({ examples: [{ env: 'TEMPORAL_CLOUD_API_KEY' }] }),
     }),
-]);
+  ])
+  .describe('What changes the namespaces: the Cloud Ops API.')
+  .meta({ examples: [{ kind: 'ops-api', apiKey: { env: 'TEMPORAL_CLOUD_API_KEY' } }] });
 
-const kubernetes = z.strictObject({
-  /** Absent: KUBECONFIG, ~/.kube/config, or the pod's own service account. */
-  kubeconfig: z.string().optional(),
-  context: z.string().optional(),
-  /** Namespace the sandbox's marker lives in; set only by the sandbox (safety 25). */
-  sandbox: z.string().optional(),
-});
+const keystore = z
+  .discriminatedUnion('kind', [
+    z
+      .strictObject({
+        kind: z.literal('kubernetes'),
+        namespace: kubernetesNamespace.default('cert-rotation'),
+        encryptionKey: secretReference
+          .optional()
+          .describe('32 bytes, base64: encrypts every private key at rest (AES-256-GCM).')
+          .meta({ examples: [{ env: 'CERT_ROTATION_KEY' }] }),
+        allowPlaintext: z.boolean().default(false).describe('Keep private keys unencrypted in Secrets.'),
+      })
+      .refine((value) => value.encryptionKey !== undefined || value.allowPlaintext, {
+        path: ['encryptionKey'],
+        message:
+          'private keys would be kept unencrypted: give a key-encryption key, such as { env: CERT_ROTATION_KEY }, or say allowPlaintext: true',
+      }),
+  ])
+  .describe('Where private keys rest.')
+  .meta({ examples: [{ kind: 'kubernetes', encryptionKey: { env: 'CERT_ROTATION_KEY' } }] });
 
-const namespace = z.strictObject({
-  /** `host:port`; default: the namespace endpoint `<namespace>.tmprl.cloud:7233`. */
-  endpoints: z
-    .array(z.string().regex(/^.+:\d+$/, 'write host:port'))
-    .min(1)
-    .optional(),
-  /** TLS server name; default: the host of each endpoint. */
-  serverName: z.string().optional(),
-  serverRootsFile: z.string().optional(),
-  /** Wanted certificate filters. Absent: left as they are. */
-  filters: z.array(certificateFilter).max(25).optional(),
-});
+const kubernetes = z
+  .strictObject({
+    kubeconfig: filePath.optional().describe("Default: KUBECONFIG, ~/.kube/config, the pod's own service account."),
+    context: plainText.optional().describe('Context of the kubeconfig (default: its current one).'),
+    sandbox: plainText.optional().describe('Random id of a sandbox; only a sandbox sets it.'),
+  })
+  .describe('The cluster with the Secrets and workloads.');
+
+const namespace = z
+  .strictObject({
+    endpoints: z
+      .array(hostAndPort)
+      .min(1)
+      .optional()
+      .describe('Where clients connect, each host:port (default: <namespace>.tmprl.cloud:7233).'),
+    serverName: hostName.optional().describe('TLS server name (default: the host of each endpoint).'),
+    serverRootsFile: filePath.optional().describe('PEM roots of the server (default: those of the system).'),
+    filters: z
+      .array(certificateFilter)
+      .max(25)
+      .optional()
+      .describe('Wanted certificate filters (default: left as they are).'),
+  })
+  .describe('A Temporal Cloud namespace, by <namespace>.<account>.');
 
 const approval = z
   .strictObject({
-    mode: z.enum(['manual', 'automatic']).default('manual'),
-    deadline: duration.default(5 * units.d),
-    remindEvery: duration.default(units.d),
+    mode: z
+      .enum(['manual', 'automatic'])
+      .default('manual')
+      .describe('Does a person approve the removal of the old CA?'),
+    deadline: positiveDuration.prefault('5d').describe('Nobody decided until then: both CAs stay trusted.'),
+    remindEvery: positiveDuration.prefault('1d'),
   })
   .prefault({});
 
-const authority = z.strictObject({
-  issuer: z.strictObject({ kind: z.literal('builtin'), algorithm: keyAlgorithm }).prefault({ kind: 'builtin' }),
-  subject,
-  lifetime: duration.default(365 * units.d),
-  namespaces: z.array(z.string()).min(1),
-  approval,
-  /** The expiry watch starts the rotation when the CA that signs has less than this left. */
-  renewBefore: z.union([z.literal('never'), duration]).default(30 * units.d),
-  /** Who is told of its rotations, CAs and leaves. Absent: every notifier. */
-  notify: z.array(name).optional(),
-});
+const authority = z
+  .strictObject({
+    issuer: z
+      .strictObject({ kind: z.literal('builtin'), algorithm: keyAlgorithm })
+      .prefault({ kind: 'builtin' })
+      .describe('What makes the CA and signs leaves.'),
+    subject,
+    lifetime: positiveDuration.prefault('365d').describe('Of a CA: longer than its longest leaf + approval + watch.'),
+    namespaces: z
+      .array(temporalNamespace)
+      .min(1)
+      .describe('Namespaces that trust it; each is described below namespaces.'),
+    approval,
+    renewBefore: z
+      .union([z.literal('never'), positiveDuration])
+      .prefault('30d')
+      .describe('The expiry watch starts the rotation when the CA that signs has less than this left.'),
+    notify: z
+      .array(name)
+      .optional()
+      .describe('Who is told of its rotations, CAs and leaves (default: every notifier).'),
+  })
+  .describe('A CA that this system manages.');
 
-const target = z.strictObject({
-  kind: z.literal('kubernetes').default('kubernetes'),
-  authority: name,
-  /** Kubernetes namespace and Secret. */
-  namespace: name,
-  secret: name,
-  subject,
-  dnsNames: z.array(z.string()).default([]),
-  uris: z.array(z.string()).default([]),
-  algorithm: keyAlgorithm,
-  lifetime: duration.default(30 * units.d),
-  /** `always`: each scheduled run renews. A duration: only when less than that is left. */
-  renew: z.union([z.literal('always'), z.strictObject({ before: duration })]).default('always'),
-  rollout: z.enum(['rolling', 'scale', 'none']).default('rolling'),
-  /** Rotated first in a CA rotation, before the signing pointer moves. */
-  canary: z.boolean().default(false),
-  allowIdle: z.boolean().default(false),
-  /** Task queues its pods poll, in Temporal namespaces of the authority. A pod counts as adopted only when it polls. */
-  taskQueues: z.array(z.strictObject({ namespace: z.string(), name: z.string() })).default([]),
-});
+const dnsName = z
+  .string()
+  .max(253)
+  .regex(
+    /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/,
+    'not a DNS name: write one such as worker.example.com or *.example.com',
+  )
+  .meta({ examples: ['worker.example.com'] });
 
-/** The waits of a rotation. The defaults are for Temporal Cloud. */
+const target = z
+  .strictObject({
+    kind: z.literal('kubernetes').default('kubernetes'),
+    authority: name.describe('Authority that signs its leaf.'),
+    namespace: kubernetesNamespace.describe('Kubernetes namespace.'),
+    secret: kubernetesName.describe('Secret of type kubernetes.io/tls.'),
+    subject,
+    dnsNames: z.array(dnsName).default([]).describe('Subject alternative names of the leaf.'),
+    uris: z.array(z.url('not a URI: write one such as spiffe://example.com/worker').max(2048)).default([]),
+    algorithm: keyAlgorithm,
+    lifetime: positiveDuration
+      .prefault('30d')
+      .describe('Of a leaf: at least 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime.'),
+    renew: z
+      .union([z.literal('always'), z.strictObject({ before: positiveDuration })])
+      .default('always')
+      .describe('always: each scheduled run renews. before: only when less than that is left.'),
+    rollout: z
+      .enum(['rolling', 'scale', 'none'])
+      .default('rolling')
+      .describe('How running workers get it: a rolling restart; scaled to 0 and back; by themselves.'),
+    canary: z.boolean().default(false).describe('Rotated first in a CA rotation, before all other leaves.'),
+    allowIdle: z.boolean().default(false).describe('A workload without pods counts as moved.'),
+    taskQueues: z
+      .array(z.strictObject({ namespace: temporalNamespace, name: plainText.max(1000) }))
+      .default([])
+      .describe('Task queues that its pods poll. A pod counts as moved only when it polls.'),
+  })
+  .describe('A Secret that holds one leaf, and the workloads that mount it.');
+
 const timing = z
   .strictObject({
-    /** The server's maximum connection age, and its grace. */
-    connectionAge: duration.default(5 * units.m),
-    connectionAgeGrace: duration.default(70 * units.s),
-    /** From writing a Secret until every kubelet has seen it. */
-    secretPropagation: duration.default(60 * units.s),
-    rolloutDeadline: duration.default(10 * units.m),
-    /** Trust is proved by so many accepted probes in a row per endpoint, over at least so long. */
+    connectionAge: positiveDuration.prefault('5m').describe("The server's maximum connection age."),
+    connectionAgeGrace: duration.prefault('70s').describe('And its grace.'),
+    secretPropagation: duration.prefault('60s').describe('From writing a Secret until every kubelet has seen it.'),
+    rolloutDeadline: positiveDuration.prefault('10m'),
     proof: z
       .strictObject({
-        successes: z.int().min(2).default(5),
-        over: duration.default(10 * units.s),
-        deadline: duration.default(10 * units.m),
+        successes: z.int().min(2).max(1000).default(5),
+        over: duration.prefault('10s'),
+        deadline: positiveDuration.prefault('10m'),
       })
-      .prefault({}),
-    /** Wait after the proof of trust, before the first target moves. */
-    trustSoak: duration.default(0),
-    /** All confirmed and old CA silent for so long before asking for the removal. At least connectionAge + grace. */
-    soak: duration.default(7 * units.m),
-    /** After the removal; at least connectionAge + grace. */
-    watch: duration.default(7 * units.m),
+      .prefault({})
+      .describe('Trust is proved by so many accepted probes in a row per endpoint, over at least so long.'),
+    trustSoak: duration.prefault('0s').describe('After the proof of trust, before the first target moves.'),
+    soak: positiveDuration
+      .prefault('7m')
+      .describe('After all targets moved, before asking for the removal: at least connectionAge + connectionAgeGrace.'),
+    watch: positiveDuration.prefault('7m').describe('After the removal: at least connectionAge + connectionAgeGrace.'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('The waits of a rotation. The defaults are for Temporal Cloud.');
+
+const cron = z
+  .string()
+  .max(256)
+  .regex(
+    /^(\S+ +){4}\S+$|^@(hourly|daily|weekly|monthly|yearly)$/,
+    'not a cron expression: write minute hour day month weekday, such as 0 4 * * *',
+  )
+  .refine((text) => !text.includes('#'), 'a comment: leave it out');
+
+const timezone = z.string().refine(isTimezone, 'not a time zone: write UTC or one such as Europe/Zurich');
+
+/** Offsets such as +01:00 are zones to JavaScript, but not to Temporal. */
+function isTimezone(zone: string): boolean {
+  try {
+    Intl.DateTimeFormat('en', { timeZone: zone });
+    return /^[A-Za-z]/.test(zone);
+  } catch {
+    return false;
+  }
+}
 
 const schedule = z
   .strictObject({
-    /** Cron expression of the leaf rotation. */
-    cron: z.string().default('0 4 * * *'),
-    timezone: z.string().default('UTC'),
-    jitter: duration.default(0),
-    /** Longest time between two runs; leaves must live at least 3 × this and more (safety 4). */
-    interval: duration.default(units.d),
-    alertTime: duration.default(units.d),
+    cron: cron.default('0 4 * * *').describe('When the leaf rotation runs.'),
+    timezone: timezone.default('UTC'),
+    jitter: duration.prefault('0s'),
+    interval: positiveDuration
+      .prefault('1d')
+      .describe('Longest time between two runs; leaves must live at least 3 × this and more.'),
+    alertTime: duration.prefault('1d').describe('From a missed renewal until somebody acts.'),
   })
   .prefault({});
 
-/** What the watch over expiring certificates tells, and when it looks. */
 const notices = z
   .strictObject({
-    /** Time left at which people are told, once each; that a certificate has expired is always told. */
-    at: z.array(duration).default([60, 30, 14, 7, 3, 1].map((days) => days * units.d)),
-    /** Cron expression, in the timezone of `schedule`. */
-    cron: z.string().default('0 6 * * *'),
-    /** Who is told of CAs that belong to no authority of ours, and of what could not be looked at. Absent: every notifier. */
-    notify: z.array(name).optional(),
+    at: z
+      .array(duration)
+      .prefault(['60d', '30d', '14d', '7d', '3d', '1d'])
+      .describe('Time left at which people are told, once each; that a certificate has expired is always told.'),
+    cron: cron.default('0 6 * * *').describe('When it looks, in the timezone of schedule.'),
+    notify: z
+      .array(name)
+      .optional()
+      .describe('Who is told of CAs of nobody here, and of what could not be looked at (default: every notifier).'),
   })
-  .prefault({});
+  .prefault({})
+  .describe('What the watch over expiring certificates tells, and when it looks.');
 
 export const configSchema = z.strictObject({
   version: z.literal(1),
@@ -193,7 +294,7 @@ export const configSchema = z.strictObject({
   cloud,
   keystore,
   kubernetes: kubernetes.prefault({}),
-  namespaces: z.record(z.string(), namespace),
+  namespaces: z.record(temporalNamespace, namespace),
   authorities: z.record(name, authority),
   targets: z.record(name, target),
   timing,

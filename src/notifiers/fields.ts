@@ -8,6 +8,6 @@ export const everyNotifier = {
   events: z.array(z.enum(notificationEvents)).default(notificationEvents.filter((event) => event !== 'leafDone')),
   /** A message that is not taken in this time has failed, and is tried again. */
   timeout: duration
-    .default(30 * units.s)
-    .refine((ms) => ms > 0 && ms <= units.m, 'give more than nothing and at most 1m'),
+    .refine((ms) => ms > 0 && ms <= units.m, 'out of range: give more than nothing and at most 1m')
+    .prefault('30s'),
 };

@@ -6,7 +6,7 @@ import { isTlsFailure } from './tls.js';
 
 /** A URL is a capability where a token stands in it, so it may be a reference, and it is never printed either way. */
 export const urlOrReference = z.union([
-  z.url({ protocol: /^https?$/, error: 'write an http or https URL, or a reference to one' }),
+  z.url({ protocol: /^https?$/, error: 'not a URL: write an http or https URL, or a reference to one' }),
   secretReference,
 ]);
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createTransport } from 'nodemailer';
 import { z } from 'zod';
-import { secretReference } from '../config/fields.js';
+import { filePath, hostName, plainText, secretReference } from '../config/fields.js';
 import { resolveSecret } from '../config/references.js';
 import { RotationError, type FailureType } from '../domain/failures.js';
 import type { Notification } from '../domain/notification.js';
@@ -12,13 +12,13 @@ import { isTlsFailure } from './tls.js';
 export const smtpSchema = z
   .strictObject({
     kind: z.literal('smtp'),
-    host: z.string().min(1),
+    host: hostName,
     port: z.int().min(1).max(65_535).default(587),
     /** `starttls`: demanded, not only offered (587). `tls`: from the first byte (465). `none`: a relay of your own. */
     security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
     /** Roots that signed the server's certificate, PEM file; absent = the system's. */
-    serverRootsFile: z.string().optional(),
-    auth: z.strictObject({ user: z.string().min(1), password: secretReference }).optional(),
+    serverRootsFile: filePath.optional(),
+    auth: z.strictObject({ user: plainText, password: secretReference }).optional(),
     from: z.email(),
     to: z.array(z.email()).min(1),
     ...everyNotifier,
