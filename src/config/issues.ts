@@ -72,7 +72,9 @@ class Explanation {
         return [{ path, ...this.#tooLittle(path, issue) }];
       case 'too_big':
         return [{ path, message: tooMuch(issue.origin), fix: `Give at most ${issue.maximum}${unitOf(issue.origin)}` }];
-      default:
+      case 'custom':
+      case 'invalid_format':
+      case 'not_multiple_of':
         return [{ path, ...inWords(issue.message) }];
     }
   }
