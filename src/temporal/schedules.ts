@@ -28,7 +28,11 @@ export function leafSchedule({ schedule, temporal }: Config) {
 export function expirySchedule({ schedule, notices, temporal }: Config) {
   return {
     scheduleId: expiryScheduleId,
-    spec: { cronExpressions: [notices.cron], timezone: schedule.timezone, jitter: schedule.jitter },
+    spec: {
+      cronExpressions: [`${notices.cron} # ${notices.cron}`],
+      timezone: schedule.timezone,
+      jitter: schedule.jitter,
+    },
     action: {
       type: 'startWorkflow',
       workflowType: 'expiryNotices',

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { expiring, type Sighting } from '../../src/domain/expiry.js';
+import {
+  claim,
+  forget,
+  mostAtOnce,
+  nothingTold,
+  release,
+  untold,
+  type NoticeRecord,
+} from '../../src/domain/notices.js';
+import { aWatched, before, day, inBundle, steps } from '../support/sightings.js';
+
+const notifier = 'ops';
+
+/** What a run at that time claims, and the record after it. */
+function runAt(record: NoticeRecord, left: number, run: string, sightings: readonly Sighting[]) {
+  const toTell = { notifier, run, expiring: expiring(sightings, steps, before(left)) };
+  const after = claim(record, toTell);
+  return { after, told: untold(after, toTell).map(({ certificate, step }) => `${certificate.subject} ${step / day}`) };
+}
+
+describe('what is told of an expiring certificate', () => {
+  const ca = inBundle(aWatched('ca'));
+
+  it('is each step once, whenever the watch runs and however often', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -10 * day, max: 70 * day }), { maxLength: 60 }), (lefts) => {
+        const times = lefts.sort((a, b) => b - a);
+        let record = nothingTold;
+        const told: string[] = [];
+        times.forEach((left, index) => {
+          const run = runAt(record, left, `run-${index}`, [ca]);
+          record = run.after;
+          told.push(...run.told);
+        });
+        assert.equal(new Set(told).size, told.length, `told twice: ${told.join(', ')}`);
+        const reached = times.flatMap((left) =>
+          expiring([ca], steps, before(left)).map(({ step }) => `O=ca ${step / day}`),
+        );
+        assert.deepEqual(told, [...new Set(reached)]);
+      }),
+    );
+  });
+
+  it('is all steps, in their order, where the watch runs daily', () => {
+    let record = nothingTold;
+    const told: string[] = [];
+    for (let left = 90; left > -5; left -= 1) {
+      const run = runAt(record, left * day, `run-${left}`, [ca]);
+      record = run.after;
+      told.push(...run.told);
+    }
+    assert.deepEqual(told, ['O=ca 60', 'O=ca 30', 'O=ca 14', 'O=ca 7', 'O=ca 3', 'O=ca 1', 'O=ca 0']);
+  });
+
+  it('is only the most urgent step where several were missed', () => {
+    assert.deepEqual(runAt(nothingTold, 2 * day, 'run-1', [ca]).told, ['O=ca 3']);
+  });
+
+  it('is nothing once it was renewed, and nothing of its successor', () => {
+    const first = runAt(nothingTold, 29 * day, 'run-1', [ca]);
+    assert.deepEqual(first.told, ['O=ca 30']);
+    const successor = inBundle(aWatched('successor', { endMs: Date.parse(ca.certificate.notAfter) + 335 * day }));
+    assert.deepEqual(runAt(first.after, 13 * day, 'run-2', [successor]).told, []);
+  });
+
+  it('is told again by a retry of the same run, which has told nobody, and by no other run', () => {
+    const { after, told } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    assert.deepEqual(runAt(after, 13 * day, 'run-1', [ca]), { after, told });
+    assert.deepEqual(runAt(after, 13 * day, 'run-2', [ca]), { after, told: [] });
+  });
+
+  it('is left to the next run where the notifier gave up, and only there', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    assert.equal(release(after, { notifier, run: 'another' }), after);
+    assert.equal(release(after, { notifier: 'another', run: 'run-1' }), after);
+    const open = release(after, { notifier, run: 'run-1' });
+    assert.deepEqual(runAt(open, 12 * day, 'run-2', [ca]).told, ['O=ca 14']);
+  });
+
+  it('is told by each notifier on its own', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    const other = { notifier: 'other', run: 'run-2', expiring: expiring([ca], steps, before(13 * day)) };
+    assert.equal(untold(after, other).length, 1);
+    assert.deepEqual(Object.keys(claim(after, other).told).sort(), ['ops', 'other']);
+  });
+
+  it('is so much at once and no more, the most urgent first, and the rest by the next run', () => {
+    const many = Array.from({ length: mostAtOnce + 5 }, (_, index) =>
+      inBundle(aWatched(`ca-${index}`, { endMs: Date.parse(ca.certificate.notAfter) + index * 1000 })),
+    );
+    const first = runAt(nothingTold, 13 * day, 'run-1', many);
+    assert.equal(first.told.length, mostAtOnce);
+    assert.equal(first.told[0], 'O=ca-0 14');
+    assert.equal(runAt(first.after, 13 * day, 'run-2', many).told.length, 5);
+  });
+});
+
+describe('the record of what was told', () => {
+  const ca = inBundle(aWatched('ca'));
+  const { after: record } = runAt(nothingTold, 0, 'run-1', [ca]);
+  const { fingerprint } = ca.certificate;
+
+  it('is not written again where nothing is new', () => {
+    assert.equal(runAt(record, -day, 'run-2', [ca]).after, record);
+    assert.equal(
+      forget(record, { notifiers: [notifier], fingerprints: new Set([fingerprint]), now: before(-day) }),
+      record,
+    );
+  });
+
+  it('forgets what has expired and is gone, and what a notifier that is gone was told', () => {
+    const gone = { notifiers: [notifier], fingerprints: new Set<string>(), now: before(-day) };
+    assert.deepEqual(forget(record, gone), nothingTold);
+    const unconfigured = { notifiers: [], fingerprints: new Set([fingerprint]), now: before(-day) };
+    assert.deepEqual(forget(record, unconfigured), nothingTold);
+  });
+
+  it('remembers what is gone as long as it could come back, and what is still there after its end', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    const gone = { notifiers: [notifier], fingerprints: new Set<string>(), now: before(12 * day) };
+    assert.equal(forget(after, gone), after);
+  });
+});
