@@ -81,6 +81,12 @@ describe('what is told of an expiring certificate', () => {
     assert.deepEqual(runAt(open, 12 * day, 'run-2', [ca]).told, ['O=ca 14']);
   });
 
+  it('is nothing less urgent than what was told, where the configuration drops a step', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    const toTell = { notifier, run: 'run-2', expiring: expiring([ca], [60 * day, 30 * day], before(12 * day)) };
+    assert.deepEqual(untold(after, toTell), []);
+  });
+
   it('is told by each notifier on its own', () => {
     const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
     const other = { notifier: 'other', run: 'run-2', expiring: expiring([ca], steps, before(13 * day)) };
