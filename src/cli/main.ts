@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { answer, withExamples, type GlobalOptions } from './context.js';
 import { addDecideCommands } from './decide.js';
 import { exitCodes, exitCodesHelp, refusalOf } from './exit.js';
+import { addNotifyCommands } from './notify.js';
 import { addRotateCommands } from './rotate.js';
 import { addSandboxCommands } from './sandbox.js';
 import { addScheduleCommands } from './schedule.js';
@@ -36,6 +37,7 @@ async function createProgram(): Promise<Command> {
   addDecideCommands(program);
   addStatusCommand(program);
   addScheduleCommands(program);
+  addNotifyCommands(program);
   addValidateCommand(program);
   addSandboxCommands(program);
   withExamples(

@@ -1,8 +1,8 @@
 import { ScheduleNotFoundError, type Client, type ScheduleDescription } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.js';
-import { leafScheduleId } from '../domain/ids.js';
-import { applyLeafSchedule, triggerLeafSchedule } from '../temporal/schedules.js';
+import { expiryScheduleId, leafScheduleId } from '../domain/ids.js';
+import { applySchedules, triggerLeafSchedule } from '../temporal/schedules.js';
 import { answer, globalOptions, withClient, withExamples } from './context.js';
 import { BadInput } from './exit.js';
 import { atSecond } from './status-row.js';
@@ -23,13 +23,19 @@ const handleOf = (client: Client) => client.schedule.getHandle(schedule);
 
 const verbs: Readonly<Record<string, Verb>> = {
   apply: {
-    description: 'create the schedule of the leaf rotation, or bring it up to date; a paused one stays paused',
+    description:
+      'create the schedules (leaf rotation, expiry watch), or bring them up to date; a paused one stays paused',
     run: async (client, { config }) => {
-      const applied = await applyLeafSchedule(client, config);
+      const applied = await applySchedules(client, config);
       const { state } = await handleOf(client).describe();
-      const lines = [`${schedule} ${applied}: ${config.schedule.cron} (${config.schedule.timezone})`];
-      if (state.paused) lines.push('It is paused: cert-rotation schedule resume');
-      return { document: { schedule, applied, paused: state.paused }, lines };
+      const { timezone } = config.schedule;
+      const lines = [
+        `${schedule} ${applied[schedule]}: ${config.schedule.cron} (${timezone})`,
+        ...(state.paused ? ['It is paused: cert-rotation schedule resume'] : []),
+        `${expiryScheduleId} ${applied[expiryScheduleId]}: ${config.notices.cron} (${timezone})`,
+      ];
+      const expiry = { schedule: expiryScheduleId, applied: applied[expiryScheduleId] };
+      return { document: { schedule, applied: applied[schedule], paused: state.paused, expiry }, lines };
     },
   },
   show: { description: 'when it ran and when it will', run: show },
