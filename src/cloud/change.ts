@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { isValidAt } from '../domain/certificate.js';
+import { isValidAt, type CertificateFacts } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
-import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange, WantedTrust } from './cloud.js';
+import type { ChangeOptions, Cloud, NamespaceTrust, WantedTrust } from './cloud.js';
 import { cloudFailure, isLostAnswer, isLostRace, isNothingToChange, isRejected, isRpcError } from './failures.js';
 import { operationId } from './operation-id.js';
 
@@ -10,10 +10,16 @@ import { operationId } from './operation-id.js';
 export interface NamespaceEditor<Read extends NamespaceRead = NamespaceRead> {
   /** Throws RotationError. */
   read(namespace: string): Promise<Read>;
+  /** What one write can do of what is wanted; absent: everything. Who is admitted before and after, is admitted in between. */
+  step?(current: NamespaceTrust, wanted: WantedTrust): WantedTrust;
   /** Sends the change under the version that was read and waits for nothing. Throws CloudRpcError as it came. */
   write(before: Read, wanted: WantedTrust, operationId: string): Promise<void>;
   /** Undefined when the server knows none of that id. Throws RotationError. */
   operation(id: string): Promise<Operation | undefined>;
+  /** Nothing is left to do; absent: when bundle and filters are as wanted. */
+  isDone?(found: Read, wanted: WantedTrust): boolean;
+  /** Puts back what the write took away beside bundle and filters; the namespace after that. */
+  mend?(before: Read, after: Read, options: ChangeOptions): Promise<Read>;
 }
 
 export interface NamespaceRead {
@@ -37,16 +43,26 @@ const operationDeadlineMs = 30 * 60_000;
 
 export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor<Read>): Cloud['changeTrust'] {
   return async (namespace, decide, options) => {
+    let began: { readonly before: NamespaceTrust; readonly operationId: string } | undefined;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const before = await quiet(namespace, options);
       const wanted = decide(before.trust);
       refuseLockOut(before.trust, wanted);
-      if (isAs(before.trust, wanted)) return { changed: false, before: before.trust, after: before.trust };
-      const { id, running } = await freshOperation(before.trust, wanted, options);
-      if (running || (await taken(before, wanted, id))) return await proved(before, wanted, id, options);
+      if (isDone(before, wanted))
+        return { changed: began !== undefined, before: before.trust, ...began, after: before.trust };
+      const step = editor.step?.(before.trust, wanted) ?? wanted;
+      const { id, running } = await freshOperation(before.trust, step, options);
+      if (!running && !(await taken(before, step, id))) continue;
+      const after = await proved(before, step, id, options);
+      began = { before: began?.before ?? before.trust, operationId: id };
+      if (isDone(after, wanted)) return { changed: true, ...began, after: after.trust };
     }
     throw new RotationError('CloudConflict', `${namespace} changed ${attempts} times while it was being changed.`);
   };
+
+  function isDone(found: Read, wanted: WantedTrust): boolean {
+    return editor.isDone ? editor.isDone(found, wanted) : isAs(found.trust, wanted);
+  }
 
   /** The namespace once nobody is changing it. */
   async function quiet(namespace: string, options: ChangeOptions): Promise<Read> {
@@ -94,7 +110,7 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
   }
 
   /** FULFILLED is no proof: the re-read is, that the wanted state is there and nothing else changed. */
-  async function proved(before: Read, wanted: WantedTrust, id: string, options: ChangeOptions): Promise<TrustChange> {
+  async function proved(before: Read, wanted: WantedTrust, id: string, options: ChangeOptions): Promise<Read> {
     const { namespace } = before.trust;
     const end = await ended(id, options);
     if (end?.state === 'failed') {
@@ -104,20 +120,21 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
         `Operation ${id} on ${namespace} ended ${end.stateName}: ${reason}.`,
       );
     }
-    const after = await editor.read(namespace);
-    if (!end || !isAs(after.trust, wanted) || !after.trust.mtlsEnabled) {
+    const found = await editor.read(namespace);
+    if (!end || !isDone(found, wanted) || !found.trust.mtlsEnabled) {
       throw new RotationError(
         'CloudWriteNotEffective',
         `${namespace} does not show the bundle and filters that operation ${id} wrote.`,
       );
     }
+    const after = editor.mend ? await editor.mend(before, found, options) : found;
     if (before.rest !== after.rest) {
       throw new RotationError(
         'CloudSpecChanged',
         `The bundle of ${namespace} is as wanted, but other settings changed at the same time.`,
       );
     }
-    return { changed: true, operationId: id, before: before.trust, after: after.trust };
+    return after;
   }
 
   /** Waits until the operation ends, asking as often as it wants to be asked. Undefined when nobody knows it. */
@@ -143,9 +160,13 @@ function refuseLockOut({ namespace, mtlsEnabled }: NamespaceTrust, { bundle }: W
 }
 
 /** Bundles are sets: the server normalises PEM and may order it otherwise. */
-function isAs(trust: NamespaceTrust, wanted: WantedTrust): boolean {
-  const set = (cas: readonly { fingerprint: string }[]) => [...new Set(cas.map((ca) => ca.fingerprint))].sort().join();
-  return set(trust.bundle) === set(wanted.bundle) && sameFilters(trust.filters, wanted.filters);
+export function sameBundle(a: readonly CertificateFacts[], b: readonly CertificateFacts[]): boolean {
+  const set = (cas: readonly CertificateFacts[]) => [...new Set(cas.map((ca) => ca.fingerprint))].sort().join();
+  return set(a) === set(b);
+}
+
+export function isAs(trust: NamespaceTrust, wanted: WantedTrust): boolean {
+  return sameBundle(trust.bundle, wanted.bundle) && sameFilters(trust.filters, wanted.filters);
 }
 
 const [shortestCheckMs, longestCheckMs] = [200, 30_000];

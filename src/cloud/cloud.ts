@@ -44,8 +44,13 @@ export interface WantedTrust {
 export interface ChangeOptions {
   /** Names the rotation; part of the operation id (safety 10), so that a retry is the same operation. */
   readonly generation: string;
-  /** Called while waiting, about once a second, with one line for a person: heartbeat here. */
-  readonly onProgress?: (line: string) => void;
+  /**
+   * Called while waiting, about once a second, with one line for a person: heartbeat here. `keep`, where it is given, is what
+   * the next attempt needs if this one dies: public data, to be handed back as `kept`.
+   */
+  readonly onProgress?: (line: string, keep?: string) => void;
+  /** The last `keep` of an attempt before this one. */
+  readonly kept?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -55,4 +60,6 @@ export interface TrustChange {
   readonly operationId?: string;
   readonly before: NamespaceTrust;
   readonly after: NamespaceTrust;
+  /** What a person should know of how it went. */
+  readonly notes?: readonly string[];
 }

@@ -30,7 +30,10 @@ export function readTrust(spec: Uint8Array): SpecTrust {
 /** The spec with another bundle and, where given, other filters; every other byte is kept. */
 export function withTrust(
   spec: Uint8Array,
-  { bundle, filters }: { bundle: readonly CertificateFacts[]; filters?: readonly CertificateFilter[] | undefined },
+  {
+    bundle,
+    filters,
+  }: { bundle: readonly Pick<CertificateFacts, 'pem'>[]; filters?: readonly CertificateFilter[] | undefined },
 ): Uint8Array {
   const fields = fieldsOf(spec);
   const auth = fieldsOf(contentOf(fields, specMtlsAuth) ?? new Uint8Array());
@@ -62,7 +65,8 @@ export function restOf(spec: Uint8Array): string {
     .join(',');
 }
 
-function readFilter(content: Uint8Array): CertificateFilter {
+/** CertificateFilterSpec, decoded. */
+export function readFilter(content: Uint8Array): CertificateFilter {
   const fields = fieldsOf(content);
   const values = filterFields.flatMap((name, index) => {
     const value = contentOf(fields, index + 1);

@@ -19,7 +19,7 @@ const update = { namespace: 1, spec: 2, resourceVersion: 3, asyncOperationId: 4 
 const [responseNamespace, namespaceSpec] = [1, 3];
 
 /** The namespace with its spec's bytes, as the server sent them. */
-interface SpecRead extends NamespaceRead {
+export interface SpecRead extends NamespaceRead {
   readonly spec: Uint8Array;
 }
 
@@ -33,11 +33,12 @@ export function createOpsApiCloud(channel: CloudChannel): Cloud {
   };
 }
 
-function opsApiEditor(channel: CloudChannel): NamespaceEditor<SpecRead> {
+/** The namespace as the API has it; `changeTrust` makes a Cloud of it. */
+export function opsApiEditor(channel: CloudChannel): NamespaceEditor<SpecRead> {
   async function read(namespace: string): Promise<SpecRead> {
     const response = await channel
       .call('GetNamespace', GetNamespaceRequest.encode({ namespace }).finish())
-      .catch(failing(`Reading ${namespace}`));
+      .catch(failing(`Reading ${namespace}`, 'Reading it changed nothing.'));
     const found = GetNamespaceResponse.decode(response).namespace;
     if (!found) throw new RotationError('CloudNotFound', `Temporal Cloud answers no namespace ${namespace}.`);
     const spec =
@@ -87,7 +88,7 @@ function opsApiEditor(channel: CloudChannel): NamespaceEditor<SpecRead> {
 }
 
 const failing =
-  (what: string, state?: string) =>
+  (what: string, state: string) =>
   (error: unknown): never => {
     throw isRpcError(error) ? cloudFailure(what, error, state) : error;
   };

@@ -83,18 +83,42 @@ const temporal = z
   )
   .meta({ examples: [{ namespace: 'my-namespace.my-account' }] });
 
+/** A program of somebody else: an absolute path, because the worker never searches for one (safety 26). */
+const program = {
+  binary: z
+    .string()
+    .regex(/^\//, 'is no absolute path')
+    .describe('Absolute path of the program: the worker never searches for one.')
+    .meta({ examples: ['/usr/local/bin/tcld'] }),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'is no SHA-256: 64 lower-case hex digits')
+    .optional()
+    .describe('The program is not run when its file has another one.'),
+};
+
+const cloudApi = {
+  address: hostAndPort.default('saas-api.tmprl.cloud:443'),
+  serverRootsFile: filePath.optional().describe('PEM roots of the server; only for a sandbox.'),
+  apiKey: secretReference
+    .describe('API key of a service account with Namespace Admin on the namespaces.')
+    .meta({ examples: [{ env: 'TEMPORAL_CLOUD_API_KEY' }] }),
+};
+
 const cloud = z
   .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('ops-api'), ...cloudApi }),
     z.strictObject({
-      kind: z.literal('ops-api'),
-      address: hostAndPort.default('saas-api.tmprl.cloud:443'),
-      serverRootsFile: filePath.optional().describe('PEM roots of the server; only for a sandbox.'),
-      apiKey: secretReference
-        .describe('API key of a service account with Namespace Admin on the namespaces.')
-        .meta({ examples: [{ env: 'TEMPORAL_CLOUD_API_KEY' }] }),
+      kind: z.literal('tcld'),
+      ...program,
+      ...cloudApi,
+      allowFieldLoss: z
+        .boolean()
+        .default(false)
+        .describe('Write without looking, through Cloud Ops, for the fields of the spec that tcld loses (safety 38).'),
     }),
   ])
-  .describe('What changes the namespaces: the Cloud Ops API.')
+  .describe('What changes the namespaces: the Cloud Ops API, or tcld.')
   .meta({ examples: [{ kind: 'ops-api', apiKey: { env: 'TEMPORAL_CLOUD_API_KEY' } }] });
 
 const keystore = z

@@ -29,7 +29,8 @@ export interface CloudSandbox {
 export interface CloudRow {
   readonly kind: string;
   readonly open: (sandbox: CloudSandbox) => Promise<Cloud>;
-  /** The method that this kind reads an operation with. */
+  /** The service that this kind writes namespaces with, and the method that it reads an operation with. */
+  readonly service: string;
   readonly operationMethod: string;
 }
 
@@ -41,7 +42,7 @@ const always = 1000;
 const fieldOfTomorrow = 99;
 
 /** The promises of the port `Cloud`, over the sandbox's Temporal Cloud. */
-export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
+export function cloudContract({ kind, open, service, operationMethod }: CloudRow): void {
   describe(`cloud ${kind}`, () => {
     let folder: string;
     let certificate: ServerCertificate;
@@ -49,6 +50,7 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
     let store: CloudStore;
     let api: CloudApi;
     let cloud: Cloud;
+    let operationMs: number;
     /** Runs when an operation has had its effect and does not say so yet. */
     let onEffect: () => void;
 
@@ -62,8 +64,14 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
     after(() => rmSync(folder, { recursive: true, force: true }));
 
     beforeEach(async () => {
+      operationMs = 60;
       onEffect = () => undefined;
-      store = new CloudStore({ operationMs: 60, onTrust: async () => onEffect() });
+      store = new CloudStore({
+        get operationMs() {
+          return operationMs;
+        },
+        onTrust: async () => onEffect(),
+      });
       store.create(namespace, newSpec('orders', { bundlePem: one!.pem, filters: [] }));
       api = await startCloudApi({
         store,
@@ -110,7 +118,8 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
     const spec = () => store.get(namespace).spec;
     const bundle = () => readCertificates(readTrust(spec()).bundlePem).map((ca) => ca.fingerprint);
     const fingerprints = (...cas: (CertificateFacts | undefined)[]) => cas.map((ca) => ca!.fingerprint);
-    const writes = () => api.requests.filter(({ method }) => method === 'UpdateNamespace').length;
+    const writes = () =>
+      api.requests.filter((request) => request.method === 'UpdateNamespace' && request.service === service).length;
 
     /** The failure of that name, as the closed set describes it. */
     const fails = (type: FailureType) => (error: unknown) => {
@@ -282,6 +291,7 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
       });
 
       it("somebody else's operation is waited for, and its outcome is what is decided on", async () => {
+        operationMs = 1000;
         const { version } = store.get(namespace);
         const theirs = withTrust(spec(), { bundle: [one!, three!] });
         store.update({ namespace, spec: theirs, version: String(version), id: 'theirs' });
@@ -296,7 +306,10 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
       it('progress is reported while an operation is waited for', async () => {
         const lines: string[] = [];
         const { operationId } = await change({ add: [two!] }, { onProgress: (line) => lines.push(line) });
-        assert.ok(lines.length > 0 && lines.every((line) => line.includes(operationId!)), lines.join());
+        assert.ok(
+          lines.some((line) => line.includes(operationId!)),
+          lines.join(),
+        );
       });
 
       it('an abort ends the wait', async () => {
@@ -321,7 +334,7 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
         await assert.rejects(abandoned, { name: 'AbortError' });
         await other.changeTrust(namespace, planned({ add: [two!] }), { generation });
         await other.close();
-        assert.deepEqual([store.get(namespace).version, bundle()], [2, fingerprints(one, two)]);
+        assert.deepEqual([writes(), bundle()], [1, fingerprints(one, two)]);
       });
 
       it('safety 10: FULFILLED without the wanted state is a failure, and the retry is a new operation', async () => {
@@ -350,7 +363,7 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
       it('lost after the effect: the operation is found and awaited, not sent twice', async () => {
         api.faults.push({ method: 'UpdateNamespace', code: status.DEADLINE_EXCEEDED, when: 'after' });
         const { changed } = await change({ add: [two!] });
-        assert.deepEqual([changed, bundle(), store.get(namespace).version], [true, fingerprints(one, two), 2]);
+        assert.deepEqual([changed, bundle(), writes()], [true, fingerprints(one, two), 1]);
       });
 
       it('lost before the effect: nothing was changed, and the retry is the same operation', async () => {
@@ -441,6 +454,16 @@ export function cloudContract({ kind, open, operationMethod }: CloudRow): void {
           assert.doesNotMatch(error.message, /nothing was changed/i);
           return fails('CloudUnavailable')(error);
         });
+      });
+
+      it('a namespace that cannot be read again is not said to be unchanged', async () => {
+        onEffect = () =>
+          api.faults.push({ method: 'GetNamespace', code: status.UNAVAILABLE, when: 'before', times: always });
+        await assert.rejects(change({ add: [two!] }), (error: Error) => {
+          assert.doesNotMatch(error.message, /nothing was changed/i);
+          return fails('CloudUnavailable')(error);
+        });
+        assert.deepEqual(bundle(), fingerprints(one, two));
       });
 
       it('a wrong API key', async () => {

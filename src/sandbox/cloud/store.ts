@@ -1,4 +1,5 @@
-import { readTrust, withTrust } from '../../cloud/namespace-spec.js';
+import { isDeepStrictEqual } from 'node:util';
+import { readTrust, restOf, withTrust } from '../../cloud/namespace-spec.js';
 import { bytesField, fieldsOf, messageOf } from '../../cloud/wire.js';
 import type { CertificateFacts } from '../../domain/certificate.js';
 import type { CertificateFilter } from '../../domain/filters.js';
@@ -86,7 +87,7 @@ export class CloudStore {
     const running = [...this.#operations.values()].filter(({ state }) => state === 'PENDING' || state === 'IN_PROGRESS');
     if (running.length >= maxConcurrentOperations) throw new CloudRefusal('TooManyOperations', 'too many concurrent operations');
     const wanted = this.#checked(spec);
-    if (Buffer.compare(wanted, current.spec) === 0) throw new CloudRefusal('NothingToChange', 'nothing to change');
+    if (sameSpec(wanted, current.spec)) throw new CloudRefusal('NothingToChange', 'nothing to change');
     return this.#begin(current, wanted, id);
   }
 
@@ -138,6 +139,11 @@ export class CloudStore {
     }, ms);
     this.#timers.add(timer);
   }
+}
+
+/** The order of fields says nothing. */
+function sameSpec(a: Uint8Array, b: Uint8Array): boolean {
+  return restOf(a) === restOf(b) && isDeepStrictEqual(readTrust(a), readTrust(b));
 }
 
 /** The server normalises PEM: one block after the other, nothing around them. What is no bundle at all stays as it is. */

@@ -3,19 +3,26 @@ import { constants } from 'node:fs';
 import { access, cp, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { versionOfGoProgram } from '../../go-program.js';
 import { download, downloads } from './download.js';
 import { run } from './run.js';
 
-/** The binaries that the sandbox is made of, and the versions it was tested with. */
+/** The binaries that the sandbox is made of, those that are only rehearsed on it, and the versions it was tested with. */
 export const versions = {
   temporal: '1.9.1',
   etcd: '3.5.1',
   'kube-apiserver': '1.34.4',
   'kube-controller-manager': '1.34.4',
   gateway: 'source',
+  tcld: '0.55.0',
 } as const;
 
 export type ToolName = keyof typeof versions;
+
+/** Without these there is no sandbox; the others are found when somebody asks for them. */
+export const sandboxTools = ['temporal', 'etcd', 'kube-apiserver', 'kube-controller-manager', 'gateway'] as const;
+
+export type SandboxTools = Readonly<Record<(typeof sandboxTools)[number], string>>;
 
 export interface FindOptions {
   /** Use this binary and look no further. */
@@ -51,10 +58,10 @@ export async function findTool(name: ToolName, options: FindOptions = {}): Promi
 }
 
 /** All tools of the sandbox, one after the other: two builds at once would not be faster. */
-export async function findTools(options: FindOptions = {}): Promise<Readonly<Record<ToolName, string>>> {
+export async function findTools(options: FindOptions = {}): Promise<SandboxTools> {
   const found: Partial<Record<ToolName, string>> = {};
-  for (const name of Object.keys(versions) as ToolName[]) found[name] = await findTool(name, options);
-  return found as Record<ToolName, string>;
+  for (const name of sandboxTools) found[name] = await findTool(name, options);
+  return found as SandboxTools;
 }
 
 async function downloaded(name: ToolName, cached: string, progress: (line: string) => void): Promise<boolean> {
@@ -94,6 +101,11 @@ async function provide(
         progress('building the gateway');
         await cp(join(root, 'sandbox', 'gateway'), work, { recursive: true });
         await goBuild(work, '.', cached);
+        break;
+      case 'tcld':
+        progress(`building tcld v${versions.tcld} from its Go module (a minute, once)`);
+        await cp(join(root, 'sandbox', 'tools', 'tcld'), work, { recursive: true });
+        await goBuild(work, 'github.com/temporalio/tcld/cmd/tcld', cached);
     }
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -154,22 +166,21 @@ async function gatewayDigest(): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
-const versionArguments: Partial<Record<ToolName, readonly string[]>> = {
-  temporal: ['--version'],
-  etcd: ['--version'],
-  'kube-apiserver': ['--version'],
-  'kube-controller-manager': ['--version'],
-};
-
 async function findOnPath(name: Exclude<ToolName, 'gateway'>): Promise<string | undefined> {
   for (const folder of (process.env['PATH'] ?? '').split(':')) {
     const candidate = join(folder, name);
     if (!folder || !(await executable(candidate))) continue;
-    const answer = await run(candidate, versionArguments[name] ?? [], { cwd: '/', missing: '' }).catch(() => '');
+    const answer = await versionAnswer(name, candidate).catch(() => '');
     if (new RegExp(`(^|[^0-9.])v?${versions[name].replaceAll('.', '\\.')}([^0-9.]|$)`, 'm').test(answer))
       return candidate;
   }
   return undefined;
+}
+
+/** What the program says of its version. tcld would ask the network before it answers. */
+async function versionAnswer(name: ToolName, program: string): Promise<string> {
+  if (name === 'tcld') return (await versionOfGoProgram(program, 'github.com/temporalio/tcld')) ?? '';
+  return run(program, ['--version'], { cwd: '/', missing: '' });
 }
 
 async function executable(path: string): Promise<boolean> {

@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import { RotationError } from '../domain/failures.js';
+import type { CertificateFilter } from '../domain/filters.js';
+import { sameBundle, trustChanger, type NamespaceRead, type Operation } from './change.js';
+import { openCloudChannel } from './channel.js';
+import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange } from './cloud.js';
+import { createFieldKeeper, type FieldKeeper } from './field-keeper.js';
+import { parseBundle } from './ops-api.js';
+import { createTcld, type Tcld, type TcldNamespace, type TcldOptions, type TcldRequest } from './tcld-program.js';
+
+export interface TcldCloudOptions extends TcldOptions {
+  /** Write without the readings through Cloud Ops that show what tcld loses of the spec (safety 38). */
+  readonly allowFieldLoss: boolean;
+}
+
+/**
+ * Cloud `tcld`: Temporal's older command line, the real program. It never waits, writes bundle and filters one after the
+ * other, and drops what it does not know of a spec: so the spec is read through the Cloud Operations API with the same key
+ * before and after each write, and what is lost is put back and told in the notes.
+ */
+export function createTcldCloud(options: TcldCloudOptions): Cloud {
+  const { address, apiKey, serverRootsFile, allowFieldLoss } = options;
+  const tcld = createTcld(options);
+  const serverRoots = serverRootsFile ? readFileSync(serverRootsFile) : undefined;
+  const channel = allowFieldLoss ? undefined : openCloudChannel({ address, apiKey, serverRoots });
+  const keeper = channel && createFieldKeeper(channel);
+  return {
+    readNamespace: async (namespace) => trustOf(namespace, await tcld.namespace(namespace)),
+    changeTrust: (namespace, decide, change) => changeThroughTcld({ tcld, keeper, namespace, decide, change }),
+    close: async () => channel?.close(),
+  };
+}
+
+/** The namespace as tcld tells it, with the spec as Cloud Ops has it; without, when losing fields is allowed. */
+interface TcldRead extends NamespaceRead {
+  readonly spec?: Uint8Array;
+}
+
+interface Change {
+  readonly tcld: Tcld;
+  readonly keeper: FieldKeeper | undefined;
+  readonly namespace: string;
+  readonly decide: Parameters<Cloud['changeTrust']>[1];
+  readonly change: ChangeOptions;
+}
+
+/** The namespace may move between tcld's reading and that of Cloud Ops; looked at again this often. */
+const readings = 5;
+
+async function changeThroughTcld({ tcld, keeper, namespace, decide, change }: Change): Promise<TrustChange> {
+  const notes: string[] = [];
+  /** The spec from before the write, for the attempt after this one; until nothing of it is missing any more. */
+  let keep = change.kept;
+  const options: ChangeOptions = { ...change, onProgress: (line) => change.onProgress?.(line, keep) };
+
+  async function restore(before: Uint8Array): Promise<void> {
+    const note = await keeper?.restore(namespace, before, options);
+    if (note) notes.push(note);
+    keep = undefined;
+  }
+
+  async function read(): Promise<TcldRead> {
+    for (let reading = 0; reading < readings; reading += 1) {
+      const told = await tcld.namespace(namespace);
+      const trust = trustOf(namespace, told);
+      if (!keeper) return { trust, rest: restOf(told) };
+      const seen = await keeper.read(trust);
+      if (seen) return { trust, rest: seen.rest, spec: seen.spec };
+    }
+    throw new RotationError('CloudConflict', `${namespace} changed ${readings} times while it was being read.`);
+  }
+
+  if (change.kept) await restore(Buffer.from(change.kept, 'base64'));
+  const result = await trustChanger<TcldRead>({
+    read,
+    step: (current, wanted) => ({
+      bundle: wanted.bundle,
+      filters: sameBundle(current.bundle, wanted.bundle) ? wanted.filters : current.filters,
+    }),
+    async write({ trust, spec }, { bundle, filters }, requestId) {
+      keep = spec && Buffer.from(spec).toString('base64');
+      options.onProgress?.(`changing ${namespace} through tcld`);
+      const write = { namespace, requestId, resourceVersion: trust.resourceVersion };
+      if (sameBundle(trust.bundle, bundle)) await tcld.setFilters(write, filters);
+      else await tcld.setBundle(write, bundle.map((ca) => ca.pem).join(''));
+    },
+    async operation(id) {
+      const found = await tcld.request(id);
+      return found && operationOf(found);
+    },
+    async mend({ spec }) {
+      if (spec) await restore(spec);
+      return await read();
+    },
+  })(namespace, decide, options);
+  return notes.length > 0 ? { ...result, notes } : result;
+}
+
+function trustOf(namespace: string, { resourceVersion, state, requestId, uri, spec }: TcldNamespace): NamespaceTrust {
+  return {
+    namespace,
+    resourceVersion,
+    bundle: parseBundle(namespace, Buffer.from(spec.acceptedClientCa, 'base64').toString('utf8')),
+    filters: spec.certificateFilters.map(
+      (filter) => Object.fromEntries(Object.entries(filter).filter(([, value]) => value)) as CertificateFilter,
+    ),
+    endpoints: uri?.grpc ? [uri.grpc] : [],
+    // The id of a request that has ended may still be there.
+    ...(unsettled.has(state) && requestId && { operationInProgress: requestId }),
+    mtlsEnabled: spec.authMethod === 'Mtls' || spec.authMethod === 'ApiKeyOrMtls',
+  };
+}
+
+const unsettled: ReadonlySet<string> = new Set(['Activating', 'Updating', 'Deleting', 'Suspending']);
+
+function restOf({ spec: { acceptedClientCa, certificateFilters, ...rest } }: TcldNamespace): string {
+  return JSON.stringify(rest);
+}
+
+function operationOf({ state, failureReason, checkDuration }: TcldRequest): Operation {
+  return {
+    state: ends.get(state) ?? 'running',
+    stateName: state.toUpperCase(),
+    failureReason,
+    checkMs: Number.parseFloat(checkDuration ?? '1') * 1000,
+  };
+}
+
+const ends: ReadonlyMap<string, Operation['state']> = new Map([
+  ['Fulfilled', 'fulfilled'],
+  ['Failed', 'failed'],
+  ['Cancelled', 'failed'],
+  ['Rejected', 'failed'],
+]);
