@@ -26,7 +26,7 @@ export function createFieldKeeper(channel: CloudChannel): FieldKeeper {
     async restore(namespace, before, options) {
       let lost: readonly string[] = [];
       const restorer: NamespaceEditor<SpecRead> = {
-        operation: ops.operation,
+        operation: (id) => ops.operation(id),
         // Only what is lost is looked at here; whoever calls compares the whole spec.
         read: async (name) => ({ ...(await ops.read(name)), rest: '' }),
         isDone: ({ spec }) => withLostFields(before, spec).restored.length === 0,

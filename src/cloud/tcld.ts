@@ -113,8 +113,9 @@ function trustOf(namespace: string, { resourceVersion, state, requestId, uri, sp
 
 const unsettled: ReadonlySet<string> = new Set(['Activating', 'Updating', 'Deleting', 'Suspending']);
 
-function restOf({ spec: { acceptedClientCa, certificateFilters, ...rest } }: TcldNamespace): string {
-  return JSON.stringify(rest);
+/** What tcld tells of the spec beside bundle and filters. */
+function restOf({ spec }: TcldNamespace): string {
+  return JSON.stringify({ ...spec, acceptedClientCa: '', certificateFilters: [] });
 }
 
 function operationOf({ state, failureReason, checkDuration }: TcldRequest): Operation {

@@ -40,6 +40,17 @@ const day = 86_400_000;
 /** Long enough for an answer that is lost for good, whatever retries a kind has of its own. */
 const always = 1000;
 const fieldOfTomorrow = 99;
+/** How long an operation takes: `untilSettled` ends when the test says so. */
+const [soon, untilSettled] = [60, 3_600_000];
+
+/** Only the first call counts. */
+function once<T>(work: (value: T) => void): (value: T) => void {
+  let done = false;
+  return (value) => {
+    if (!done) work(value);
+    done = true;
+  };
+}
 
 /** The promises of the port `Cloud`, over the sandbox's Temporal Cloud. */
 export function cloudContract({ kind, open, service, operationMethod }: CloudRow): void {
@@ -64,7 +75,7 @@ export function cloudContract({ kind, open, service, operationMethod }: CloudRow
     after(() => rmSync(folder, { recursive: true, force: true }));
 
     beforeEach(async () => {
-      operationMs = 60;
+      operationMs = soon;
       onEffect = () => undefined;
       store = new CloudStore({
         get operationMs() {
@@ -291,28 +302,37 @@ export function cloudContract({ kind, open, service, operationMethod }: CloudRow
       });
 
       it("somebody else's operation is waited for, and its outcome is what is decided on", async () => {
-        operationMs = 1000;
+        operationMs = untilSettled;
         const { version } = store.get(namespace);
         const theirs = withTrust(spec(), { bundle: [one!, three!] });
         store.update({ namespace, spec: theirs, version: String(version), id: 'theirs' });
-        const lines: string[] = [];
-        await change({ add: [two!] }, { onProgress: (line) => lines.push(line) });
+        const settleTheirs = (line: string) => {
+          assert.match(line, /theirs/);
+          operationMs = soon;
+          store.settle('theirs');
+        };
+        await change({ add: [two!] }, { onProgress: once(settleTheirs) });
         assert.deepEqual(bundle(), fingerprints(one, three, two));
-        assert.match(lines[0]!, /theirs/);
       });
     });
 
     describe('operations', () => {
       it('progress is reported while an operation is waited for', async () => {
-        const lines: string[] = [];
-        const { operationId } = await change({ add: [two!] }, { onProgress: (line) => lines.push(line) });
-        assert.ok(
-          lines.some((line) => line.includes(operationId!)),
-          lines.join(),
-        );
+        operationMs = untilSettled;
+        const named: string[] = [];
+        const settleIt = (line: string) => {
+          const id = /operation (\w+)/.exec(line)?.[1];
+          if (!id) return;
+          named.push(id);
+          operationMs = soon;
+          store.settle(id);
+        };
+        const { operationId } = await change({ add: [two!] }, { onProgress: settleIt });
+        assert.equal(named[0], operationId);
       });
 
       it('an abort ends the wait', async () => {
+        operationMs = untilSettled;
         const controller = new AbortController();
         const waiting = change({ add: [two!] }, { signal: controller.signal, onProgress: () => controller.abort() });
         await assert.rejects(waiting, { name: 'AbortError' });
@@ -328,10 +348,13 @@ export function cloudContract({ kind, open, service, operationMethod }: CloudRow
       });
 
       it('safety 10: the same intent on the same state is the same operation, whoever sends it', async () => {
+        operationMs = untilSettled;
         const other = await opened();
         const controller = new AbortController();
         const abandoned = change({ add: [two!] }, { signal: controller.signal, onProgress: () => controller.abort() });
         await assert.rejects(abandoned, { name: 'AbortError' });
+        operationMs = soon;
+        store.settle(store.get(namespace).operation!);
         await other.changeTrust(namespace, planned({ add: [two!] }), { generation });
         await other.close();
         assert.deepEqual([writes(), bundle()], [1, fingerprints(one, two)]);
@@ -438,6 +461,7 @@ export function cloudContract({ kind, open, service, operationMethod }: CloudRow
       }
 
       it('an operation that cannot be read is not said to have changed nothing', async () => {
+        operationMs = untilSettled;
         const failing = change(
           { add: [two!] },
           {

@@ -52,6 +52,7 @@ export class CloudStore {
   readonly #namespaces = new Map<string, StoredNamespace>();
   readonly #operations = new Map<string, StoredOperation>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #ends = new Map<string, () => void>();
   /** How the next operations end; FULFILLED when empty. */
   readonly endings: Ending[] = [];
 
@@ -97,6 +98,11 @@ export class CloudStore {
     this.#namespaces.set(namespace, { ...current, version: current.version + 1, spec: normalised(change(current.spec)) });
   }
 
+  /** Ends an operation now instead of after `operationMs`. */
+  settle(id: string): void {
+    this.#ends.get(id)?.();
+  }
+
   stop(): void {
     for (const timer of this.#timers) clearTimeout(timer);
   }
@@ -113,8 +119,14 @@ export class CloudStore {
     const operation: StoredOperation = { id, namespace, state: 'PENDING', failureReason: '' };
     this.#operations.set(id, operation);
     this.#namespaces.set(namespace, { ...current, operation: id });
-    this.#later(this.#options.operationMs / 2, () => this.#operations.set(id, { ...operation, state: 'IN_PROGRESS' }));
-    this.#later(this.#options.operationMs, () => void this.#end(current, spec, operation));
+    this.#later(this.#options.operationMs / 2, () => {
+      if (this.#ends.has(id)) this.#operations.set(id, { ...operation, state: 'IN_PROGRESS' });
+    });
+    const end = () => {
+      if (this.#ends.delete(id)) void this.#end(current, spec, operation);
+    };
+    this.#ends.set(id, end);
+    this.#later(this.#options.operationMs, end);
     return operation;
   }
 

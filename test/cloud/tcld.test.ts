@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { parse, stringify } from 'yaml';
+import type { ChangeOptions, Cloud } from '../../src/cloud/cloud.js';
+import { createCloud } from '../../src/cloud/index.js';
+import { readTrust, restOf } from '../../src/cloud/namespace-spec.js';
+import { createTcldCloud, type TcldCloudOptions } from '../../src/cloud/tcld.js';
+import { bytesField, contentOf, fieldsOf, messageOf } from '../../src/cloud/wire.js';
+import { parseConfig } from '../../src/config/load.js';
+import type { CertificateFacts } from '../../src/domain/certificate.js';
+import { failures, type FailureType } from '../../src/domain/failures.js';
+import { findTool } from '../../src/sandbox/tools/index.js';
+import { readCertificates } from '../../src/x509/read.js';
+import { aCa } from '../support/certificates.js';
+import { startTestCloud, type TestCloud } from '../support/cloud-sandbox.js';
+import { makeServerCertificate, type ServerCertificate } from '../support/server-certificate.js';
+
+const namespace = 'orders.acct1';
+const mtlsAuth = 4;
+
+describe('cloud tcld', () => {
+  let folder: string;
+  let certificate: ServerCertificate;
+  let tcld: string;
+  let [one, two]: CertificateFacts[] = [];
+  let sandbox: TestCloud;
+  const opened: Cloud[] = [];
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
+    certificate = makeServerCertificate(folder);
+    tcld = await findTool('tcld', { progress: (line) => process.stderr.write(`${line}\n`) });
+    [one, two] = (await Promise.all([aCa(), aCa()])).map((ca) => ca.certificate);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const start = async (options: { tcldKeepsFields?: boolean } = {}) => {
+    sandbox = await startTestCloud({ ...certificate, namespace, bundlePem: one!.pem, ...options });
+    // A field that nobody knows inside a message that everybody knows.
+    sandbox.store.edit(namespace, (spec) =>
+      messageOf(
+        fieldsOf(spec).map((field) =>
+          field.number === mtlsAuth
+            ? bytesField(mtlsAuth, messageOf([...fieldsOf(field.content!), bytesField(98, Buffer.from('inside'))]))
+            : field,
+        ),
+      ),
+    );
+  };
+  beforeEach(() => start());
+  afterEach(async () => {
+    for (const cloud of opened.splice(0)) await cloud.close();
+    await sandbox.api.stop();
+  });
+
+  function open(options: Partial<TcldCloudOptions> = {}): Cloud {
+    const { address, apiKey } = sandbox.api;
+    const common = { address, apiKey, serverRootsFile: certificate.certificateFile, allowFieldLoss: false };
+    const cloud = createTcldCloud({ program: { path: tcld }, ...common, ...options });
+    opened.push(cloud);
+    return cloud;
+  }
+
+  const addTwo = (cloud: Cloud, options: Partial<ChangeOptions> = {}) =>
+    cloud.changeTrust(namespace, ({ filters }) => ({ bundle: [one!, two!], filters }), {
+      generation: 'run-1',
+      ...options,
+    });
+
+  const spec = () => sandbox.store.get(namespace).spec;
+  const bundle = () => readCertificates(readTrust(spec()).bundlePem).map((ca) => ca.fingerprint);
+  const added = () => [one!.fingerprint, two!.fingerprint];
+  const requests = (service: string, method: string) =>
+    sandbox.api.requests.filter((request) => request.service === service && request.method === method).length;
+  const fails =
+    (type: FailureType, text = /./) =>
+    (error: unknown) => {
+      const { name, retryable, message } = error as { name: string; retryable: boolean; message: string };
+      assert.deepEqual({ name, retryable }, { name: type, retryable: failures[type].retryable });
+      assert.match(message, text);
+      return true;
+    };
+
+  describe('safety 38: what tcld loses of a spec', () => {
+    it('is put back through Cloud Ops, and told', async () => {
+      const whole = restOf(spec());
+      const { notes } = await addTwo(open());
+      assert.equal(restOf(spec()), whole);
+      assert.deepEqual([bundle(), notes?.length], [added(), 1]);
+      assert.match(notes![0]!, /lost the fields 16, 99, 4\.98 .* put back/);
+    });
+
+    it('is nothing where the server keeps it: then nothing is written a second time, or told', async () => {
+      await sandbox.api.stop();
+      await start({ tcldKeepsFields: true });
+      const whole = restOf(spec());
+      const { notes } = await addTwo(open());
+      assert.equal(restOf(spec()), whole);
+      assert.deepEqual([notes, requests('CloudService', 'UpdateNamespace')], [undefined, 0]);
+    });
+
+    it('would stay unseen when Cloud Ops cannot be read: nothing is written', async () => {
+      const fault = { service: 'CloudService', method: 'GetNamespace', code: status.PERMISSION_DENIED } as const;
+      sandbox.api.faults.push({ ...fault, when: 'before' });
+      await assert.rejects(addTwo(open()), fails('CloudForbidden', /allowFieldLoss/));
+      assert.equal(requests('NamespaceService', 'UpdateNamespace'), 0);
+    });
+
+    it('is lost where that is allowed: then Cloud Ops is not asked', async () => {
+      await addTwo(open({ allowFieldLoss: true }));
+      assert.deepEqual([bundle(), contentOf(fieldsOf(spec()), 99)], [added(), undefined]);
+      assert.equal(sandbox.api.requests.filter(({ service }) => service === 'CloudService').length, 0);
+    });
+
+    it('is named when it cannot be put back, and put back by the next attempt', async () => {
+      const whole = restOf(spec());
+      const fault = { service: 'CloudService', method: 'UpdateNamespace', code: status.PERMISSION_DENIED } as const;
+      sandbox.api.faults.push({ ...fault, when: 'before' });
+      let kept: string | undefined;
+      const failing = addTwo(open(), { onProgress: (_, keep) => (kept = keep ?? kept) });
+      await assert.rejects(
+        failing,
+        fails('CloudForbidden', /lost the fields 16, 99, 4\.98 .*putting them back failed/),
+      );
+      assert.notEqual(restOf(spec()), whole);
+      const { notes } = await addTwo(open(), { kept });
+      assert.match(notes![0]!, /lost the fields 16, 99, 4\.98/);
+      assert.equal(restOf(spec()), whole);
+    });
+
+    it('is put back by the next attempt when this one dies before it can', async () => {
+      const whole = restOf(spec());
+      const controller = new AbortController();
+      let kept: string | undefined;
+      const dying = addTwo(open(), {
+        signal: controller.signal,
+        onProgress: (_, keep) => {
+          kept = keep ?? kept;
+          controller.abort();
+        },
+      });
+      await assert.rejects(dying, { name: 'AbortError' });
+      await addTwo(open(), { kept });
+      assert.deepEqual([bundle(), restOf(spec())], [added(), whole]);
+    });
+  });
+
+  describe('in the configuration', () => {
+    const configured = (cloud: object) => {
+      const example = parse(readFileSync('examples/temporal-booking/rotation.yaml', 'utf8')) as object;
+      return parseConfig(stringify({ ...example, cloud }), 'rotation.yaml', folder).config.cloud;
+    };
+    const apiKey = { env: 'UNUSED' };
+
+    it('is a kind like any other', async () => {
+      const serverRootsFile = certificate.certificateFile;
+      const { address } = sandbox.api;
+      const cloud = createCloud(configured({ kind: 'tcld', binary: tcld, apiKey, address, serverRootsFile }), {
+        apiKey: sandbox.api.apiKey,
+      });
+      opened.push(cloud);
+      assert.equal((await addTwo(cloud)).changed, true);
+    });
+
+    it('safety 26: takes an absolute path and a whole SHA-256', () => {
+      const kind = { kind: 'tcld', apiKey };
+      assert.throws(() => configured({ ...kind, binary: 'tcld' }), /cloud\.binary: give an absolute path/);
+      assert.throws(() => configured({ ...kind, binary: '/tcld', sha256: 'abc' }), /cloud\.sha256: give 64/);
+    });
+  });
+
+  describe('the program', () => {
+    /** A program of our own in tcld's place; `sha256` vouches for it, because it does not tell its version. */
+    function standIn(name: string, source: string) {
+      const path = join(folder, name);
+      writeFileSync(path, `#!/bin/sh\n${source}\n`, { mode: 0o755 });
+      const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+      return { path, sha256 };
+    }
+
+    it('gets the API key through its environment, never as an argument, and nothing of ours besides', async () => {
+      process.env['TEMPORAL_CLOUD_NAMESPACE'] = 'elsewhere';
+      const [args, env] = [join(folder, 'args'), join(folder, 'env')];
+      const program = standIn('witness', `echo "$@" >> ${args}\nenv >> ${env}\nexec ${tcld} "$@"`);
+      try {
+        await addTwo(open({ program }));
+      } finally {
+        delete process.env['TEMPORAL_CLOUD_NAMESPACE'];
+      }
+      const { apiKey } = sandbox.api;
+      assert.ok(
+        readFileSync(args, 'utf8').includes('accepted-client-ca set') && !readFileSync(args, 'utf8').includes(apiKey),
+      );
+      assert.ok(readFileSync(env, 'utf8').includes(`TEMPORAL_CLOUD_API_KEY=${apiKey}`));
+      assert.ok(!readFileSync(env, 'utf8').includes('elsewhere'));
+    });
+
+    it('killed after its request arrived, the operation is found and awaited', async () => {
+      const program = standIn(
+        'killed',
+        `case "$*" in *ca-certificate*) ${tcld} "$@"; kill -9 $$;; esac; exec ${tcld} "$@"`,
+      );
+      const { changed } = await addTwo(open({ program }));
+      assert.deepEqual([changed, bundle(), requests('NamespaceService', 'UpdateNamespace')], [true, added(), 1]);
+    });
+
+    it('safety 26: is not run when it is missing, another file, older, or of no known version', async () => {
+      const older = join(folder, 'older');
+      const [begin, end] = ['3077af0c9274080241e1c107e6d618e6', 'f932433186182072008242104116d8f2'];
+      const modules = 'path\tgithub.com/temporalio/tcld/cmd/tcld\nmod\tgithub.com/temporalio/tcld\tv0.54.1\th1:x=\n';
+      writeFileSync(older, Buffer.concat([Buffer.from(begin, 'hex'), Buffer.from(modules), Buffer.from(end, 'hex')]));
+      const cases: [TcldCloudOptions['program'], FailureType, RegExp][] = [
+        [{ path: join(folder, 'nothing') }, 'ToolMissing', /nothing/],
+        [{ path: 'tcld' }, 'ToolMissing', /tcld/],
+        [{ path: tcld, sha256: '0'.repeat(64) }, 'ToolUnsuitable', /SHA-256/],
+        [{ path: older }, 'ToolUnsuitable', /v0\.54\.1; v0\.55\.0 or newer/],
+        [{ path: process.execPath }, 'ToolUnsuitable', /does not tell/],
+      ];
+      for (const [program, type, text] of cases) {
+        await assert.rejects(open({ program }).readNamespace(namespace), fails(type, text));
+      }
+      assert.equal(sandbox.api.requests.length, 0);
+    });
+
+    it('that answers something unknown is a named failure, and nothing is written', async () => {
+      const answers = ['', 'hello', '{}', '{\n"resourceVersion": 1}', `$(${tcld} "$@" | sed s/acceptedClientCa/ca/)`];
+      for (const [index, answer] of answers.entries()) {
+        const program = standIn(`answer-${index}`, `cat <<E\n${answer}\nE`);
+        await assert.rejects(addTwo(open({ program })), fails('ToolAnswerUnknown'));
+      }
+      assert.equal(requests('NamespaceService', 'UpdateNamespace'), 0);
+    });
+
+    it('that says something unknown when it writes is a named failure; the next attempt goes by what is there', async () => {
+      const program = standIn(
+        'odd',
+        `${tcld} "$@" | case "$*" in *ca-certificate*) cat > /dev/null; echo odd;; *) cat;; esac`,
+      );
+      await assert.rejects(addTwo(open({ program })), fails('ToolAnswerUnknown', /odd|unknown/));
+      assert.equal((await addTwo(open())).after.bundle.length, 2);
+      assert.equal(requests('NamespaceService', 'UpdateNamespace'), 1);
+    });
+
+    it('that fails in words of its own is ToolFailed, with the words and without the API key', async () => {
+      const program = standIn('failing', 'echo "no luck with $TEMPORAL_CLOUD_API_KEY" >&2; exit 1');
+      await assert.rejects(
+        open({ program }).readNamespace(namespace),
+        fails('ToolFailed', /no luck with \[redacted\]/),
+      );
+    });
+  });
+});
