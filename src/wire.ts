@@ -62,5 +62,6 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     client: options.client,
     searchAttributes: options.searchAttributes,
     now: () => new Date(),
+    clusterTime: () => kubernetes.time(),
   };
 }

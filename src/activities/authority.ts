@@ -1,69 +1,19 @@
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
-import { isValidAt } from '../domain/certificate.js';
+import { isValidAt, short } from '../domain/certificate.js';
 import {
   abandonedCas,
   finishRotation,
-  markRetiring,
-  newAuthority,
   signWith,
-  unmarkRetiring,
   withNext,
+  withoutNext,
   type AuthorityRecord,
 } from '../domain/authority.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
-import type { AuthorityConfig } from '../config/schema.js';
-import type { KeyPair } from '../x509/pair.js';
+import { signedBy } from '../x509/read.js';
+import { Authorities, ownerOf } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
-
-/** The CAs of an authority as the keystore has them: the record and the pairs beside it. */
-export class Authorities {
-  readonly #deps: Dependencies;
-
-  constructor(deps: Dependencies) {
-    this.#deps = deps;
-  }
-
-  config(authority: string): AuthorityConfig {
-    const config = this.#deps.config.authorities[authority];
-    if (!config) throw new RotationError('UnknownAuthority', `The configuration has no authority "${authority}".`);
-    return config;
-  }
-
-  async record(authority: string): Promise<AuthorityRecord> {
-    return (await this.#read(authority)).record;
-  }
-
-  /** Reads, changes and writes the record, by compare-and-set. */
-  async change(authority: string, change: (record: AuthorityRecord) => AuthorityRecord): Promise<AuthorityRecord> {
-    const { record, version } = await this.#read(authority);
-    const changed = change(record);
-    if (changed === record) return record;
-    const entry = { record: changed, owner: `authority/${authority}` };
-    const name = entries.authority(authority);
-    if (version === undefined) await this.#deps.keystore.create(name, entry);
-    else await this.#deps.keystore.update(name, entry, version);
-    return changed;
-  }
-
-  async certificate(authority: string, ca: Fingerprint): Promise<CertificateFacts | undefined> {
-    return (await this.#deps.keystore.get(entries.ca(authority, ca)))?.certificate;
-  }
-
-  /** The pair to sign with. Throws `AuthorityKeyMissing`. */
-  async pair(authority: string, ca: Fingerprint): Promise<KeyPair> {
-    const entry = await this.#deps.keystore.get(entries.ca(authority, ca));
-    if (!entry?.certificate || !entry.key) {
-      throw new RotationError('AuthorityKeyMissing', `The keystore has no key for CA ${ca} of ${authority}.`);
-    }
-    return { certificate: entry.certificate, key: entry.key };
-  }
-
-  async #read(authority: string): Promise<{ record: AuthorityRecord; version?: string }> {
-    const entry = await this.#deps.keystore.get(entries.authority(authority));
-    return entry ? { record: entry.record as AuthorityRecord, version: entry.version } : { record: newAuthority };
-  }
-}
+import { leavesInUse } from './leaves.js';
 
 export function authorityActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
@@ -73,50 +23,87 @@ export function authorityActivities(deps: Dependencies) {
     ca: CertificateFacts;
     old?: CertificateFacts;
   }> {
-    const config = authorities.config(authority);
     const record = await authorities.record(authority);
     const old = record.current ? await authorities.certificate(authority, record.current) : undefined;
-    const found = record.next ? await authorities.certificate(authority, record.next) : undefined;
-    if (found && isValidAt(found, deps.now())) {
-      await authorities.change(authority, (latest) => withNext(latest, found.fingerprint, rotation));
-      return { ca: found, ...(old && { old }) };
+    const next = record.next ? await usableNext(authority, record.next) : undefined;
+    const ca = next ?? (await madeEarlier(authority, rotation)) ?? (await makeCa(authority, rotation));
+    await authorities.change(authority, (latest) => withNext(latest, ca.fingerprint, rotation));
+    return { ca, ...(old && { old }) };
+  }
+
+  /** `next` if it can still be used. Otherwise it is destroyed, unless a bundle or a leaf knows it: then a person is asked. */
+  async function usableNext(authority: string, next: Fingerprint): Promise<CertificateFacts | undefined> {
+    const entry = await deps.keystore.get(entries.ca(authority, next));
+    if (entry?.certificate && entry.key && isValidAt(entry.certificate, deps.now())) return entry.certificate;
+    const knownBy = await whoKnows(authority, next, entry?.certificate);
+    if (knownBy.length > 0) {
+      throw new RotationError(
+        'ForeignNextAuthority',
+        `The next CA ${short(next)} of ${authority} cannot be used (expired, or its key is gone), but ${knownBy.join(', ')} know it. Nothing was changed.`,
+      );
     }
+    await authorities.change(authority, withoutNext);
+    await deps.keystore.delete(entries.ca(authority, next));
+    return undefined;
+  }
+
+  async function whoKnows(authority: string, next: Fingerprint, certificate?: CertificateFacts): Promise<string[]> {
+    const trusts = await Promise.all(
+      authorities.config(authority).namespaces.map((namespace) => deps.cloud.readNamespace(namespace)),
+    );
+    const trusting = trusts.filter(({ bundle }) => bundle.some((ca) => ca.fingerprint === next));
+    const ca = certificate ?? trusting[0]?.bundle.find(({ fingerprint }) => fingerprint === next);
+    const leaves = ca ? (await leavesInUse(deps, authority)).filter((leaf) => signedBy(leaf.certificate, ca)) : [];
+    return [
+      ...trusting.map(({ namespace }) => `the bundle of ${namespace}`),
+      ...leaves.map(({ name }) => `the leaf of ${name}`),
+    ];
+  }
+
+  /** What an earlier attempt of this run stored, and died before the record could name it. */
+  async function madeEarlier(authority: string, rotation: string): Promise<CertificateFacts | undefined> {
+    for (const name of await unnamedCas(authority, await authorities.record(authority))) {
+      const entry = await deps.keystore.get(name);
+      if ((entry?.record as { rotation?: string } | undefined)?.rotation === rotation) return entry?.certificate;
+    }
+    return undefined;
+  }
+
+  /** By owner, because names have dots: the CAs of `a.b` begin as those of `a` do. */
+  async function unnamedCas(authority: string, record: AuthorityRecord): Promise<readonly string[]> {
+    const kept = await deps.keystore.list(`ca.${authority}.`);
+    const ours = kept.filter(({ owner }) => owner === ownerOf(authority)).map(({ name }) => name);
+    return abandonedCas(record, ours, (ca) => entries.ca(authority, ca));
+  }
+
+  async function makeCa(authority: string, rotation: string): Promise<CertificateFacts> {
+    const config = authorities.config(authority);
+    const { generation } = await authorities.record(authority);
     const made = await deps.issuer(authority).createCa({
       subject: config.subject,
       algorithm: config.issuer.algorithm,
-      generation: record.generation + 1,
+      generation: generation + 1,
       lifetimeMs: config.lifetime,
       now: deps.now(),
     });
-    const ca = made.certificate;
-    await deps.keystore.create(entries.ca(authority, ca.fingerprint), { ...made, owner: `authority/${authority}` });
-    await authorities.change(authority, (latest) => withNext(latest, ca.fingerprint, rotation));
-    return { ca, ...(old && { old }) };
+    const { certificate } = made;
+    await deps.keystore.create(entries.ca(authority, certificate.fingerprint), {
+      ...made,
+      record: { rotation },
+      owner: ownerOf(authority),
+    });
+    return certificate;
   }
 
   async function moveSigner({ authority, ca }: { authority: string; ca: Fingerprint }): Promise<void> {
     await authorities.change(authority, (record) => signWith(record, ca));
   }
 
-  async function keepBothCas({ authority }: { authority: string }): Promise<void> {
-    await authorities.change(authority, unmarkRetiring);
-  }
-
   /** `next` becomes current; the keys of all other CAs of this authority are destroyed. */
   async function finishCa({ authority, ca }: { authority: string; ca: Fingerprint }): Promise<void> {
     const record = await authorities.change(authority, (latest) => finishRotation(latest, ca));
-    const kept = await deps.keystore.list(`ca.${authority}.`);
-    const abandoned = abandonedCas(
-      record,
-      kept.map((entry) => entry.name),
-      (fingerprint) => entries.ca(authority, fingerprint),
-    );
-    for (const name of abandoned) await deps.keystore.delete(name);
+    for (const name of await unnamedCas(authority, record)) await deps.keystore.delete(name);
   }
 
-  async function markCaRetiring({ authority, old }: { authority: string; old: Fingerprint }): Promise<void> {
-    await authorities.change(authority, (record) => markRetiring(record, old));
-  }
-
-  return { issueCa, moveSigner, keepBothCas, finishCa, markCaRetiring };
+  return { issueCa, moveSigner, finishCa };
 }

@@ -27,4 +27,6 @@ export interface Dependencies {
   client(): Client;
   readonly searchAttributes: boolean;
   now(): Date;
+  /** The clock of the Kubernetes API server, now. */
+  clusterTime(): Promise<Date>;
 }

@@ -1,10 +1,18 @@
 import type { Fingerprint } from '../domain/certificate.js';
-import { RotationError } from '../domain/failures.js';
+import { isOfPod } from '../domain/pollers.js';
 import type { Evidence, LeafRotationResult } from '../domain/rotation.js';
+import type { HolderEvidence } from '../targets/target.js';
 import { signedBy } from '../x509/read.js';
-import { Authorities } from './authority.js';
+import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { targetConfig, targetsOf } from './plan.js';
+
+interface EvidenceRequest {
+  readonly authority: string;
+  readonly ca: Fingerprint;
+  /** What the leaf rotations of this CA rotation returned: when each Secret was written. */
+  readonly leaves: readonly LeafRotationResult[];
+}
 
 interface TargetEvidence {
   readonly lines: readonly string[];
@@ -17,61 +25,57 @@ interface TargetEvidence {
  * Reads from primary sources, now, whether every target of the authority is on the new CA: the certificate in its Secret,
  * signature verified, and the adoption of every pod. `confirm` shows it to people; the removal gathers it again itself.
  */
-export async function gatherEvidence(
-  deps: Dependencies,
-  { authority, ca, leaves }: { authority: string; ca: Fingerprint; leaves: readonly LeafRotationResult[] },
-): Promise<Evidence> {
+export async function gatherEvidence(deps: Dependencies, request: EvidenceRequest): Promise<Evidence> {
   const parts: TargetEvidence[] = [];
-  for (const target of targetsOf(deps, authority)) {
-    parts.push(await targetEvidence(deps, { authority, ca, target }));
-  }
+  for (const target of targetsOf(deps, request.authority)) parts.push(await targetEvidence(deps, request, target));
   const missing = parts.flatMap((part) => part.missing);
   const holders = parts.flatMap((part) => part.holders);
-  const movedAt = Math.max(0, ...leaves.map((leaf) => Date.parse(leaf.deliveredAt ?? '') || 0));
   return {
     complete: missing.length === 0,
     lines: parts.flatMap((part) => part.lines),
     missing,
-    unknownPollers: await unknownPollers(deps, authority, holders, movedAt + deps.config.timing.soak / 2),
+    unknownPollers: await unknownPollers(deps, request.authority, holders),
   };
 }
 
 async function targetEvidence(
   deps: Dependencies,
-  { authority, ca, target }: { authority: string; ca: Fingerprint; target: string },
+  { authority, ca }: EvidenceRequest,
+  target: string,
 ): Promise<TargetEvidence> {
-  const certificate = await new Authorities(deps).certificate(authority, ca);
-  if (!certificate) throw new RotationError('AuthorityKeyMissing', `The keystore has no CA ${ca}.`);
+  const certificate = await new Authorities(deps).known(authority, ca);
   const current = (await deps.target(target).inspect()).current;
   const delivery = await deps.target(target).delivered();
   if (!current || !signedBy(current, certificate) || delivery?.leaf !== current.fingerprint) {
     return { lines: [], holders: [], missing: [`${target}: its Secret does not hold a leaf of the new CA`] };
   }
   const adoption = await deps.target(target).adoption(delivery);
-  const say = (holder: { name: string; evidence: string }) => `${target} ${holder.name}: ${holder.evidence}`;
+  const say = ({ name, evidence }: HolderEvidence) => `${target} ${name}: ${evidence}`;
   return {
     lines: adoption.holders.filter((holder) => holder.adopted).map(say),
-    missing: adoption.adopted ? [] : adoption.holders.filter((holder) => !holder.adopted).map(say),
+    missing: adoption.adopted ? [] : nonEmpty(adoption.holders.filter((holder) => !holder.adopted).map(say), target),
     holders: adoption.holders.map((holder) => holder.name),
   };
 }
 
-/** Pollers seen after the last pod moved that belong to no pod of a known target. */
+/** A target that nobody uses is not adopted either. */
+const nonEmpty = (missing: readonly string[], target: string): readonly string[] =>
+  missing.length > 0 ? missing : [`${target}: no pod uses its Secret`];
+
+/** Pollers seen during the soak, when nobody but the known pods should have polled. */
 async function unknownPollers(
   deps: Dependencies,
   authority: string,
   holders: readonly string[],
-  since: number,
 ): Promise<readonly string[]> {
+  const since = deps.now().getTime() - deps.config.timing.soak;
   const queues = targetsOf(deps, authority).flatMap((target) => targetConfig(deps, target).taskQueues);
-  const unknown: string[] = [];
+  const unknown = new Set<string>();
   for (const queue of queues) {
-    for (const poller of await deps.pollers(queue)) {
-      const known = holders.some((holder) => poller.identity.includes(podName(holder)));
-      if (!known && Date.parse(poller.lastAccessTime) > since) unknown.push(`${poller.identity} (${queue.name})`);
+    for (const { identity, lastAccessTime } of await deps.pollers(queue)) {
+      const known = holders.some((pod) => isOfPod(identity, pod));
+      if (!known && Date.parse(lastAccessTime) > since) unknown.add(`${identity} (${queue.name})`);
     }
   }
-  return unknown;
+  return [...unknown];
 }
-
-const podName = (holder: string): string => holder.slice(holder.lastIndexOf('/') + 1);

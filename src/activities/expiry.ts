@@ -13,7 +13,7 @@ import { RotationError } from '../domain/failures.js';
 import { entries, expiryScheduleId } from '../domain/ids.js';
 import { claim, forget, nothingTold, release, untold, type NoticeRecord, type ToTell } from '../domain/notices.js';
 import { notifiersFor, type Message } from '../domain/notification.js';
-import { Authorities } from './authority.js';
+import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { subscriptions } from './notify.js';
 import { targetConfig } from './plan.js';

@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context, cancelled } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { RotationError } from '../domain/failures.js';
 import type { Progress } from '../targets/target.js';
 
@@ -6,7 +6,8 @@ type Activity = (...args: never[]) => Promise<unknown>;
 
 /**
  * Turns RotationErrors into ApplicationFailures of the same type: what happened and in what state things are, then what to
- * do; retried only where a retry can help. The cause is left out: its text is foreign and lands in history.
+ * do; retried only where a retry can help. The cause is left out: its text is foreign and lands in history. A worker that
+ * shuts down has cancelled nothing: another attempt goes on.
  */
 export function reportingFailures<A extends Record<string, Activity>>(activities: A): A {
   const wrapped = Object.entries(activities).map(([name, activity]) => [
@@ -15,12 +16,15 @@ export function reportingFailures<A extends Record<string, Activity>>(activities
       try {
         return await activity(...args);
       } catch (error) {
-        if (!(error instanceof RotationError)) throw error;
-        throw ApplicationFailure.create({
-          type: error.type,
-          message: `${error.message} ${error.fix}`,
-          nonRetryable: !error.retryable,
-        });
+        if (error instanceof RotationError)
+          throw ApplicationFailure.create({
+            type: error.type,
+            message: `${error.message} ${error.fix}`,
+            nonRetryable: !error.retryable,
+          });
+        if (stopOf(Context.current()) === 'hand over')
+          throw ApplicationFailure.retryable('The worker stopped; another attempt goes on.', 'HandedOver');
+        throw error;
       }
     },
   ]);
@@ -33,9 +37,29 @@ export function progress(): Progress {
   return { report: (line) => context.heartbeat({ line }), signal: context.cancellationSignal };
 }
 
+/**
+ * Why the running activity is to stop: a person cancels it; or another attempt takes over, because the worker shuts down (or
+ * the activity is paused or reset). Undefined also when Temporal only lost sight of it, by a timeout or a connection that our
+ * own removal cut: an undo must still happen then, and nobody else could do it.
+ */
+export function stopOf({ cancellationSignal }: Context): 'cancel' | 'hand over' | undefined {
+  const { message } = (cancellationSignal.reason ?? {}) as Partial<Error>;
+  if (message === 'CANCELLED') return 'cancel';
+  return message === 'WORKER_SHUTDOWN' || message === 'PAUSED' || message === 'RESET' ? 'hand over' : undefined;
+}
+
+/** Aborts when the running activity is to stop. */
+export function stopSignal(context: Context): AbortSignal {
+  const controller = new AbortController();
+  const look = () => stopOf(context) && controller.abort(context.cancellationSignal.reason);
+  look();
+  context.cancellationSignal.addEventListener('abort', look, { once: true });
+  return controller.signal;
+}
+
 /** Waits, heartbeating `line`, until the time is over or the activity is cancelled. */
 export async function pause(ms: number, line: string): Promise<void> {
   const context = Context.current();
   context.heartbeat({ line });
-  await Promise.race([context.sleep(ms), cancelled()]);
+  await context.sleep(ms);
 }

@@ -12,14 +12,16 @@ export function followActivities(deps: Dependencies) {
       return await Promise.race([deps.client().workflow.getHandle(workflowId).result(), context.cancelled]);
     } catch (error) {
       if (!(error instanceof WorkflowFailedError)) throw error;
-      throw ApplicationFailure.nonRetryable(
-        `${workflowId} failed: ${error.cause?.message ?? error.message}`,
-        'FollowedRotationFailed',
-      );
+      throw ApplicationFailure.nonRetryable(`${workflowId} failed: ${rootMessage(error)}`, 'FollowedRotationFailed');
     } finally {
       clearInterval(beat);
     }
   }
 
   return { followRotation };
+}
+
+/** The innermost cause says what happened; its wrappers only say where. */
+function rootMessage(error: Error): string {
+  return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
 }

@@ -8,7 +8,10 @@ import { followActivities } from './follow.js';
 import { leafActivities } from './leaf.js';
 import { notifyActivities } from './notify.js';
 import { planActivities } from './plan.js';
+import { preflightActivities } from './preflight.js';
 import { removalActivities } from './removal.js';
+import { restoreActivities } from './restore.js';
+import { retiringActivities } from './retiring.js';
 import { trustActivities } from './trust.js';
 
 export type { Dependencies } from './dependencies.js';
@@ -16,19 +19,18 @@ export type { ExpiryTask } from './expiry.js';
 
 /** Everything a rotation does to the world, one activity per thing that a person would do by hand. */
 export function createActivities(deps: Dependencies) {
-  const { issueCa, moveSigner, keepBothCas, finishCa } = authorityActivities(deps);
   return reportingFailures({
     ...planActivities(deps),
+    ...preflightActivities(deps),
     ...trustActivities(deps),
     ...leafActivities(deps),
+    ...restoreActivities(deps),
     ...removalActivities(deps),
     ...followActivities(deps),
     ...notifyActivities(deps),
     ...expiryActivities(deps),
-    issueCa,
-    moveSigner,
-    keepBothCas,
-    finishCa,
+    ...authorityActivities(deps),
+    ...retiringActivities(deps),
     gatherEvidence: (request: {
       authority: string;
       ca: string;

@@ -41,7 +41,7 @@ export function planActivities(deps: Dependencies) {
       trustSoakMs: timing.trustSoak,
       soakMs: timing.soak,
       watchMs: timing.watch,
-      rolloutDeadlineMs: timing.rolloutDeadline,
+      blindMs: timing.connectionAge + timing.connectionAgeGrace,
       proofDeadlineMs: timing.proof.deadline,
       configDigest: deps.configDigest,
       searchAttributes: deps.searchAttributes,

@@ -1,23 +1,27 @@
-import { Context } from '@temporalio/activity';
+import { setTimeout as wait } from 'node:timers/promises';
 import { planBundle, planFilters } from '../domain/bundle.js';
-import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
-import type { CertificateFilter } from '../domain/filters.js';
+import { short, type Fingerprint } from '../domain/certificate.js';
+import { unmarkRetiring } from '../domain/authority.js';
 import { RotationError } from '../domain/failures.js';
-import { leafRotationId } from '../domain/ids.js';
-import type { LeafRotationResult } from '../domain/rotation.js';
+import { sameFilters } from '../domain/filters.js';
+import type { LeafRotationResult, RememberedTrust } from '../domain/rotation.js';
 import { proveAccepted, proveRefused } from '../probes/streak.js';
+import type { Progress } from '../targets/target.js';
 import type { KeyPair } from '../x509/pair.js';
 import { signedBy } from '../x509/read.js';
-import { Authorities, authorityActivities } from './authority.js';
+import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence } from './evidence.js';
-import { pause, progress } from './failures.js';
-import { targetConfig, targetsOf } from './plan.js';
-import { leavesInUse, probeLeaf } from './trust.js';
+import { progress } from './failures.js';
+import { leavesInUse, leavesToCome } from './leaves.js';
+import { RemovalProgress } from './removal-progress.js';
+import { probeLeaf } from './trust.js';
+import { holdWatch } from './watch.js';
 
 export interface Removal {
   readonly authority: string;
-  readonly namespace: string;
+  /** The namespace, and what it trusted before. */
+  readonly before: RememberedTrust;
   /** The CA that stays. */
   readonly ca: Fingerprint;
   readonly old: Fingerprint;
@@ -25,93 +29,106 @@ export interface Removal {
   readonly leaves: readonly LeafRotationResult[];
 }
 
-/** What was trusted before the removal (public data) and when it ended; survives a retry in the heartbeat. */
-interface Undo {
-  readonly bundle: readonly CertificateFacts[];
-  readonly filters: readonly CertificateFilter[];
-  readonly removedAt: string;
+export interface TrustRestoration {
+  readonly before: RememberedTrust;
+  readonly rotation: string;
 }
+
+/** A leaf of the old CA that was admitted right before the removal, or why there is none. */
+type Negative = { readonly leaf: KeyPair } | { readonly unproved: string };
+
+const putBackAgainMs = 2000;
 
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
-  const { markCaRetiring } = authorityActivities(deps);
 
-  /** No leaf of the old CA is issued or delivered from here on; then waits until no leaf rotation is under way. */
-  async function markRetiring({ authority, old }: { authority: string; old: Fingerprint }): Promise<void> {
-    await markCaRetiring({ authority, old });
-    for (const target of targetsOf(deps, authority)) {
-      while (await isOpen(leafRotationId(target))) await pause(500, `waiting for ${leafRotationId(target)} to end`);
-    }
-  }
-
-  async function isOpen(workflowId: string): Promise<boolean> {
-    try {
-      return (await deps.client().workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
-    } catch (error) {
-      if ((error as Error).name === 'WorkflowNotFoundError') return false;
-      throw error;
-    }
+  async function rememberTrust({ namespace }: { namespace: string }): Promise<RememberedTrust> {
+    const { bundle, filters } = await deps.cloud.readNamespace(namespace);
+    return { namespace, bundle, filters };
   }
 
   /**
    * Takes the old CA out of one namespace and holds the watch, in one activity, so that the undo needs nothing but the API
-   * key (design, section 4): when a target falls off, the previous bundle and filters go back.
+   * key (design, section 4): when somebody falls off, or a person cancels, what was trusted before goes back. A worker that
+   * shuts down undoes nothing: the next attempt finds the removal made and goes on with the watch where this one was.
    */
   async function removeCa(removal: Removal): Promise<{ lines: readonly string[] }> {
-    const current = await deps.cloud.readNamespace(removal.namespace);
-    const undo = rememberedUndo() ?? { bundle: current.bundle, filters: current.filters, removedAt: '' };
-    const removedAlready = !current.bundle.some((ca) => ca.fingerprint === removal.old);
-    const negative = removedAlready ? undefined : await admittedOldLeaf(removal);
-    const began = undo.removedAt || deps.now().toISOString();
-    if (!removedAlready) await remove(removal, { ...undo, removedAt: '' });
-    Context.current().heartbeat({ line: 'removed; watching', undo: { ...undo, removedAt: began } });
+    const work = new RemovalProgress();
+    if (work.undoReason) return undo(removal, work, new RotationError('RemovalUndone', work.undoReason));
+    await refuseWhatWasUndone(removal);
     try {
-      const lines = await proofs(removal, negative);
-      await watch(removal, Date.parse(began), { ...undo, removedAt: began });
-      return { lines };
+      const negative = await takeOut(removal, work);
+      const lines = await proofs(removal, negative, work);
+      const { authority, ca, before } = removal;
+      await holdWatch(deps, { authority, ca, namespace: before.namespace, removedAt: work.removedAt! }, work);
+      return { lines: [...lines, `Everybody was still there at the end of the watch over ${before.namespace}`] };
     } catch (error) {
-      await restore(removal, undo);
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new RotationError(
-        'RemovalUndone',
-        `CA ${short(removal.old)} is trusted by ${removal.namespace} again: ${reason}`,
-      );
+      if (work.goesOn(error) || !work.began) throw error;
+      return undo(removal, work, error);
     }
   }
 
-  function rememberedUndo(): Undo | undefined {
-    return (Context.current().info.heartbeatDetails as { undo?: Undo } | undefined)?.undo;
+  async function undo(removal: Removal, work: RemovalProgress, error: unknown): Promise<never> {
+    const reason = error instanceof Error ? error.message : String(error);
+    const undone = await putBack(removal, work.undoing(reason));
+    work.signal.throwIfAborted();
+    if (!undone) throw error;
+    throw new RotationError(
+      'RemovalUndone',
+      `CA ${short(removal.old)} is trusted by ${removal.before.namespace} again: ${reason}`,
+    );
+  }
+
+  /** An attempt that had lost Temporal may have undone the removal and could not say so. */
+  async function refuseWhatWasUndone({ authority, old, before }: Removal): Promise<void> {
+    if ((await authorities.record(authority)).retiring === old) return;
+    throw new RotationError(
+      'RemovalUndone',
+      `CA ${short(old)} is not marked as retiring: an earlier attempt put it back into ${before.namespace}.`,
+    );
+  }
+
+  /** The last checks on what is read now, then the write; nothing where an earlier attempt has written. */
+  async function takeOut(removal: Removal, work: RemovalProgress): Promise<Negative> {
+    const { namespace } = removal.before;
+    const current = await deps.cloud.readNamespace(namespace);
+    const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
+    const trusted = current.bundle.some((ca) => ca.fingerprint === removal.old);
+    if (!trusted && sameFilters(current.filters, wanted)) {
+      work.foundRemoved(deps.now());
+      return { unproved: 'it had left before' };
+    }
+    const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
+    await refuseIncompleteEvidence(removal);
+    work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
+    await write(removal, work);
+    work.removed(deps.now());
+    return negative;
   }
 
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
-  async function admittedOldLeaf(removal: Removal): Promise<KeyPair | undefined> {
-    const held = await authorities.certificate(removal.authority, removal.old);
-    if (!held) return undefined;
-    const leaf = await probeLeaf(deps, removal.authority, removal.old);
-    await proveAccepted(
-      deps.probe,
-      leaf,
-      deps.endpoints(removal.namespace),
-      { successes: 1, overMs: 0, deadlineMs: 60_000 },
-      progress(),
-    );
-    return leaf;
+  async function admittedOldLeaf({ authority, old, before }: Removal, work: Progress): Promise<Negative> {
+    if (!(await authorities.holdsKey(authority, old))) return { unproved: 'its key is not held' };
+    const leaf = await probeLeaf(deps, authority, old);
+    const once = { successes: 1, overMs: 0, deadlineMs: 60_000 };
+    await proveAccepted(deps.probe, leaf, deps.endpoints(before.namespace), once, work);
+    return { leaf };
   }
 
-  async function remove(removal: Removal, undo: Undo): Promise<void> {
-    const { authority, namespace, ca, old, rotation, leaves } = removal;
+  async function refuseIncompleteEvidence({ authority, ca, leaves }: Removal): Promise<void> {
     const evidence = await gatherEvidence(deps, { authority, ca, leaves });
-    if (!evidence.complete) {
-      throw new RotationError(
-        'EvidenceMissing',
-        `Nothing was removed. Not on the new CA: ${evidence.missing.join('; ')}.`,
-      );
-    }
+    if (evidence.complete) return;
+    throw new RotationError(
+      'EvidenceMissing',
+      `Nothing was removed. Not on the new CA: ${evidence.missing.join('; ')}.`,
+    );
+  }
+
+  async function write({ authority, before, old, rotation }: Removal, work: Progress): Promise<void> {
     const inUse = await leavesInUse(deps, authority);
-    Context.current().heartbeat({ line: `removing CA ${short(old)} from ${namespace}`, undo });
-    const wanted = deps.config.namespaces[namespace]?.filters;
+    const wanted = deps.config.namespaces[before.namespace]?.filters;
     await deps.cloud.changeTrust(
-      namespace,
+      before.namespace,
       (current) => ({
         bundle: planBundle({
           current: current.bundle,
@@ -123,68 +140,70 @@ export function removalActivities(deps: Dependencies) {
             issuedBy: current.bundle.find((candidate) => signedBy(certificate, candidate))?.fingerprint ?? '',
           })),
         }).bundle,
-        filters: wanted ? planFilters({ wanted, leaves: inUse }) : current.filters,
+        filters: wanted
+          ? planFilters({ wanted, leaves: [...inUse, ...leavesToCome(deps, authority)] })
+          : current.filters,
       }),
-      { generation: `${rotation}/remove`, onProgress: (line) => Context.current().heartbeat({ line, undo }) },
+      { generation: `${rotation}/remove`, onProgress: (line) => work.report(line), signal: work.signal },
     );
   }
 
   async function proofs(
-    { authority, namespace, ca, old }: Removal,
-    negative: KeyPair | undefined,
+    { authority, before: { namespace }, ca, old }: Removal,
+    negative: Negative,
+    work: Progress,
   ): Promise<readonly string[]> {
     const { successes, over, deadline } = deps.config.timing.proof;
     const endpoints = deps.endpoints(namespace);
     const accepted = await probeLeaf(deps, authority, ca);
-    await proveAccepted(deps.probe, accepted, endpoints, { successes, overMs: over, deadlineMs: deadline }, progress());
+    await proveAccepted(deps.probe, accepted, endpoints, { successes, overMs: over, deadlineMs: deadline }, work);
     const positive = `${namespace} admits leaves of CA ${short(ca)}`;
-    if (!negative) return [positive, `Not proved that leaves of CA ${short(old)} are refused: its key is not held`];
-    await proveRefused(deps.probe, negative, endpoints, { successes, deadlineMs: deadline }, progress());
+    if ('unproved' in negative)
+      return [positive, `Not proved that leaves of CA ${short(old)} are refused: ${negative.unproved}`];
+    await proveRefused(deps.probe, negative.leaf, endpoints, { successes, deadlineMs: deadline }, work);
     return [positive, `${namespace} refuses a leaf of CA ${short(old)} that it admitted before the removal`];
   }
 
-  /** Longer than the server's maximum connection age: whoever still held a connection of the old CA shows now. */
-  async function watch(removal: Removal, since: number, undo: Undo): Promise<void> {
-    const leaf = await probeLeaf(deps, removal.authority, removal.ca);
-    const until = since + deps.config.timing.watch;
-    while (deps.now().getTime() < until) {
-      const left = Math.ceil((until - deps.now().getTime()) / 1000);
-      Context.current().heartbeat({ line: `watching ${removal.namespace}: ${left} s left`, undo });
-      await stillThere(removal, leaf);
-      await Context.current().sleep(Math.min(1000, Math.max(0, until - deps.now().getTime())));
+  /** Until it succeeds: whoever fell off is cut off until then. True when there was anything to put back. */
+  async function putBack({ authority, before, rotation }: Removal, work: RemovalProgress): Promise<boolean> {
+    for (;;) {
+      try {
+        const changed = await restore({ before, rotation }, (line) => work.report(line));
+        // So that no further attempt removes it again. The workflow does the same; this one may have lost the workflow.
+        if (changed) await authorities.change(authority, unmarkRetiring).catch(() => undefined);
+        return changed;
+      } catch (error) {
+        if (!(error instanceof RotationError) || !error.retryable) throw error;
+        work.report(`putting back what ${before.namespace} trusted: ${error.message}`);
+        await wait(putBackAgainMs);
+      }
     }
   }
 
-  async function stillThere({ authority, namespace, ca, leaves }: Removal, leaf: KeyPair): Promise<void> {
-    for (const endpoint of deps.endpoints(namespace)) {
-      const result = await deps.probe.test(leaf, endpoint);
-      if (result.outcome === 'refused')
-        throw new RotationError('ProbeRefused', `${endpoint.address} refuses the new CA: ${result.reason}.`);
-    }
-    for (const target of targetsOf(deps, authority)) {
-      if (targetConfig(deps, target).rollout === 'none') continue;
-      const moved = leaves.find((other) => other.target === target);
-      if (!moved?.newFingerprint) continue;
-      const delivery = await deps.target(target).delivered();
-      if (delivery?.leaf !== moved.newFingerprint) continue;
-      const { holders } = await deps.target(target).adoption(delivery);
-      const lost = holders.find((holder) => !holder.adopted);
-      if (lost) throw new RotationError('NotAdopted', `${target} fell off: ${lost.name}: ${lost.evidence}.`);
-    }
-    void ca;
-  }
-
-  async function restore({ namespace, rotation, authority }: Removal, undo: Undo): Promise<void> {
-    await deps.cloud.changeTrust(
-      namespace,
+  /** What a namespace trusted before goes back, by API key alone; CAs that came since stay. True when anything changed. */
+  async function restore({ before, rotation }: TrustRestoration, onProgress: (line: string) => void): Promise<boolean> {
+    const { changed } = await deps.cloud.changeTrust(
+      before.namespace,
       (current) => ({
-        bundle: planBundle({ current: current.bundle, add: undo.bundle, remove: [], now: deps.now(), leavesInUse: [] })
-          .bundle,
-        filters: undo.filters,
+        bundle: planBundle({
+          current: current.bundle,
+          add: before.bundle,
+          remove: [],
+          now: deps.now(),
+          leavesInUse: [],
+        }).bundle,
+        filters: before.filters,
       }),
-      { generation: `${rotation}/restore/${authority}` },
+      { generation: `${rotation}/restore`, onProgress },
     );
+    return changed;
   }
 
-  return { markRetiring, removeCa };
+  /** For the workflow, when the removing activity could not do it itself. */
+  async function restoreTrust(restoration: TrustRestoration): Promise<void> {
+    const work = progress();
+    await restore(restoration, (line) => work.report(line));
+  }
+
+  return { rememberTrust, removeCa, restoreTrust };
 }

@@ -1,15 +1,16 @@
 import { short, type Fingerprint } from '../domain/certificate.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
-import { admits, sameFilters, widens } from '../domain/filters.js';
-import { RotationError } from '../domain/failures.js';
+import { sameFilters, widens } from '../domain/filters.js';
 import { proveAccepted } from '../probes/streak.js';
+import type { Progress } from '../targets/target.js';
 import type { KeyPair } from '../x509/pair.js';
-import { Authorities } from './authority.js';
+import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
-import { authorityConfig, targetConfig, targetsOf } from './plan.js';
+import { leavesInUse, leavesToCome } from './leaves.js';
+import { targetConfig, targetsOf } from './plan.js';
 
-/** A leaf that is made for a test connection and forgotten lives this long. */
+/** A leaf that is made for test connections and forgotten outlives the longest of them, a watch, by this. */
 const probeLeafLifetimeMs = 3_600_000;
 
 /** A leaf as the authority's targets have it, made for one test; its key never leaves this process. */
@@ -23,7 +24,7 @@ export async function probeLeaf(deps: Dependencies, authority: string, ca: Finge
     dnsNames,
     uris,
     algorithm,
-    lifetimeMs: probeLeafLifetimeMs,
+    lifetimeMs: probeLeafLifetimeMs + deps.config.timing.watch,
     now: deps.now(),
   });
 }
@@ -31,27 +32,9 @@ export async function probeLeaf(deps: Dependencies, authority: string, ca: Finge
 export function trustActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
-  /** Everything that can fail later, looked at before anything is changed. */
-  async function preflightCa({ authority }: { authority: string }): Promise<{ lines: readonly string[] }> {
-    const { namespaces } = authorityConfig(deps, authority);
-    const lines: string[] = [];
-    for (const namespace of namespaces) {
-      const trust = await deps.cloud.readNamespace(namespace);
-      if (!trust.mtlsEnabled)
-        throw new RotationError('WouldLockOut', `mTLS is not enabled on ${namespace}; nothing was changed.`);
-      lines.push(`${namespace} trusts ${trust.bundle.length} of 16 CAs and has ${trust.filters.length} filters`);
-    }
-    for (const name of targetsOf(deps, authority)) {
-      const facts = await deps.target(name).inspect();
-      lines.push(`${name}: ${facts.consumers.join(', ')}`, ...facts.warnings.map((warning) => `${name}: ${warning}`));
-    }
-    return { lines };
-  }
-
   /** The new CA next to the old one; expired ones leave in the same write. */
   async function trustCa({ authority, namespace, ca, rotation }: Step): Promise<{ operationId?: string }> {
-    const certificate = await authorities.certificate(authority, ca);
-    if (!certificate) throw new RotationError('AuthorityKeyMissing', `The keystore has no CA ${ca}.`);
+    const certificate = await authorities.known(authority, ca);
     const change = await deps.cloud.changeTrust(
       namespace,
       (current) => {
@@ -64,7 +47,7 @@ export function trustActivities(deps: Dependencies) {
         });
         return { bundle, filters: current.filters };
       },
-      { generation: `${rotation}/trust`, onProgress: progress().report, signal: progress().signal },
+      { generation: `${rotation}/trust`, ...following(progress()) },
     );
     return change.operationId ? { operationId: change.operationId } : {};
   }
@@ -88,34 +71,26 @@ export function trustActivities(deps: Dependencies) {
       return {
         line: `Filters of ${namespace} become narrower: applied with the removal (${bundle.length} CAs trusted)`,
       };
-    const leaves = await leavesInUse(deps, authority);
+    const leaves = [...(await leavesInUse(deps, authority)), ...leavesToCome(deps, authority)];
     await deps.cloud.changeTrust(
       namespace,
       (current) => ({ bundle: current.bundle, filters: planFilters({ wanted, leaves }) }),
-      { generation: `${rotation}/widen`, onProgress: progress().report, signal: progress().signal },
+      { generation: `${rotation}/widen`, ...following(progress()) },
     );
     return {
-      line: `Filters of ${namespace} widened; ${leaves.filter((leaf) => admits(wanted, leaf.certificate)).length} leaves match`,
+      line: `Filters of ${namespace} widened; every leaf in use or to come matches`,
     };
   }
 
-  return { preflightCa, trustCa, proveTrust, widenFilters };
+  return { trustCa, proveTrust, widenFilters };
 }
+
+/** What a change of a namespace reports, and what ends it. */
+const following = (work: Progress) => ({ onProgress: (line: string) => work.report(line), signal: work.signal });
 
 export interface Step {
   readonly authority: string;
   readonly namespace: string;
   readonly ca: Fingerprint;
   readonly rotation: string;
-}
-
-/** The certificates in the targets of an authority, as they are now. */
-export async function leavesInUse(deps: Dependencies, authority: string) {
-  const found = await Promise.all(
-    targetsOf(deps, authority).map(async (name) => ({
-      name,
-      certificate: (await deps.target(name).read())?.certificate,
-    })),
-  );
-  return found.flatMap(({ name, certificate }) => (certificate ? [{ name, certificate }] : []));
 }

@@ -47,6 +47,16 @@ export function withNext(record: AuthorityRecord, ca: Fingerprint, rotation: str
   return { ...record, generation: record.generation + 1, next: ca, rotation };
 }
 
+/** `next` is of no use any more and nobody knows it: it is forgotten, its number stays taken. */
+export function withoutNext(record: AuthorityRecord): AuthorityRecord {
+  const { next, rotation: _owner, ...rest } = record;
+  if (next === undefined) return record;
+  if (record.signing === next) {
+    throw new RotationError('ForeignNextAuthority', `CA ${short(next)} signs leaves already; it cannot be forgotten.`);
+  }
+  return rest;
+}
+
 export function signWith(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
   if (record.signing === ca) return record;
   if (record.next !== ca)

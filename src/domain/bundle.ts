@@ -1,10 +1,12 @@
 import { isExpired, isValidAt, short, type CertificateFacts, type Fingerprint } from './certificate.js';
 import { RotationError } from './failures.js';
-import { admits, maxFilters, type CertificateFilter } from './filters.js';
+import { admits, maxFilters, type CertificateFilter, type FilteredLeaf } from './filters.js';
 
 /** Limits of a namespace: docs.temporal.io/cloud/limits. */
 export const maxCas = 16;
 export const maxBundleBytes = 32 * 1024;
+/** More than any CA takes that our issuers make (PEM; RSA 4096 with the longest names takes 2342). */
+const largestCaBytes = 2560;
 
 export interface BundleChange {
   readonly current: readonly CertificateFacts[];
@@ -34,13 +36,19 @@ export function planBundle(change: BundleChange): BundlePlan {
   const expired = added.length + removed.length > 0 ? kept.filter((ca) => isExpired(ca, now)) : [];
   const bundle = [...kept.filter((ca) => !expired.includes(ca)), ...added.filter((ca) => !isExpired(ca, now))];
   refuseLockOut(change, bundle);
-  refuseOverflow(bundle, added.length > 0);
+  if (added.length > 0) refuseOverflow({ count: bundle.length, bytes: sizeOf(bundle) });
   return {
     bundle,
     added: added.map((ca) => ca.fingerprint),
     removed,
     droppedExpired: expired.map((ca) => ca.fingerprint),
   };
+}
+
+/** Before a CA is made: the bundle takes one more, without the expired ones, which leave in the same write. Throws BundleFull. */
+export function refuseFullBundle(current: readonly CertificateFacts[], now: Date): void {
+  const kept = unique(current).filter((ca) => !isExpired(ca, now));
+  refuseOverflow({ count: kept.length + 1, bytes: sizeOf(kept) + largestCaBytes });
 }
 
 function refuseLockOut({ remove, leavesInUse, now }: BundleChange, bundle: readonly CertificateFacts[]): void {
@@ -54,15 +62,12 @@ function refuseLockOut({ remove, leavesInUse, now }: BundleChange, bundle: reado
   }
 }
 
-function refuseOverflow(bundle: readonly CertificateFacts[], grows: boolean): void {
-  const bytes = bundle.reduce((sum, ca) => sum + ca.pem.length, 0);
-  if (grows && (bundle.length > maxCas || bytes > maxBundleBytes)) {
-    throw new RotationError(
-      'BundleFull',
-      `The bundle would hold ${bundle.length} CAs in ${bytes} bytes; nothing was changed.`,
-    );
-  }
+function refuseOverflow({ count, bytes }: { count: number; bytes: number }): void {
+  if (count <= maxCas && bytes <= maxBundleBytes) return;
+  throw new RotationError('BundleFull', `The bundle would hold ${count} CAs in ${bytes} bytes; nothing was changed.`);
 }
+
+const sizeOf = (bundle: readonly CertificateFacts[]): number => bundle.reduce((sum, ca) => sum + ca.pem.length, 0);
 
 function unique(cas: readonly CertificateFacts[]): readonly CertificateFacts[] {
   return cas.filter((ca, index) => cas.findIndex((other) => other.fingerprint === ca.fingerprint) === index);
@@ -74,7 +79,7 @@ export function planFilters({
   leaves,
 }: {
   wanted: readonly CertificateFilter[];
-  leaves: readonly { readonly name: string; readonly certificate: CertificateFacts }[];
+  leaves: readonly FilteredLeaf[];
 }): readonly CertificateFilter[] {
   if (wanted.length > maxFilters)
     throw new RotationError('WouldLockOut', `${wanted.length} filters; a namespace holds ${maxFilters}.`);

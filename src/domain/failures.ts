@@ -28,6 +28,10 @@ export const failures = {
     retryable: false,
     fix: 'Check temporal.namespace, else TEMPORAL_NAMESPACE: <namespace>.<account>.',
   },
+  ClockSkewed: {
+    retryable: false,
+    fix: 'Set the clock of the machine that the rotation worker runs on (NTP): certificates are made by it.',
+  },
   // Issuing and the keystore
   IssuedCertificateInvalid: {
     retryable: false,

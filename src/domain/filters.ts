@@ -14,6 +14,12 @@ export type FilteredNames = Pick<
   'commonNames' | 'organizations' | 'organizationalUnits' | 'subjectAlternativeNames'
 >;
 
+/** A leaf that filters judge, with what a person needs to find it. */
+export interface FilteredLeaf {
+  readonly name: string;
+  readonly certificate: FilteredNames & Pick<CertificateFacts, 'subject'>;
+}
+
 /** Filters per namespace: docs.temporal.io/cloud/certificates. */
 export const maxFilters = 25;
 

@@ -19,6 +19,8 @@ export const entries = {
   notices: 'notices',
   /** A leaf on its way to a target. `rotation` is the run that issued it. */
   leaf: (target: string, rotation: string): string => `leaf.${target}.${rotation}`,
+  /** A leaf made to restore the target, where the pair it used before works no more. */
+  fresh: (target: string, rotation: string): string => `fresh.${target}.${rotation}`,
   /** The pair a target used before the rotation `rotation` wrote its Secret. Write-once. */
   previous: (target: string, rotation: string): string => `previous.${target}.${rotation}`,
 };

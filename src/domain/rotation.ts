@@ -1,6 +1,7 @@
 /** What enters and leaves the workflows: requests, plans, results, phases. Everything here is public data. */
 import type { CertificateFacts, Fingerprint } from './certificate.js';
 import type { Subscription } from './notification.js';
+import type { CertificateFilter } from './filters.js';
 
 export type CaPhase =
   'preflight' | 'issue' | 'trust' | 'filters' | 'leaves' | 'confirm' | 'approve' | 'remove' | 'watch' | 'finish';
@@ -18,7 +19,9 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
   moveSigner: 'leaves',
   gatherEvidence: 'confirm',
   markRetiring: 'remove',
+  rememberTrust: 'remove',
   removeCa: 'remove',
+  restoreTrust: 'remove',
   keepBothCas: 'remove',
   finishCa: 'finish',
   resolveLeafRotation: 'preflight',
@@ -67,7 +70,8 @@ export interface CaPlan {
   readonly trustSoakMs: number;
   readonly soakMs: number;
   readonly watchMs: number;
-  readonly rolloutDeadlineMs: number;
+  /** So long may a watch go on without being able to look. */
+  readonly blindMs: number;
   readonly proofDeadlineMs: number;
   readonly configDigest: string;
   /** The search attributes of this system are registered in the namespace: an unregistered one would hang the workflow. */
@@ -126,6 +130,13 @@ export interface ExpiryNoticesResult {
   readonly told: readonly string[];
   /** Workflow ids of the rotations that it started. */
   readonly started: readonly string[];
+}
+
+/** What a namespace trusted before a removal: public data, kept in history for the undo. */
+export interface RememberedTrust {
+  readonly namespace: string;
+  readonly bundle: readonly CertificateFacts[];
+  readonly filters: readonly CertificateFilter[];
 }
 
 /** What `confirm` gathers and `removeCa` gathers again. */

@@ -33,10 +33,11 @@ export class Approval {
 
   /** Waits for a decision, with reminders; undefined when the deadline passes. */
   async decide({ deadlineMs, remindEveryMs }: CaPlan['approval']): Promise<Decision | undefined> {
-    for (let left = deadlineMs; left > 0 && !this.#decision; left -= remindEveryMs) {
-      const turn = Math.min(left, remindEveryMs);
-      const decided = await condition(() => this.#decision !== undefined, turn);
-      if (!decided) this.#board.problem('Nobody has decided yet; the old CA is still trusted');
+    const turnMs = remindEveryMs > 0 ? remindEveryMs : deadlineMs;
+    for (let left = deadlineMs; left > 0 && !this.#decision; left -= turnMs) {
+      const summary = left > turnMs ? 'Remind of the open decision' : 'Give up waiting for a decision';
+      const decided = await condition(() => this.#decision !== undefined, Math.min(left, turnMs), { summary });
+      if (!decided) this.#board.problem('Nobody has decided yet; both CAs are trusted');
     }
     return this.#decision;
   }

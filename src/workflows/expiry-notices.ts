@@ -11,7 +11,7 @@ import type { Activities, ExpiryTask } from '../activities/index.js';
 import { caRotationId } from '../domain/ids.js';
 import type { ExpiryNoticesResult } from '../domain/rotation.js';
 import { caRotation } from './ca-rotation.js';
-import { quick } from './options.js';
+import { write } from './options.js';
 import { notTold, patiently, send } from './tell.js';
 
 /** Slow to try again: a place that does not answer gets some minutes before people are told of the others without it. */
@@ -64,7 +64,7 @@ async function deliver({ notifier, message }: ExpiryTask['notices'][number]): Pr
     return await send(patiently, notifier, message);
   } catch (error) {
     await CancellationScope.nonCancellable(() =>
-      quick.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [
+      write.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [
         { notifier, run: workflowInfo().runId },
       ]),
     );

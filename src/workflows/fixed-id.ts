@@ -1,6 +1,6 @@
-import { ChildWorkflowCancellationType, ParentClosePolicy, startChild } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import { patient } from './options.js';
+import { ChildWorkflowCancellationType, ParentClosePolicy, setCurrentDetails, startChild } from '@temporalio/workflow';
+import { following } from './options.js';
 
 interface UnderFixedId<Input, Result> {
   readonly workflow: (input: Input) => Promise<Result>;
@@ -29,14 +29,15 @@ export async function runUnderFixedId<Input, Result>(run: UnderFixedId<Input, Re
   }
 }
 
+/** What a run under any other id does (the UI and `temporal workflow start` make one up): run or follow the one with the fixed id. */
+export async function standInFor<Input, Result>(run: UnderFixedId<Input, Result>): Promise<Result> {
+  setCurrentDetails(`The rotation runs as **${run.workflowId}**: look there, and send decisions there.`);
+  return (await runUnderFixedId(run)) ?? follow<Result>(run.workflowId);
+}
+
 /** Follows the open run of `workflowId` to its end and returns its result; throws what it failed with. */
 export async function follow<Result>(workflowId: string): Promise<Result> {
-  return (await patient.followRotation.executeWithOptions(
-    {
-      summary: `Follow ${workflowId}, which runs already`,
-      startToCloseTimeout: '30 days',
-      scheduleToCloseTimeout: '30 days',
-    },
-    [{ workflowId }],
-  )) as Result;
+  return (await following.followRotation.executeWithOptions({ summary: `Follow ${workflowId}, which runs already` }, [
+    { workflowId },
+  ])) as Result;
 }

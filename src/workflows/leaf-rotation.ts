@@ -1,45 +1,37 @@
-import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { short, type LeafReference } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
+import { parseLeafRequest } from '../domain/requests.js';
 import type { LeafPlan, LeafPreflight, LeafRotationRequest, LeafRotationResult } from '../domain/rotation.js';
-import { follow, runUnderFixedId } from './fixed-id.js';
-import { patient, quick } from './options.js';
+import { accepted, handled, rootOf } from './failures.js';
+import { standInFor } from './fixed-id.js';
+import { lasting, patient, read, write } from './options.js';
 import { StatusBoard } from './status.js';
 
 /**
  * Renews the leaf of one target: issue, test with that very leaf, update, roll out, prove adoption, discard. Before the
- * update nothing was touched; after it, every failure puts the previous pair back.
+ * update nothing was touched; after it, every failure puts a pair that works back.
  */
 export async function leafRotation(request: LeafRotationRequest): Promise<LeafRotationResult> {
-  const target = targetOf(request);
+  const wanted = accepted('leafRotation', parseLeafRequest(request));
+  const { target } = wanted;
   const workflowId = leafRotationId(target);
   if (workflowInfo().workflowId !== workflowId) {
-    const summary = `Rotate the leaf of ${target}`;
-    const result = await runUnderFixedId({ workflow: leafRotation, workflowId, input: request, summary });
-    return result ?? follow<LeafRotationResult>(workflowId);
+    return standInFor({ workflow: leafRotation, workflowId, input: wanted, summary: `Rotate the leaf of ${target}` });
   }
 
   const board = new StatusBoard(`Leaf of ${target}`);
-  const plan = await quick.resolveLeafRotation.executeWithOptions({ summary: `Read the configuration of ${target}` }, [
+  const plan = await read.resolveLeafRotation.executeWithOptions({ summary: `Read the configuration of ${target}` }, [
     { target },
   ]);
-  const found = await quick.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [request]);
-  if (found.skip) return skipped(plan, found);
+  const found = await read.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [wanted]);
   found.warnings.forEach((warning) => board.problem(warning));
+  if (found.skip) return skipped(plan, found, board);
 
-  board.enter('issue');
-  const leaf = await quick.issueLeaf.executeWithOptions({ summary: `Issue a leaf for ${target}` }, [
-    { target, rotation: workflowInfo().runId, ...(request.ca && { ca: request.ca }) },
-  ]);
-  board.enter('test');
-  await testConnection(plan, leaf);
-  board.prove(`${plan.namespaces.join(', ')} admits leaf ${short(leaf.certificate.fingerprint)}`);
-
+  const leaf = await issueTested(plan, wanted, board);
   const delivery = await moveTarget(plan, leaf, board);
   board.enter('discard');
-  await quick.discardPairs.executeWithOptions({ summary: 'Discard the previous pair' }, [
-    { target, rotation: workflowInfo().runId },
-  ]);
+  await CancellationScope.nonCancellable(() => discard(target, `Discard the previous pair of ${target}`));
   board.enter('done');
   return {
     target,
@@ -51,14 +43,8 @@ export async function leafRotation(request: LeafRotationRequest): Promise<LeafRo
   };
 }
 
-function targetOf(request: unknown): string {
-  const target = (request as Partial<LeafRotationRequest> | undefined)?.target;
-  if (typeof target !== 'string')
-    throw ApplicationFailure.nonRetryable('start leafRotation with {"target": "<name>"}', 'BadRequest');
-  return target;
-}
-
-function skipped({ target }: LeafPlan, { skip, current }: LeafPreflight): LeafRotationResult {
+function skipped({ target }: LeafPlan, { skip, current }: LeafPreflight, board: StatusBoard): LeafRotationResult {
+  board.enter('done');
   return {
     target,
     outcome: 'skipped',
@@ -67,50 +53,76 @@ function skipped({ target }: LeafPlan, { skip, current }: LeafPreflight): LeafRo
   };
 }
 
-async function testConnection(plan: LeafPlan, leaf: LeafReference): Promise<void> {
-  const { target } = plan;
+/** A leaf that every namespace admits. On failure it is discarded: nothing used it. */
+async function issueTested(plan: LeafPlan, { target, ca }: LeafRotationRequest, board: StatusBoard) {
   try {
+    board.enter('issue');
+    const leaf = await write.issueLeaf.executeWithOptions({ summary: `Issue a leaf for ${target}` }, [
+      { target, rotation: workflowInfo().runId, ...(ca && { ca }) },
+    ]);
+    const name = short(leaf.certificate.fingerprint);
+    const namespaces = plan.namespaces.join(', ');
+    board.enter('test', `${namespaces} to admit leaf ${name}, several times in a row`);
     await patient.testConnection.executeWithOptions(
-      { summary: `Connect with leaf ${short(leaf.certificate.fingerprint)}` },
+      { summary: `Connect with leaf ${name}`, ...lasting(plan.proofDeadlineMs) },
       [{ target, entry: leaf.entry }],
     );
+    board.prove(`${namespaces} admits leaf ${name}`);
+    return leaf;
   } catch (error) {
-    await CancellationScope.nonCancellable(() =>
-      quick.discardPairs.executeWithOptions({ summary: 'Discard the refused leaf; nothing used it' }, [
-        { target, rotation: workflowInfo().runId },
-      ]),
-    );
+    await CancellationScope.nonCancellable(() => discard(target, 'Discard the new leaf; nothing used it'));
     throw error;
   }
+}
+
+async function discard(target: string, summary: string): Promise<void> {
+  await write.discardPairs.executeWithOptions({ summary }, [{ target, rotation: workflowInfo().runId }]);
 }
 
 async function moveTarget(plan: LeafPlan, leaf: LeafReference, board: StatusBoard) {
   const { target } = plan;
   const name = short(leaf.certificate.fingerprint);
   const rotation = workflowInfo().runId;
+  const untilRolledOut = lasting(plan.rolloutDeadlineMs);
+  let rolledOut = false;
   try {
     board.enter('update');
-    const delivery = await quick.updateTarget.executeWithOptions({ summary: `Deliver leaf ${name} to ${target}` }, [
+    const delivery = await write.updateTarget.executeWithOptions({ summary: `Deliver leaf ${name} to ${target}` }, [
       { target, entry: leaf.entry, rotation },
     ]);
-    board.enter('rollout');
-    await patient.rollOut.executeWithOptions({ summary: `Roll ${target} out onto leaf ${name}` }, [
+    rolledOut = true;
+    board.enter('rollout', `the workloads of ${target} to run with leaf ${name}`);
+    await patient.rollOut.executeWithOptions({ summary: `Roll ${target} out onto leaf ${name}`, ...untilRolledOut }, [
       { target, delivery },
     ]);
-    board.enter('adopt');
+    board.enter('adopt', `evidence from every pod of ${target}`);
     const adoption = await patient.confirmAdoption.executeWithOptions(
-      { summary: `Prove that every pod uses leaf ${name}` },
+      { summary: `Prove that every pod uses leaf ${name}`, ...untilRolledOut },
       [{ target, delivery }],
     );
     adoption.holders.forEach((holder) => board.prove(`${holder.name}: ${holder.evidence}`));
     return delivery;
   } catch (error) {
-    board.enter('restore');
-    await CancellationScope.nonCancellable(() =>
-      patient.restoreTarget.executeWithOptions({ summary: `Put the previous pair of ${target} back` }, [
-        { target, rotation },
-      ]),
-    );
-    throw error;
+    const line = await CancellationScope.nonCancellable(() => restore(plan, rolledOut, board));
+    throw isCancellation(error) ? error : handled(error, line);
   }
+}
+
+/** What was done, in one line. A restoration that fails is told, too: then a person is needed. */
+async function restore(
+  { target, rolloutDeadlineMs }: LeafPlan,
+  rolledOut: boolean,
+  board: StatusBoard,
+): Promise<string> {
+  board.enter('restore', `${target} to be back on a pair that works`);
+  const line = await patient.restoreTarget
+    .executeWithOptions({ summary: `Put a pair that works back into ${target}`, ...lasting(rolloutDeadlineMs) }, [
+      { target, rotation: workflowInfo().runId, rolledOut },
+    ])
+    .then(
+      (restored) => restored.line,
+      (error: unknown) => `A person is needed: ${target} could not be restored. ${rootOf(error).message}`,
+    );
+  board.problem(line);
+  return line;
 }

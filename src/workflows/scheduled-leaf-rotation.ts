@@ -1,9 +1,11 @@
-import { ApplicationFailure } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
 import { leafRotationId } from '../domain/ids.js';
+import { parseScheduledRequest } from '../domain/requests.js';
 import type { LeafRotationResult, ScheduledLeafRotationRequest } from '../domain/rotation.js';
+import { accepted, rootOf } from './failures.js';
 import { runUnderFixedId } from './fixed-id.js';
 import { leafRotation } from './leaf-rotation.js';
-import { quick } from './options.js';
+import { read } from './options.js';
 
 /**
  * What the schedule starts: the leaf rotation of each target, as a child under the target's fixed id, because a schedule
@@ -11,18 +13,20 @@ import { quick } from './options.js';
  * does not keep the others from being renewed; the run fails at the end and names them.
  */
 export async function scheduledLeafRotation(
-  request: ScheduledLeafRotationRequest = {},
+  request?: ScheduledLeafRotationRequest,
 ): Promise<readonly LeafRotationResult[]> {
+  const wanted = accepted('scheduledLeafRotation', parseScheduledRequest(request));
   const targets =
-    request.targets ??
-    (await quick.listTargets.executeWithOptions({ summary: 'Read the targets of the configuration' }, []));
+    wanted.targets ??
+    (await read.listTargets.executeWithOptions({ summary: 'Read the targets of the configuration' }, []));
   const results: LeafRotationResult[] = [];
   const failed: string[] = [];
   for (const target of targets) {
     try {
       results.push(await rotateIfDue(target));
     } catch (error) {
-      failed.push(`${target}: ${rootMessage(error)}`);
+      if (CancellationScope.current().consideredCancelled) throw error;
+      failed.push(`${target}: ${rootOf(error).message}`);
     }
   }
   if (failed.length > 0) throw ApplicationFailure.nonRetryable(`Not renewed: ${failed.join('; ')}`, 'LeavesNotRenewed');
@@ -37,10 +41,4 @@ async function rotateIfDue(target: string): Promise<LeafRotationResult> {
     summary: `Rotate the leaf of ${target}`,
   });
   return result ?? { target, outcome: 'skipped', reason: 'A rotation of this target is running already' };
-}
-
-function rootMessage(error: unknown): string {
-  let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
-  return cause instanceof Error ? cause.message : String(cause);
 }

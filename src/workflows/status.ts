@@ -29,14 +29,15 @@ export class StatusBoard {
     this.#upsert();
   }
 
-  enter(phase: RotationStatus['phase']): void {
-    this.#status = { ...this.#status, phase, waitingFor: '', next: '' };
+  /** `next` is what a person can do meanwhile. */
+  enter(phase: RotationStatus['phase'], waitingFor = '', next = ''): void {
+    this.#status = { ...this.#status, phase, waitingFor, next };
     this.#upsert();
     this.#show();
   }
 
-  wait(waitingFor: string, next = ''): void {
-    this.#status = { ...this.#status, waitingFor, next };
+  wait(waitingFor: string): void {
+    this.#status = { ...this.#status, waitingFor };
     this.#show();
   }
 

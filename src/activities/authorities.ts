@@ -1,0 +1,70 @@
+import type { AuthorityConfig } from '../config/schema.js';
+import { newAuthority, type AuthorityRecord } from '../domain/authority.js';
+import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import { RotationError } from '../domain/failures.js';
+import { entries } from '../domain/ids.js';
+import type { KeyPair } from '../x509/pair.js';
+import type { Dependencies } from './dependencies.js';
+
+/** Owner of keystore entries that live as long as their authority. */
+export const ownerOf = (authority: string): string => `authority/${authority}`;
+
+/** The CAs of an authority as the keystore has them: the record and the pairs beside it. */
+export class Authorities {
+  readonly #deps: Dependencies;
+
+  constructor(deps: Dependencies) {
+    this.#deps = deps;
+  }
+
+  config(authority: string): AuthorityConfig {
+    const config = this.#deps.config.authorities[authority];
+    if (!config) throw new RotationError('UnknownAuthority', `The configuration has no authority "${authority}".`);
+    return config;
+  }
+
+  async record(authority: string): Promise<AuthorityRecord> {
+    return (await this.#read(authority)).record;
+  }
+
+  /** Reads, changes and writes the record, by compare-and-set. */
+  async change(authority: string, change: (record: AuthorityRecord) => AuthorityRecord): Promise<AuthorityRecord> {
+    const { record, version } = await this.#read(authority);
+    const changed = change(record);
+    if (changed === record) return record;
+    const entry = { record: changed, owner: ownerOf(authority) };
+    const name = entries.authority(authority);
+    if (version === undefined) await this.#deps.keystore.create(name, entry);
+    else await this.#deps.keystore.update(name, entry, version);
+    return changed;
+  }
+
+  async certificate(authority: string, ca: Fingerprint): Promise<CertificateFacts | undefined> {
+    return (await this.#deps.keystore.get(entries.ca(authority, ca)))?.certificate;
+  }
+
+  /** The CA's certificate, which the keystore must have. Throws `AuthorityKeyMissing`. */
+  async known(authority: string, ca: Fingerprint): Promise<CertificateFacts> {
+    const certificate = await this.certificate(authority, ca);
+    if (!certificate) throw new RotationError('AuthorityKeyMissing', `The keystore has no CA ${ca} of ${authority}.`);
+    return certificate;
+  }
+
+  /** The pair to sign with. Throws `AuthorityKeyMissing`. */
+  async pair(authority: string, ca: Fingerprint): Promise<KeyPair> {
+    const entry = await this.#deps.keystore.get(entries.ca(authority, ca));
+    if (!entry?.certificate || !entry.key) {
+      throw new RotationError('AuthorityKeyMissing', `The keystore has no key for CA ${ca} of ${authority}.`);
+    }
+    return { certificate: entry.certificate, key: entry.key };
+  }
+
+  async holdsKey(authority: string, ca: Fingerprint): Promise<boolean> {
+    return (await this.#deps.keystore.get(entries.ca(authority, ca)))?.key !== undefined;
+  }
+
+  async #read(authority: string): Promise<{ record: AuthorityRecord; version?: string }> {
+    const entry = await this.#deps.keystore.get(entries.authority(authority));
+    return entry ? { record: entry.record as AuthorityRecord, version: entry.version } : { record: newAuthority };
+  }
+}

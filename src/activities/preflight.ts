@@ -1,0 +1,88 @@
+import { maxCas, planFilters, refuseFullBundle } from '../domain/bundle.js';
+import { short } from '../domain/certificate.js';
+import { RotationError } from '../domain/failures.js';
+import { isOfPod } from '../domain/pollers.js';
+import type { NamespaceTrust } from '../cloud/cloud.js';
+import { Authorities } from './authorities.js';
+import type { Dependencies } from './dependencies.js';
+import { leavesInUse, leavesToCome } from './leaves.js';
+import { authorityConfig, targetConfig, targetsOf } from './plan.js';
+
+/** A certificate made by a clock that is off by more is not valid yet, or no longer, to everybody else. */
+const clockToleranceMs = 5 * 60_000;
+
+export function preflightActivities(deps: Dependencies) {
+  /** Everything that can fail later, looked at before anything is changed. Each line is for a person. */
+  async function preflightCa({ authority }: { authority: string }): Promise<{ lines: readonly string[] }> {
+    const lines = [await clock(deps)];
+    for (const namespace of authorityConfig(deps, authority).namespaces) {
+      const trust = await deps.cloud.readNamespace(namespace);
+      lines.push(...(await admission(deps, authority, trust)), ...(await room(deps, authority, trust)));
+    }
+    for (const target of targetsOf(deps, authority)) {
+      const { consumers, warnings } = await deps.target(target).inspect();
+      await refuseOwnOutage(deps, target);
+      lines.push(`${target}: ${consumers.join(', ')}`, ...warnings.map((warning) => `${target}: ${warning}`));
+    }
+    return { lines };
+  }
+
+  return { preflightCa };
+}
+
+async function clock(deps: Dependencies): Promise<string> {
+  const offMs = deps.now().getTime() - (await deps.clusterTime()).getTime();
+  const seconds = Math.round(Math.abs(offMs) / 1000);
+  const line = `the clock here is ${seconds} s ${offMs < 0 ? 'behind' : 'ahead of'} the API server's`;
+  if (Math.abs(offMs) <= clockToleranceMs) return line;
+  throw new RotationError('ClockSkewed', `Nothing was changed: ${line}.`);
+}
+
+/** mTLS is on, and the filters admit every leaf: those in use, and those that will be issued. */
+async function admission(deps: Dependencies, authority: string, trust: NamespaceTrust): Promise<readonly string[]> {
+  const { namespace, mtlsEnabled, filters, operationInProgress } = trust;
+  if (!mtlsEnabled)
+    throw new RotationError('WouldLockOut', `mTLS is not enabled on ${namespace}; nothing was changed.`);
+  const wanted = deps.config.namespaces[namespace]?.filters ?? filters;
+  const leaves = [...(await leavesInUse(deps, authority)), ...leavesToCome(deps, authority)];
+  planFilters({ wanted, leaves });
+  return [
+    `${namespace} has ${filters.length} filters; the ${wanted.length} wanted ones admit every leaf`,
+    ...(operationInProgress ? [`${namespace}: operation ${operationInProgress} is running; it is waited for`] : []),
+  ];
+}
+
+/** Room for one more CA, unless the next one is in the bundle already. */
+async function room(
+  deps: Dependencies,
+  authority: string,
+  { namespace, bundle }: NamespaceTrust,
+): Promise<readonly string[]> {
+  const { next } = await new Authorities(deps).record(authority);
+  if (next && bundle.some((ca) => ca.fingerprint === next))
+    return [`${namespace} trusts the next CA ${short(next)} already`];
+  refuseFullBundle(bundle, deps.now());
+  return [`${namespace} trusts ${bundle.length} of ${maxCas} CAs`];
+}
+
+/**
+ * `scale` takes every pod of a workload away at once. Where they poll the rotation's own task queue, nobody would be left to
+ * bring them back (safety 33): refused by what the configuration says and by who really polls.
+ */
+export async function refuseOwnOutage(deps: Dependencies, target: string): Promise<void> {
+  const { rollout, taskQueues } = targetConfig(deps, target);
+  if (rollout !== 'scale') return;
+  const own = { namespace: deps.client().options.namespace, name: deps.config.temporal.taskQueue };
+  const says = taskQueues.some(({ namespace, name }) => namespace === own.namespace && name === own.name);
+  if (!says && !(await polls(deps, target, own))) return;
+  throw new RotationError(
+    'WouldLockOut',
+    `${target} polls the task queue ${own.name} of the rotation itself: scaled down, nobody would scale it up. Use rollout: none or rolling.`,
+  );
+}
+
+async function polls(deps: Dependencies, target: string, queue: { namespace: string; name: string }): Promise<boolean> {
+  const { holders } = await deps.target(target).adoption({ leaf: '', at: deps.now().toISOString() });
+  const pollers = await deps.pollers(queue);
+  return holders.some(({ name }) => pollers.some(({ identity }) => isOfPod(identity, name)));
+}

@@ -1,0 +1,71 @@
+import { Context } from '@temporalio/activity';
+import { RotationError } from '../domain/failures.js';
+import type { Progress } from '../targets/target.js';
+import { stopOf, stopSignal } from './failures.js';
+
+/** What an attempt of the removal tells the next one, in its heartbeats. */
+interface Remembered {
+  /** RFC 3339; when the old CA left: the watch counts from then. */
+  readonly removedAt?: string;
+  /** Why it is being put back: whoever takes over does only that. */
+  readonly undoReason?: string;
+}
+
+/** How far a removal is: what it reports, what it remembers across attempts, and what an error means to it. */
+export class RemovalProgress implements Progress {
+  readonly signal: AbortSignal = stopSignal(Context.current());
+  #remembered: Remembered = (Context.current().info.heartbeatDetails as Remembered | undefined) ?? {};
+  #began = this.#remembered.removedAt !== undefined;
+
+  /** Something may have been removed: from here on an end without success must put it back. */
+  get began(): boolean {
+    return this.#began;
+  }
+
+  get undoReason(): string | undefined {
+    return this.#remembered.undoReason;
+  }
+
+  /** Milliseconds since the epoch; undefined until something was removed. */
+  get removedAt(): number | undefined {
+    const { removedAt } = this.#remembered;
+    return removedAt === undefined ? undefined : Date.parse(removedAt);
+  }
+
+  /** One line for a person. */
+  report(line: string): void {
+    const { removedAt, undoReason } = this.#remembered;
+    Context.current().heartbeat({ line, ...(removedAt && { removedAt }), ...(undoReason && { undoReason }) });
+  }
+
+  begin(line: string): void {
+    this.#began = true;
+    this.report(line);
+  }
+
+  removed(now: Date): void {
+    this.#remembered = { removedAt: now.toISOString() };
+    this.begin('removed');
+  }
+
+  /** An earlier attempt removed it: its watch goes on. */
+  foundRemoved(now: Date): void {
+    this.#remembered = { removedAt: this.#remembered.removedAt ?? now.toISOString() };
+    this.begin('removed already');
+  }
+
+  undoing(reason: string): this {
+    this.#remembered = { ...this.#remembered, undoReason: reason };
+    this.report(`putting the old CA back: ${reason}`);
+    return this;
+  }
+
+  /**
+   * Another attempt takes over: the worker shuts down (the activity is paused, reset), or a retry may help. A person's
+   * cancellation and every finding end the removal. Endpoints that nobody reaches for the whole time of a proof are one.
+   */
+  goesOn(error: unknown): boolean {
+    if (this.signal.aborted) return stopOf(Context.current()) === 'hand over';
+    return !(error instanceof RotationError) || (error.retryable && error.type !== 'ProbeUnreachable');
+  }
+}

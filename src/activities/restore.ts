@@ -1,0 +1,98 @@
+import { isExpired, short, type CertificateFacts } from '../domain/certificate.js';
+import { RotationError } from '../domain/failures.js';
+import { entries } from '../domain/ids.js';
+import type { StoredEntry } from '../keystore/keystore.js';
+import type { KeyPair } from '../x509/pair.js';
+import { signedBy } from '../x509/read.js';
+import { Authorities } from './authorities.js';
+import type { Dependencies } from './dependencies.js';
+import { progress } from './failures.js';
+import { leafActivities } from './leaf.js';
+import { authorityConfig, targetConfig } from './plan.js';
+import { StagedLeaves } from './staged-leaves.js';
+
+export interface Restoration {
+  readonly target: string;
+  readonly rotation: string;
+  /** The rollout had begun: only then is anything restarted again. */
+  readonly rolledOut: boolean;
+}
+
+export function restoreActivities(deps: Dependencies) {
+  const staged = new StagedLeaves(deps);
+  const { discardPairs } = leafActivities(deps);
+
+  /**
+   * Puts a pair that works into the target and rolls it out: the previous one, if everything that is read now speaks for it,
+   * otherwise a fresh leaf of the signing CA (safety 16, 32). When neither is admitted nothing is restarted, and the failure
+   * calls for a person. Returns what was done, for one.
+   */
+  async function restoreTarget({ target, rotation, rolledOut }: Restoration): Promise<{ line: string }> {
+    const previous = await deps.keystore.get(entries.previous(target, rotation));
+    const { line, pair } = await chosen(target, rotation, previous);
+    if (pair) {
+      const delivery = await deps.target(target).deliver(pair);
+      if (rolledOut) await deps.target(target).rollOut(delivery, progress());
+    }
+    await discardPairs({ target, rotation });
+    return { line };
+  }
+
+  async function chosen(
+    target: string,
+    rotation: string,
+    previous: StoredEntry | undefined,
+  ): Promise<{ line: string; pair?: KeyPair }> {
+    if (!previous?.certificate || !previous.key)
+      return { line: `Nothing was to be put back: ${target} had no pair before, or still has it.` };
+    const pair = { certificate: previous.certificate, key: previous.key };
+    const objection = await objectionTo(target, pair);
+    if (!objection) {
+      return { line: `The previous pair of ${target}, leaf ${short(pair.certificate.fingerprint)}, is back.`, pair };
+    }
+    const fresh = await freshLeaf(target, rotation);
+    const name = short(fresh.certificate.fingerprint);
+    return {
+      line: `The previous pair of ${target} could not go back: ${objection}. It has a fresh leaf ${name} of the signing CA.`,
+      pair: fresh,
+    };
+  }
+
+  /** Why the previous pair must not go back; undefined when it works now. */
+  async function objectionTo(target: string, pair: KeyPair): Promise<string | undefined> {
+    const { certificate } = pair;
+    if (isExpired(certificate, deps.now())) return `it expired at ${certificate.notAfter}`;
+    return (await objectionToItsCa(target, certificate)) ?? (await refusal(target, pair));
+  }
+
+  async function objectionToItsCa(target: string, certificate: CertificateFacts): Promise<string | undefined> {
+    const { authority } = targetConfig(deps, target);
+    const { retiring } = await new Authorities(deps).record(authority);
+    for (const namespace of authorityConfig(deps, authority).namespaces) {
+      const { bundle } = await deps.cloud.readNamespace(namespace);
+      const issuers = bundle.filter((ca) => signedBy(certificate, ca));
+      if (issuers.length === 0) return `${namespace} does not trust its CA`;
+      if (issuers.every((ca) => ca.fingerprint === retiring)) return 'its CA is being removed';
+    }
+    return undefined;
+  }
+
+  async function refusal(target: string, pair: KeyPair): Promise<string | undefined> {
+    try {
+      await staged.prove(target, pair);
+      return undefined;
+    } catch (error) {
+      if (error instanceof RotationError && error.type === 'ProbeRefused') return error.message.replace(/\.$/, '');
+      throw error;
+    }
+  }
+
+  async function freshLeaf(target: string, rotation: string): Promise<KeyPair> {
+    const { entry } = await staged.issue({ target, entry: entries.fresh(target, rotation) });
+    const leaf = await staged.take(entry);
+    await staged.prove(target, leaf);
+    return { certificate: leaf.certificate, key: leaf.key };
+  }
+
+  return { restoreTarget };
+}

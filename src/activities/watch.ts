@@ -1,0 +1,127 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import { RotationError } from '../domain/failures.js';
+import { isOfPod } from '../domain/pollers.js';
+import { judge, see, worst, type Look, type Watch } from '../domain/watch.js';
+import type { Progress } from '../targets/target.js';
+import type { KeyPair } from '../x509/pair.js';
+import { signedBy } from '../x509/read.js';
+import { Authorities } from './authorities.js';
+import type { Dependencies } from './dependencies.js';
+import { leavesInUse } from './leaves.js';
+import { targetConfig, targetsOf } from './plan.js';
+import { probeLeaf } from './trust.js';
+
+export interface Watched {
+  readonly authority: string;
+  readonly namespace: string;
+  /** The CA that stays. */
+  readonly ca: Fingerprint;
+  /** When the old CA left (milliseconds since the epoch). */
+  readonly removedAt: number;
+}
+
+/**
+ * Looks around, about once a second, until the watch is over: returns when everybody was seen to be there at its end, throws
+ * NotAdopted when somebody fell off, or when it stayed impossible to look. It goes on while Temporal, Kubernetes or the
+ * network do not answer.
+ */
+export async function holdWatch(deps: Dependencies, watched: Watched, progress: Progress): Promise<void> {
+  const { watch: watchMs, connectionAge, connectionAgeGrace } = deps.config.timing;
+  const blindMs = connectionAge + connectionAgeGrace;
+  const limits = { end: watched.removedAt + watchMs, awayMs: connectionAgeGrace, blindMs };
+  const lookout = new Lookout(deps, watched);
+  let watch: Watch | undefined;
+  for (;;) {
+    // By its end every connection of the old CA is gone: whoever polls after that does so on the new one.
+    const polledSince = deps.now().getTime() >= limits.end ? watched.removedAt + blindMs : undefined;
+    const look = await lookout.look(polledSince);
+    const now = deps.now().getTime();
+    watch = see(watch, look, now);
+    const verdict = judge(watch, limits, now);
+    if (verdict === 'over') return;
+    if (verdict === 'lost') throw new RotationError('NotAdopted', `${lineOf(look)}.`);
+    const left = Math.max(0, Math.ceil((limits.end - now) / 1000));
+    progress.report(`watching ${watched.namespace}: ${left} s left${look.kind === 'well' ? '' : `; ${lineOf(look)}`}`);
+    await wait(Math.min(1000, connectionAgeGrace), undefined, { signal: progress.signal });
+  }
+}
+
+const lineOf = (look: Look): string => (look.kind === 'well' ? 'all are there' : look.line);
+
+class Lookout {
+  readonly #deps: Dependencies;
+  readonly #watched: Watched;
+  #probeLeaf: KeyPair | undefined;
+  #ca: CertificateFacts | undefined;
+  /** The leaf of each target when the watch began. */
+  #leaves: ReadonlyMap<string, Fingerprint> | undefined;
+
+  constructor(deps: Dependencies, watched: Watched) {
+    this.#deps = deps;
+    this.#watched = watched;
+  }
+
+  /** One look around. An error is no finding: whatever could not be read may still be well. */
+  async look(polledSince: number | undefined): Promise<Look> {
+    try {
+      const refused = await this.#namespace();
+      if (refused.kind === 'lost') return refused;
+      const looks = [refused, ...(await this.#targets(polledSince))];
+      return worst(looks);
+    } catch (error) {
+      return { kind: 'blind', line: `cannot look: ${error instanceof Error ? error.message : String(error)}` };
+    }
+  }
+
+  async #namespace(): Promise<Look> {
+    const { authority, namespace, ca } = this.#watched;
+    this.#probeLeaf ??= await probeLeaf(this.#deps, authority, ca);
+    const looks: Look[] = [];
+    for (const endpoint of this.#deps.endpoints(namespace)) {
+      const result = await this.#deps.probe.test(this.#probeLeaf, endpoint);
+      if (result.outcome === 'refused')
+        looks.push({ kind: 'lost', line: `${endpoint.address} refuses a leaf of the new CA: ${result.reason}` });
+      if (result.outcome === 'unreachable')
+        looks.push({ kind: 'blind', line: `${endpoint.address} does not answer: ${result.reason}` });
+    }
+    return worst(looks);
+  }
+
+  async #targets(polledSince: number | undefined): Promise<readonly Look[]> {
+    const { authority, ca } = this.#watched;
+    this.#ca ??= await new Authorities(this.#deps).known(authority, ca);
+    this.#leaves ??= new Map(
+      (await leavesInUse(this.#deps, authority)).map(({ name, certificate }) => [name, certificate.fingerprint]),
+    );
+    const looks: Look[] = [];
+    for (const target of targetsOf(this.#deps, authority)) looks.push(await this.#target(target, polledSince));
+    return looks;
+  }
+
+  /** A leaf that was renewed under the new CA meanwhile is its own rotation's to prove. */
+  async #target(target: string, polledSince: number | undefined): Promise<Look> {
+    const current = (await this.#deps.target(target).read())?.certificate;
+    const delivery = await this.#deps.target(target).delivered();
+    if (!current || !delivery || !signedBy(current, this.#ca!))
+      return { kind: 'lost', line: `the Secret of ${target} no longer holds a leaf of the new CA` };
+    if (delivery.leaf !== this.#leaves!.get(target)) return { kind: 'well' };
+    const adoption = await this.#deps.target(target).adoption(delivery);
+    const off = adoption.holders.find((holder) => !holder.adopted);
+    if (off) return { kind: 'away', line: `${target} ${off.name}: ${off.evidence}` };
+    if (!adoption.adopted) return { kind: 'away', line: `${target}: no pod uses its Secret` };
+    const pods = adoption.holders.map(({ name }) => name);
+    return polledSince === undefined ? { kind: 'well' } : this.#polls(target, pods, polledSince);
+  }
+
+  async #polls(target: string, pods: readonly string[], since: number): Promise<Look> {
+    for (const queue of targetConfig(this.#deps, target).taskQueues) {
+      const pollers = (await this.#deps.pollers(queue)).filter(
+        ({ lastAccessTime }) => Date.parse(lastAccessTime) >= since,
+      );
+      const silent = pods.find((pod) => !pollers.some(({ identity }) => isOfPod(identity, pod)));
+      if (silent) return { kind: 'blind', line: `${target} ${silent} has not been seen to poll ${queue.name} lately` };
+    }
+    return { kind: 'well' };
+  }
+}

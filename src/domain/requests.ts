@@ -1,0 +1,33 @@
+/** Inputs of the workflows come from people's hands, too: each is read once, at the door. A text is the problem it has. */
+import type { CaRotationRequest, LeafRotationRequest, ScheduledLeafRotationRequest } from './rotation.js';
+
+export function parseCaRequest(payload: unknown): CaRotationRequest | string {
+  const { authority } = fieldsOf(payload);
+  if (!isName(authority)) return 'give {"authority": "<name>"}';
+  return { authority };
+}
+
+export function parseLeafRequest(payload: unknown): LeafRotationRequest | string {
+  const { target, ca, onlyWhenDue } = fieldsOf(payload);
+  if (!isName(target)) return 'give {"target": "<name>"}';
+  if (ca !== undefined && !isName(ca)) return '"ca" must be the fingerprint of a CA';
+  if (onlyWhenDue !== undefined && typeof onlyWhenDue !== 'boolean') return '"onlyWhenDue" must be true or false';
+  return { target, ...(ca !== undefined && { ca }), ...(onlyWhenDue !== undefined && { onlyWhenDue }) };
+}
+
+/** Nothing at all means every target. */
+export function parseScheduledRequest(payload: unknown): ScheduledLeafRotationRequest | string {
+  if (payload !== undefined && !isObject(payload)) return 'give {} or {"targets": ["<name>"]}';
+  const { targets } = fieldsOf(payload);
+  if (targets === undefined) return {};
+  if (!Array.isArray(targets) || !targets.every(isName)) return '"targets" must be a list of names';
+  return { targets };
+}
+
+const fieldsOf = (payload: unknown): Readonly<Record<string, unknown>> => (isObject(payload) ? payload : {});
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';

@@ -1,0 +1,56 @@
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { short } from '../domain/certificate.js';
+import type { LeafRotationResult, RememberedTrust } from '../domain/rotation.js';
+import { rootOf } from './failures.js';
+import { lasting, patient, read, watchful, write } from './options.js';
+import type { Rotation } from './rotation.js';
+
+/**
+ * Takes the old CA out of one namespace after the other and holds the watch after each. What a namespace trusted is in
+ * history before anything of it is removed; whatever goes wrong, all of it comes back.
+ */
+export async function removeOldCa(rotation: Rotation, leaves: readonly LeafRotationResult[]): Promise<void> {
+  const { plan, ca, old, board } = rotation;
+  if (!old) return;
+  const { authority } = plan;
+  const trusted: RememberedTrust[] = [];
+  board.enter('remove', `every use of CA ${short(old.fingerprint)} to end`);
+  try {
+    await patient.markRetiring.executeWithOptions({ summary: `Stop every use of CA ${short(old.fingerprint)}` }, [
+      { authority, old: old.fingerprint },
+    ]);
+    for (const namespace of plan.namespaces) {
+      const before = await read.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
+        { namespace },
+      ]);
+      trusted.push(before);
+      board.wait(`CA ${short(old.fingerprint)} to leave ${namespace}, and the watch after it`);
+      const { lines } = await watchful.removeCa.executeWithOptions(
+        {
+          summary: `Remove CA ${short(old.fingerprint)} from ${namespace} and watch`,
+          ...lasting(plan.watchMs + plan.blindMs + plan.proofDeadlineMs),
+        },
+        [{ authority, before, ca: ca.fingerprint, old: old.fingerprint, rotation: workflowInfo().runId, leaves }],
+      );
+      lines.forEach((line) => board.prove(line));
+    }
+  } catch (error) {
+    await CancellationScope.nonCancellable(() => keepBoth(rotation, trusted));
+    throw error;
+  }
+}
+
+/** The old CA may be used again only once every namespace trusts it again. */
+async function keepBoth({ plan: { authority }, board }: Rotation, trusted: readonly RememberedTrust[]): Promise<void> {
+  const failures: string[] = [];
+  for (const before of trusted) {
+    await patient.restoreTrust
+      .executeWithOptions({ summary: `See that ${before.namespace} trusts both CAs` }, [
+        { before, rotation: workflowInfo().runId },
+      ])
+      .catch((error: unknown) => failures.push(`${before.namespace}: ${rootOf(error).message}`));
+  }
+  failures.forEach((line) => board.problem(`A person is needed: the old CA could not be put back. ${line}`));
+  if (failures.length > 0) return;
+  await write.keepBothCas.executeWithOptions({ summary: 'Both CAs may be used again' }, [{ authority }]);
+}

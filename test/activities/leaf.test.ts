@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { entries } from '../../src/domain/ids.js';
+import { signedBy } from '../../src/x509/read.js';
+import { runActivity } from '../support/activity-run.js';
+import { aWorld, type World } from '../support/fakes.js';
+
+const ids = { target: 'worker', rotation: 'run' };
+
+describe('activities of a leaf rotation', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await aWorld();
+  });
+
+  const issue = () => runActivity(world, 'issueLeaf', ids).result;
+  const update = (entry: string) => runActivity(world, 'updateTarget', { ...ids, entry }).result;
+
+  it('a retry finds the leaf that the attempt before issued', async () => {
+    const [first, second] = [await issue(), await issue()];
+    assert.deepEqual(second, first);
+  });
+
+  it('no key comes back: an activity returns certificate and reference', async () => {
+    const { entry, certificate } = await issue();
+    assert.ok(world.keystore.entries.get(entry)!.key);
+    assert.ok(!JSON.stringify({ entry, certificate }).includes('PRIVATE KEY'));
+  });
+
+  it('safety 32: the previous pair is write-once and never the new one', async () => {
+    const before = world.target.pair!.certificate.fingerprint;
+    const { entry, certificate } = await issue();
+    const kept = () => world.keystore.entries.get(entries.previous('worker', 'run'))?.certificate?.fingerprint;
+    const first = await update(entry);
+    assert.equal(kept(), before);
+    assert.deepEqual(await update(entry), first);
+    assert.equal(kept(), before, 'a second attempt kept the new pair as the previous one');
+    world.target.pair = await world.leafOf(world.old);
+    await update(entry);
+    assert.equal(kept(), before, 'it was written twice');
+    assert.equal(world.target.pair.certificate.fingerprint, certificate.fingerprint);
+  });
+
+  it('safety 12: a leaf paused between test and update while the removal of its CA begins is refused inside the write', async () => {
+    const { entry } = await issue();
+    await runActivity(world, 'testConnection', { target: 'worker', entry }).result;
+    await world.moved();
+    const { deliveries } = world.target;
+    const delivered = [...deliveries];
+    await assert.rejects(update(entry), { type: 'AuthorityRetiring', message: /nothing was delivered/ });
+    assert.deepEqual(deliveries, delivered);
+  });
+
+  it('safety 12: nothing more is issued from a CA that is being removed, whoever asks', async () => {
+    await world.moved();
+    const ca = world.old.certificate.fingerprint;
+    await assert.rejects(runActivity(world, 'issueLeaf', { ...ids, ca }).result, { type: 'AuthorityRetiring' });
+  });
+
+  it('safety 12: a daily leaf while an approval waits comes from the new CA', async () => {
+    const next = await world.moved();
+    await runActivity(world, 'keepBothCas', { authority: 'booking' }).result;
+    assert.ok(signedBy((await issue()).certificate, next.certificate));
+  });
+
+  it('a leaf that the namespace refuses is not delivered', async () => {
+    const { entry } = await issue();
+    world.probe.answer = () => ({ outcome: 'refused', layer: 'tls', reason: 'unknown ca' });
+    await assert.rejects(runActivity(world, 'testConnection', { target: 'worker', entry }).result, {
+      type: 'ProbeRefused',
+      message: /unknown ca/,
+    });
+    assert.deepEqual(world.target.deliveries, []);
+  });
+
+  it('adoption is waited for, heartbeating, until its deadline, and then named', async () => {
+    const { entry } = await issue();
+    const delivery = await update(entry);
+    const waiting = runActivity(world, 'confirmAdoption', { target: 'worker', delivery });
+    await waiting.reaches(/worker-1: has another leaf/);
+    await assert.rejects(waiting.result, {
+      type: 'NotAdopted',
+      message: /worker-1: has another leaf; worker-10: has another leaf/,
+    });
+    await runActivity(world, 'rollOut', { target: 'worker', delivery }).result;
+    assert.equal((await runActivity(world, 'confirmAdoption', { target: 'worker', delivery }).result).adopted, true);
+  });
+
+  it('only a target that is due is renewed on schedule', async () => {
+    world = await aWorld({ target: { renew: { before: '10d' } } });
+    const preflight = () => runActivity(world, 'preflightLeaf', { target: 'worker', onlyWhenDue: true }).result;
+    assert.match((await preflight()).skip!, /Not due: valid until/);
+    world.clockOffsetMs = 21 * 86_400_000;
+    assert.equal((await preflight()).skip, undefined);
+  });
+
+  it('a target that is on the named CA already, pods and all, is left alone', async () => {
+    const ca = world.old.certificate.fingerprint;
+    const preflight = () => runActivity(world, 'preflightLeaf', { target: 'worker', ca }).result;
+    assert.match((await preflight()).skip!, /on a leaf of that CA already/);
+    world.target.pods[0]!.leaf = 'another';
+    assert.equal((await preflight()).skip, undefined);
+  });
+});

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { RotationError } from '../../src/domain/failures.js';
+import { runActivity } from '../support/activity-run.js';
+import { aCa, aWorld, booking, type World } from '../support/fakes.js';
+
+describe('preflightCa', () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await aWorld();
+  });
+
+  const preflight = async () => (await runActivity(world, 'preflightCa', { authority: 'booking' }).result).lines;
+  const trust = (change: object) => {
+    world.cloud.namespaces.set(booking, { ...world.cloud.namespaces.get(booking)!, ...change });
+  };
+  const fullBundle = async () =>
+    Promise.all(Array.from({ length: 16 }, async (_, index) => (await aCa(index)).certificate));
+
+  it('says what it found', async () => {
+    const lines = (await preflight()).join('\n');
+    assert.match(lines, /the clock here is 0 s/);
+    assert.match(lines, /booking\.acct trusts 1 of 16 CAs/);
+    assert.match(lines, /worker: Deployment booking\/worker/);
+    assert.match(lines, /worker: one replica/);
+  });
+
+  it('refuses a bundle that has no room, before anything is made', async () => {
+    trust({ bundle: await fullBundle() });
+    await assert.rejects(preflight(), { type: 'BundleFull' });
+    assert.deepEqual(world.cloud.writes, []);
+  });
+
+  it('a full bundle that holds the next CA already needs no room', async () => {
+    const next = await world.moved();
+    trust({ bundle: [...(await fullBundle()).slice(1), next.certificate] });
+    assert.match((await preflight()).join(), /trusts the next CA \w{8} already/);
+  });
+
+  it('refuses filters that would refuse a leaf to come, even if the leaf in use passes', async () => {
+    world = await aWorld({ filters: [{ organization: 'Acme' }] });
+    world.target.pair = undefined;
+    await assert.rejects(preflight(), {
+      type: 'WouldLockOut',
+      message: /would refuse worker \(its configured subject\)/,
+    });
+  });
+
+  it('refuses filters that would refuse a leaf in use', async () => {
+    const issuer = world.deps.issuer('booking');
+    const leaf = {
+      subject: { commonName: 'legacy' },
+      algorithm: 'P-256',
+      lifetimeMs: 86_400_000,
+      now: new Date(),
+    } as const;
+    world = await aWorld({ filters: [{ commonName: 'worker' }] });
+    world.target.pair = await issuer.issueLeaf(world.old, leaf);
+    await assert.rejects(preflight(), { type: 'WouldLockOut', message: /would refuse worker \(CN=legacy\)/ });
+  });
+
+  it('looks at the filters in place where the configuration wants none', async () => {
+    trust({ filters: [{ commonName: 'somebody-else' }] });
+    await assert.rejects(preflight(), { type: 'WouldLockOut' });
+  });
+
+  it('refuses a namespace without mTLS', async () => {
+    trust({ mtlsEnabled: false });
+    await assert.rejects(preflight(), { type: 'WouldLockOut', message: /mTLS is not enabled on booking\.acct/ });
+  });
+
+  it('names an operation that is running', async () => {
+    trust({ operationInProgress: 'op-7' });
+    assert.match((await preflight()).join(), /booking\.acct: operation op-7 is running; it is waited for/);
+  });
+
+  it('refuses a clock that is off by more than five minutes, either way', async () => {
+    world.clusterOffsetMs = 4 * 60_000;
+    assert.match((await preflight()).join(), /the clock here is 240 s behind/);
+    for (const offset of [6 * 60_000, -6 * 60_000]) {
+      world.clusterOffsetMs = offset;
+      await assert.rejects(preflight(), { type: 'ClockSkewed', message: /360 s (behind|ahead of)/ });
+    }
+  });
+
+  it('refuses what the inspection of a target refuses', async () => {
+    world.target.before = (verb) => {
+      if (verb === 'inspect') throw new RotationError('WorkloadUnhealthy', 'planted.');
+    };
+    await assert.rejects(preflight(), { type: 'WorkloadUnhealthy' });
+  });
+
+  describe('safety 33: scale is refused on a workload that polls the task queue of the rotation itself', () => {
+    const own = [{ namespace: booking, name: 'cert-rotation' }];
+
+    it('when the configuration says so, for a CA and for a leaf', async () => {
+      world = await aWorld({ target: { rollout: 'scale', taskQueues: own } });
+      const refusal = { type: 'WouldLockOut', message: /polls the task queue cert-rotation of the rotation itself/ };
+      await assert.rejects(preflight(), refusal);
+      await assert.rejects(runActivity(world, 'preflightLeaf', { target: 'worker' }).result, refusal);
+    });
+
+    it('when its pods are seen to', async () => {
+      world = await aWorld({ target: { rollout: 'scale' } });
+      const pollers = world.deps.pollers;
+      const seen = [{ identity: 'cert-rotation/worker-1/7', lastAccessTime: new Date().toISOString() }];
+      Object.assign(world.deps, {
+        pollers: async (queue: { name: string; namespace: string }) =>
+          queue.name === 'cert-rotation' ? seen : pollers(queue),
+      });
+      await assert.rejects(preflight(), { type: 'WouldLockOut' });
+    });
+
+    it('and allowed elsewhere; other rollouts are allowed everywhere', async () => {
+      world = await aWorld({ target: { rollout: 'scale' } });
+      Object.assign(world.deps, { pollers: async () => [] });
+      await preflight();
+      world = await aWorld({ target: { rollout: 'none', taskQueues: own } });
+      await preflight();
+    });
+  });
+});

@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import type { Removal } from '../../src/activities/removal.js';
+import { RotationError, type FailureType } from '../../src/domain/failures.js';
+import { entries } from '../../src/domain/ids.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { runActivity } from '../support/activity-run.js';
+import { aWorld, booking, type World } from '../support/fakes.js';
+
+describe('removeCa', () => {
+  let world: World;
+  let next: KeyPair;
+  beforeEach(async () => {
+    world = await aWorld();
+    next = await world.moved();
+  });
+
+  const fingerprints = () => [world.old.certificate.fingerprint, next.certificate.fingerprint];
+
+  function removal(): Removal {
+    const { bundle, filters } = world.cloud.namespaces.get(booking)!;
+    const [old, ca] = fingerprints() as [string, string];
+    return {
+      authority: 'booking',
+      before: { namespace: booking, bundle, filters },
+      ca,
+      old,
+      rotation: 'run',
+      leaves: [],
+    };
+  }
+
+  const remove = (heartbeatDetails?: unknown, what = removal()) =>
+    runActivity(world, 'removeCa', what, heartbeatDetails);
+  const generations = () => world.cloud.writes.map(({ generation }) => generation);
+  const unavailable = (type: FailureType) => () => {
+    throw new RotationError(type, 'planted.');
+  };
+
+  async function assertUndone(result: Promise<unknown>, reason: RegExp): Promise<void> {
+    await assert.rejects(result, { type: 'RemovalUndone', nonRetryable: true, message: reason });
+    assert.deepEqual([...world.bundle()].sort(), fingerprints().sort());
+    assert.equal(world.record().retiring, undefined, 'the old CA may be used again');
+  }
+
+  it('takes the old CA out, proves that its leaves are refused, and holds the watch', async () => {
+    const { result, heartbeats } = remove();
+    const { lines } = await result;
+    assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+    assert.match(lines.join('\n'), /refuses a leaf of CA \w{8} that it admitted before the removal/);
+    assert.match(lines.join('\n'), /Everybody was still there at the end of the watch/);
+    const [removed] = heartbeats.filter(({ line }) => line === 'removed');
+    assert.ok(removed?.['removedAt']);
+    assert.ok(
+      heartbeats.slice(heartbeats.indexOf(removed)).every(({ removedAt }) => removedAt),
+      'a heartbeat forgets it',
+    );
+  });
+
+  it('says so when it could not be proved that leaves of the old CA are refused', async () => {
+    const name = entries.ca('booking', world.old.certificate.fingerprint);
+    const { key: _lost, ...entry } = world.keystore.entries.get(name)!;
+    world.keystore.entries.set(name, entry);
+    const { lines } = await remove().result;
+    assert.match(lines.join('\n'), /Not proved that leaves of CA \w{8} are refused: its key is not held/);
+  });
+
+  describe('safety 12: the last checks are made again inside the removal', () => {
+    it('a target that went back to the old CA', async () => {
+      world.target.pair = await world.leafOf(world.old);
+      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /worker: its Secret does not hold/ });
+      assert.deepEqual(generations(), []);
+    });
+
+    it('a pod that is on another leaf', async () => {
+      world.target.pods[1]!.leaf = 'another';
+      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /worker worker-10: has another leaf/ });
+      assert.deepEqual(generations(), []);
+    });
+
+    it('a target without a pod', async () => {
+      world.target.pods.length = 0;
+      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /no pod uses its Secret/ });
+      assert.deepEqual(generations(), []);
+    });
+  });
+
+  describe('when somebody falls off, exactly what was trusted before is trusted again', () => {
+    /** Lets `fall` happen once the watch has begun. */
+    async function whenWatching(fall: () => void | Promise<void>, reason: RegExp): Promise<void> {
+      const run = remove();
+      await run.reaches(/^watching/);
+      await fall();
+      await assertUndone(run.result, reason);
+      assert.deepEqual(generations(), ['run/remove', 'run/restore']);
+    }
+
+    it('the namespace refuses a leaf of the new CA', () =>
+      whenWatching(() => {
+        world.probe.answer = () => ({ outcome: 'refused', layer: 'tls', reason: 'unknown ca' });
+      }, /trusted by booking\.acct again: .*refuses a leaf of the new CA: unknown ca/));
+
+    it('a filter refuses a leaf of the new CA', () =>
+      whenWatching(() => {
+        world.probe.answer = () => ({ outcome: 'refused', layer: 'rpc', reason: 'filtered' });
+      }, /refuses a leaf of the new CA: filtered/));
+
+    it('somebody puts a leaf of the old CA into a Secret', () =>
+      whenWatching(async () => {
+        world.target.pair = await world.leafOf(world.old);
+      }, /the Secret of worker no longer holds a leaf of the new CA/));
+
+    it('a pod stays away', () =>
+      whenWatching(() => {
+        world.target.pods[0]!.ready = false;
+      }, /worker worker-1: is not ready/));
+
+    it('every pod is gone', () =>
+      whenWatching(() => {
+        world.target.pods.length = 0;
+      }, /worker: no pod uses its Secret/));
+
+    it('a pod no longer polls', () =>
+      whenWatching(() => {
+        world.target.pods[1]!.polls = false;
+      }, /worker worker-10 has not been seen to poll booking lately/));
+
+    it('the proof after the removal fails', async () => {
+      world.cloud.afterWrite = (generation) => {
+        if (generation === 'run/remove') world.probe.answer = () => ({ outcome: 'accepted', remote: '' });
+      };
+      await assertUndone(remove().result, /A leaf of the removed CA is not refused/);
+    });
+
+    it('the write changed more than it should', async () => {
+      world.cloud.afterWrite = (generation) => {
+        if (generation === 'run/remove') throw new RotationError('CloudSpecChanged', 'planted.');
+      };
+      await assertUndone(remove().result, /planted/);
+    });
+  });
+
+  it('safety 11: narrower filters come with the removal, and go with its undo', async () => {
+    world = await aWorld({ filters: [{ commonName: 'worker' }] });
+    next = await world.moved();
+    const run = remove();
+    await run.reaches(/^watching/);
+    assert.deepEqual(world.filters(), [{ commonName: 'worker' }]);
+    world.target.pods.length = 0;
+    await assertUndone(run.result, /no pod uses/);
+    assert.deepEqual(world.filters(), []);
+  });
+
+  it('a CA that others added meanwhile survives the undo', async () => {
+    const foreign = (await aWorld()).old.certificate;
+    const run = remove();
+    await run.reaches(/^watching/);
+    const trust = world.cloud.namespaces.get(booking)!;
+    world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, foreign] });
+    world.target.pods.length = 0;
+    await assert.rejects(run.result, { type: 'RemovalUndone' });
+    assert.deepEqual([...world.bundle()].sort(), [...fingerprints(), foreign.fingerprint].sort());
+  });
+
+  describe('being unable to look is no fall-off', () => {
+    it('a pod that is replaced is away for a moment', async () => {
+      const run = remove();
+      await run.reaches(/^watching/);
+      world.target.pods[0]!.ready = false;
+      await run.reaches(/worker-1: is not ready/);
+      world.target.pods[0]!.ready = true;
+      await run.result;
+      assert.deepEqual(generations(), ['run/remove']);
+    });
+
+    it('a leaf that is renewed under the new CA meanwhile is its own rotation to prove', async () => {
+      const run = remove();
+      await run.reaches(/^watching/);
+      world.target.pair = await world.leafOf(next);
+      await run.result;
+      assert.deepEqual(generations(), ['run/remove']);
+    });
+
+    const outages: [string, (world: World) => () => void][] = [
+      [
+        'Kubernetes does not answer',
+        ({ target }) => {
+          target.before = unavailable('KubernetesUnavailable');
+          return () => (target.before = () => undefined);
+        },
+      ],
+      [
+        'the endpoints do not answer',
+        ({ probe }) => {
+          probe.answer = () => ({ outcome: 'unreachable', reason: 'ECONNREFUSED' });
+          return () => (probe.answer = () => undefined);
+        },
+      ],
+      [
+        'Temporal does not answer',
+        (broken) => {
+          broken.beforePollers = () => {
+            throw Object.assign(new Error('14 UNAVAILABLE'), { code: 14 });
+          };
+          return () => (broken.beforePollers = () => undefined);
+        },
+      ],
+    ];
+    for (const [outage, begin] of outages) {
+      it(`${outage} for a while: it goes on`, async () => {
+        const run = remove();
+        await run.reaches(/^watching/);
+        const end = begin(world);
+        await run.reaches(/; /);
+        end();
+        await run.result;
+        assert.deepEqual(generations(), ['run/remove']);
+      });
+
+      it(`${outage} for longer than any connection lasts, at the end of the watch: it is undone, and says so`, async () => {
+        const run = remove();
+        await run.reaches(/^watching/);
+        begin(world);
+        await assertUndone(run.result, /cannot look|does not answer/);
+      });
+    }
+  });
+
+  it('a person who cancels gets the old CA back', async () => {
+    const run = remove();
+    await run.reaches(/^watching/);
+    run.cancel();
+    await assert.rejects(run.result, { name: 'CancelledFailure' });
+    assert.deepEqual([...world.bundle()].sort(), fingerprints().sort());
+    assert.deepEqual(generations(), ['run/remove', 'run/restore']);
+  });
+
+  it('a worker that shuts down undoes nothing: the next attempt goes on with the watch where it was', async () => {
+    const run = remove();
+    await run.reaches(/^watching/);
+    run.cancel('WORKER_SHUTDOWN');
+    await assert.rejects(run.result, { type: 'HandedOver', nonRetryable: false });
+    assert.deepEqual(generations(), ['run/remove']);
+    const last = run.heartbeats.at(-1)!;
+    const again = remove(last);
+    await again.result;
+    assert.deepEqual(generations(), ['run/remove']);
+    assert.ok(
+      again.heartbeats.every(({ removedAt }) => removedAt === last['removedAt']),
+      'the watch began anew',
+    );
+  });
+
+  it('an attempt that finds the removal made, and nothing else, watches all the same', async () => {
+    const before = removal();
+    await remove().result;
+    const run = remove(undefined, before);
+    await run.reaches(/^watching/);
+    world.target.pods.length = 0;
+    await assertUndone(run.result, /no pod uses/);
+  });
+
+  describe('the undo does not need what it may have broken', () => {
+    it('a removal that Temporal lost sight of is still watched and undone', async () => {
+      for (const reason of ['TIMED_OUT', 'NOT_FOUND'] as const) {
+        world = await aWorld();
+        next = await world.moved();
+        const run = remove();
+        await run.reaches(/^watching/);
+        run.cancel(reason);
+        world.target.pods.length = 0;
+        await assertUndone(run.result, /no pod uses/);
+      }
+    });
+
+    it('it is tried until the cloud answers', async () => {
+      let refusals = 0;
+      world.cloud.beforeWrite = (generation) => {
+        if (generation === 'run/restore' && (refusals += 1) < 2) unavailable('CloudUnavailable')();
+      };
+      const run = remove();
+      await run.reaches(/^watching/);
+      world.target.pods.length = 0;
+      await assertUndone(run.result, /no pod uses/);
+      assert.equal(refusals, 2);
+    });
+
+    it('after an attempt that undid it and could not say so, no other removes again', async () => {
+      const run = remove();
+      await run.reaches(/^watching/);
+      world.target.pods.length = 0;
+      await assert.rejects(run.result);
+      const writes = generations();
+      await assert.rejects(remove(run.heartbeats.find(({ removedAt }) => removedAt)).result, {
+        type: 'RemovalUndone',
+        message: /an earlier attempt put it back/,
+      });
+      assert.deepEqual(generations(), writes);
+    });
+
+    it('an attempt that died while it put the old CA back is taken up there', async () => {
+      const before = removal();
+      const run = remove();
+      await run.reaches(/^watching/);
+      run.cancel('WORKER_SHUTDOWN');
+      await assert.rejects(run.result);
+      const left = { line: 'putting back', removedAt: new Date().toISOString(), undoReason: 'somebody fell off.' };
+      await assertUndone(remove(left, before).result, /somebody fell off/);
+    });
+  });
+
+  it('a failure that a retry may mend undoes nothing', async () => {
+    world.cloud.beforeWrite = unavailable('CloudUnavailable');
+    await assert.rejects(remove().result, { type: 'CloudUnavailable', nonRetryable: false });
+    assert.equal(world.record().retiring, world.old.certificate.fingerprint);
+  });
+});

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { parseCaRequest, parseLeafRequest, parseScheduledRequest } from '../../src/domain/requests.js';
+
+describe('requests from people', () => {
+  it('the one-line inputs of the README are read', () => {
+    assert.deepEqual(parseCaRequest({ authority: 'booking' }), { authority: 'booking' });
+    assert.deepEqual(parseLeafRequest({ target: 'worker' }), { target: 'worker' });
+    assert.deepEqual(parseLeafRequest({ target: 'worker', ca: 'ab', onlyWhenDue: true }), {
+      target: 'worker',
+      ca: 'ab',
+      onlyWhenDue: true,
+    });
+    assert.deepEqual(parseScheduledRequest(undefined), {});
+    assert.deepEqual(parseScheduledRequest({ targets: ['a', 'b'] }), { targets: ['a', 'b'] });
+  });
+
+  it('fields that nobody asked for do not travel on', () => {
+    assert.deepEqual(parseCaRequest({ authority: 'booking', skipProofs: true }), { authority: 'booking' });
+  });
+
+  it('whatever else is sent is a problem in words, never an exception', () => {
+    fc.assert(
+      fc.property(fc.anything(), (payload) => {
+        for (const parse of [parseCaRequest, parseLeafRequest]) assert.equal(typeof parse(payload), 'string');
+        assert.ok(parseScheduledRequest(payload));
+      }),
+    );
+    assert.equal(parseLeafRequest({ target: 'worker', onlyWhenDue: 'yes' }), '"onlyWhenDue" must be true or false');
+    assert.equal(parseScheduledRequest({ targets: 'worker' }), '"targets" must be a list of names');
+  });
+});

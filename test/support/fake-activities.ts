@@ -1,0 +1,135 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Activities } from '../../src/activities/index.js';
+import { failures, type FailureType } from '../../src/domain/failures.js';
+import type { CaPlan, LeafPlan } from '../../src/domain/rotation.js';
+import { certificateFacts } from './certificate-facts.js';
+
+export interface Call {
+  readonly name: keyof Activities;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+export interface FakeActivities {
+  readonly activities: Activities;
+  /** In the order in which they began, retries included. */
+  readonly calls: readonly Call[];
+  /** Names of the calls, in order. */
+  names(): readonly string[];
+}
+
+/** No person is asked. */
+export const automatic = { mode: 'automatic', deadlineMs: 0, remindEveryMs: 0 } as const;
+
+/** The soak is so short that no time needs to be skipped; tests that wait say so. */
+export const plan = (authority: string, plan: Partial<CaPlan> = {}): CaPlan => ({
+  authority,
+  namespaces: ['booking.acct'],
+  canaries: [`${authority}-canary`],
+  alone: [],
+  others: [],
+  approval: { mode: 'manual', deadlineMs: 5 * 86_400_000, remindEveryMs: 86_400_000 },
+  trustSoakMs: 0,
+  soakMs: 10,
+  watchMs: 7 * 60_000,
+  blindMs: 370_000,
+  proofDeadlineMs: 600_000,
+  configDigest: 'digest',
+  searchAttributes: false,
+  ...plan,
+});
+
+const leafPlan = (target: string): LeafPlan => ({
+  target,
+  authority: 'authority',
+  namespaces: ['booking.acct'],
+  rolloutDeadlineMs: 600_000,
+  proofDeadlineMs: 600_000,
+  configDigest: 'digest',
+  searchAttributes: false,
+});
+
+/** Activities that succeed and record their calls; `overrides` replace some. */
+export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivities {
+  const calls: Call[] = [];
+  const delivery = { leaf: 'new-leaf', at: '2026-01-01T00:00:00.000Z' };
+  const all: Activities = {
+    resolveCaRotation: async ({ authority }) => plan(authority),
+    resolveLeafRotation: async ({ target }) => leafPlan(target),
+    listTargets: async () => ['one', 'two', 'three'],
+    preflightCa: async () => ({ lines: ['booking.acct trusts 1 of 16 CAs'] }),
+    issueCa: async () => ({ ca: certificateFacts('new-ca'), old: certificateFacts('old-ca') }),
+    trustCa: async () => ({ operationId: 'operation' }),
+    proveTrust: async () => ({ line: 'booking.acct admits leaves of the new CA' }),
+    widenFilters: async () => ({ line: 'filters stay' }),
+    moveSigner: async () => undefined,
+    gatherEvidence: async () => ({ complete: true, lines: ['all are on the new CA'], missing: [], unknownPollers: [] }),
+    markRetiring: async () => undefined,
+    rememberTrust: async ({ namespace }) => ({ namespace, bundle: [certificateFacts('old-ca')], filters: [] }),
+    removeCa: async () => ({ lines: ['the old CA is refused'] }),
+    restoreTrust: async () => undefined,
+    keepBothCas: async () => undefined,
+    finishCa: async () => undefined,
+    preflightLeaf: async () => ({
+      current: certificateFacts('old-leaf'),
+      consumers: ['Deployment booking/worker'],
+      warnings: [],
+    }),
+    issueLeaf: async ({ target }) => ({
+      certificate: certificateFacts('new-leaf'),
+      issuedBy: 'new-ca',
+      entry: `leaf.${target}`,
+    }),
+    testConnection: async () => undefined,
+    updateTarget: async () => delivery,
+    rollOut: async () => undefined,
+    confirmAdoption: async () => ({
+      adopted: true,
+      holders: [{ name: 'pod-1', adopted: true, evidence: 'started with the leaf' }],
+    }),
+    discardPairs: async () => undefined,
+    restoreTarget: async () => ({ line: 'The previous pair is back.' }),
+    followRotation: async () => undefined,
+    notify: async () => ({ warnings: [] }),
+    takeNotices: async () => ({ notices: [], rotate: [], unseen: [] }),
+    releaseNotices: async () => undefined,
+    ...overrides,
+  };
+  const recorded = Object.entries(all).map(([name, activity]) => [
+    name,
+    (input: Record<string, unknown> = {}) => {
+      calls.push({ name: name as keyof Activities, input });
+      return (activity as (input: unknown) => Promise<unknown>)(input);
+    },
+  ]);
+  return {
+    activities: Object.fromEntries(recorded) as Activities,
+    calls,
+    names: () => calls.map(({ name }) => name),
+  };
+}
+
+/** Fails as the activity would, with a failure of the closed set. */
+export function failing(type: FailureType): () => Promise<never> {
+  return async () => {
+    throw ApplicationFailure.create({ type, message: `planted ${type}.`, nonRetryable: !failures[type].retryable });
+  };
+}
+
+/** Never ends of itself: heartbeats until it is cancelled. */
+export async function untilCancelled(): Promise<never> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), 20);
+  try {
+    return await context.cancelled;
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** A gate that an activity waits at until the test opens it. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
+}

@@ -1,0 +1,339 @@
+import assert from 'node:assert/strict';
+import type { Client } from '@temporalio/client';
+import type { Dependencies } from '../../src/activities/index.js';
+import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange, WantedTrust } from '../../src/cloud/cloud.js';
+import { configSchema, type Config } from '../../src/config/schema.js';
+import type { AuthorityRecord } from '../../src/domain/authority.js';
+import type { CertificateFacts, Fingerprint } from '../../src/domain/certificate.js';
+import { RotationError } from '../../src/domain/failures.js';
+import { admits, sameFilters, type CertificateFilter } from '../../src/domain/filters.js';
+import { entries } from '../../src/domain/ids.js';
+import { createBuiltinIssuer } from '../../src/issuers/builtin.js';
+import type { Entry, Keystore, StoredEntry } from '../../src/keystore/keystore.js';
+import type { Endpoint, Probe, ProbeResult } from '../../src/probes/probe.js';
+import type { Adoption, Delivery, Poller, Target, TargetFacts } from '../../src/targets/target.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { signedBy } from '../../src/x509/read.js';
+
+/** Keystore in memory, with the same conditional writes. */
+export class FakeKeystore implements Keystore {
+  readonly entries = new Map<string, StoredEntry>();
+  #version = 0;
+
+  async get(name: string): Promise<StoredEntry | undefined> {
+    return this.entries.get(name);
+  }
+
+  async create(name: string, entry: Entry): Promise<StoredEntry> {
+    if (this.entries.has(name)) throw new RotationError('KeystoreConflict', `${name} exists.`);
+    return this.#store(name, entry);
+  }
+
+  async update(name: string, entry: Entry, version: string): Promise<StoredEntry> {
+    if (this.entries.get(name)?.version !== version) throw new RotationError('KeystoreConflict', `${name} changed.`);
+    return this.#store(name, entry);
+  }
+
+  async delete(name: string): Promise<void> {
+    this.entries.delete(name);
+  }
+
+  async list(prefix: string) {
+    return [...this.entries.values()].filter(({ name }) => name.startsWith(prefix));
+  }
+
+  #store(name: string, entry: Entry): StoredEntry {
+    const stored = { ...entry, name, version: String((this.#version += 1)) };
+    this.entries.set(name, stored);
+    return stored;
+  }
+}
+
+/** Temporal Cloud in memory: one bundle and filters per namespace. Plant failures in `failing`, or look at `writes`. */
+export class FakeCloud implements Cloud {
+  readonly namespaces = new Map<string, NamespaceTrust>();
+  readonly writes: { readonly namespace: string; readonly generation: string }[] = [];
+  /** Called before each change is written. */
+  beforeWrite: (generation: string) => void = () => undefined;
+  /** Called after it was written, before the caller knows. */
+  afterWrite: (generation: string) => void = () => undefined;
+
+  async readNamespace(namespace: string): Promise<NamespaceTrust> {
+    const found = this.namespaces.get(namespace);
+    if (!found) throw new RotationError('CloudNotFound', `No namespace ${namespace}.`);
+    return found;
+  }
+
+  async changeTrust(
+    namespace: string,
+    decide: (current: NamespaceTrust) => WantedTrust,
+    { generation }: ChangeOptions,
+  ): Promise<TrustChange> {
+    const before = await this.readNamespace(namespace);
+    const wanted = decide(before);
+    const set = (cas: readonly CertificateFacts[]) => JSON.stringify(cas.map((ca) => ca.fingerprint).sort());
+    if (set(wanted.bundle) === set(before.bundle) && sameFilters(wanted.filters, before.filters))
+      return { changed: false, before, after: before };
+    this.beforeWrite(generation);
+    const after = { ...before, ...wanted, resourceVersion: String(Number(before.resourceVersion) + 1) };
+    this.namespaces.set(namespace, after);
+    this.writes.push({ namespace, generation });
+    this.afterWrite(generation);
+    return { changed: true, operationId: 'operation', before, after };
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Admits what the bundle and the filters of the namespace admit, unless `answer` says otherwise. */
+export class FakeProbe implements Probe {
+  readonly #cloud: FakeCloud;
+  answer: (leaf: KeyPair, endpoint: Endpoint) => ProbeResult | undefined = () => undefined;
+
+  constructor(cloud: FakeCloud) {
+    this.#cloud = cloud;
+  }
+
+  async test(leaf: KeyPair, endpoint: Endpoint): Promise<ProbeResult> {
+    const planted = this.answer(leaf, endpoint);
+    if (planted) return planted;
+    const { bundle, filters } = await this.#cloud.readNamespace(endpoint.namespace);
+    const remote = endpoint.address;
+    if (!bundle.some((ca) => signedBy(leaf.certificate, ca)))
+      return { outcome: 'refused', layer: 'tls', reason: 'unknown ca' };
+    if (!admits(filters, leaf.certificate)) return { outcome: 'refused', layer: 'rpc', reason: 'filtered', remote };
+    return { outcome: 'accepted', remote };
+  }
+}
+
+export interface FakePod {
+  readonly name: string;
+  /** The leaf that it started with. */
+  leaf: Fingerprint;
+  polls: boolean;
+  ready: boolean;
+}
+
+/** A Secret and the pods that use it. Plant failures in `fail`. */
+export class FakeTarget implements Target {
+  pair: KeyPair | undefined;
+  readonly pods: FakePod[] = [];
+  readonly deliveries: Fingerprint[] = [];
+  readonly rollouts: Fingerprint[] = [];
+  readonly #deliveredAt = new Date().toISOString();
+  /** Called with the verb before each call. */
+  before: (verb: keyof Target) => void = () => undefined;
+
+  async inspect(): Promise<TargetFacts> {
+    this.before('inspect');
+    return {
+      ...(this.pair && { current: this.pair.certificate }),
+      consumers: ['Deployment booking/worker'],
+      warnings: ['one replica'],
+    };
+  }
+
+  async read(): Promise<KeyPair | undefined> {
+    this.before('read');
+    return this.pair;
+  }
+
+  async deliver(leaf: KeyPair): Promise<Delivery> {
+    this.before('deliver');
+    const { fingerprint } = leaf.certificate;
+    if (this.pair?.certificate.fingerprint !== fingerprint) this.deliveries.push(fingerprint);
+    this.pair = leaf;
+    return { leaf: fingerprint, at: this.#deliveredAt };
+  }
+
+  async delivered(): Promise<Delivery | undefined> {
+    this.before('delivered');
+    return this.pair && { leaf: this.pair.certificate.fingerprint, at: this.#deliveredAt };
+  }
+
+  async rollOut(delivery: Delivery): Promise<void> {
+    this.before('rollOut');
+    this.rollouts.push(delivery.leaf);
+    for (const pod of this.pods) pod.leaf = delivery.leaf;
+  }
+
+  async adoption(delivery: Delivery): Promise<Adoption> {
+    this.before('adoption');
+    const holders = this.pods.map(({ name, leaf, ready }) => {
+      const evidence = leaf === delivery.leaf ? (ready ? 'started with the leaf' : 'is not ready') : 'has another leaf';
+      return { name, adopted: leaf === delivery.leaf && ready, evidence };
+    });
+    return { adopted: holders.length > 0 && holders.every((holder) => holder.adopted), holders };
+  }
+}
+
+export const booking = 'booking.acct';
+
+/** An authority `booking` with its CA `old`, a target `worker` with two pods on a leaf of it, and one namespace. */
+export interface World {
+  readonly deps: Dependencies;
+  readonly config: Config;
+  readonly keystore: FakeKeystore;
+  readonly cloud: FakeCloud;
+  readonly probe: FakeProbe;
+  readonly target: FakeTarget;
+  readonly old: KeyPair;
+  /** Pollers besides the pods. */
+  readonly strangers: Poller[];
+  /** Called before the pollers are read. */
+  beforePollers: () => void;
+  clockOffsetMs: number;
+  clusterOffsetMs: number;
+  /** Workflow ids that are running. */
+  readonly running: Set<string>;
+  record(): AuthorityRecord;
+  bundle(): readonly Fingerprint[];
+  filters(): readonly CertificateFilter[];
+  /** A leaf of that CA for the target. */
+  leafOf(ca: KeyPair, options?: { lifetimeMs?: number; now?: Date }): Promise<KeyPair>;
+  /** The state before a removal: both CAs trusted, the target on a leaf of `next`, `old` marked as retiring. */
+  moved(): Promise<KeyPair>;
+}
+
+const issuer = createBuiltinIssuer();
+const day = 86_400_000;
+
+export async function aWorld(configuration: { filters?: CertificateFilter[]; target?: object } = {}): Promise<World> {
+  const config = configSchema.parse({
+    version: 1,
+    temporal: { namespace: booking },
+    cloud: { kind: 'ops-api', apiKey: { env: 'NO_KEY' } },
+    keystore: { kind: 'kubernetes', allowPlaintext: true },
+    namespaces: {
+      [booking]: { endpoints: ['127.0.0.1:1'], ...(configuration.filters && { filters: configuration.filters }) },
+    },
+    authorities: {
+      booking: {
+        issuer: { kind: 'builtin', algorithm: 'P-256' },
+        subject: { organization: 'Acme' },
+        namespaces: [booking],
+      },
+    },
+    targets: {
+      worker: {
+        authority: 'booking',
+        namespace: 'booking',
+        secret: 'worker-tls',
+        subject: { commonName: 'worker' },
+        algorithm: 'P-256',
+        taskQueues: [{ namespace: booking, name: 'booking' }],
+        ...configuration.target,
+      },
+    },
+    timing: {
+      connectionAge: '300ms',
+      connectionAgeGrace: '100ms',
+      secretPropagation: '0ms',
+      rolloutDeadline: '1s',
+      proof: { successes: 2, over: '0ms', deadline: '1s' },
+      soak: '400ms',
+      watch: '400ms',
+    },
+  });
+  const old = await aCa(1);
+  const keystore = new FakeKeystore();
+  const owner = 'authority/booking';
+  await keystore.create(entries.ca('booking', old.certificate.fingerprint), { ...old, owner });
+  const current = old.certificate.fingerprint;
+  await keystore.create(entries.authority('booking'), { record: { generation: 1, current, signing: current }, owner });
+  const cloud = new FakeCloud();
+  cloud.namespaces.set(booking, {
+    namespace: booking,
+    resourceVersion: '1',
+    bundle: [old.certificate],
+    filters: [],
+    endpoints: [],
+    mtlsEnabled: true,
+  });
+  const probe = new FakeProbe(cloud);
+  const target = new FakeTarget();
+  const leafOf: World['leafOf'] = (ca, { lifetimeMs = 30 * day, now = new Date() } = {}) =>
+    issuer.issueLeaf(ca, { subject: { commonName: 'worker' }, algorithm: 'P-256', lifetimeMs, now });
+  target.pair = await leafOf(old);
+  for (const name of ['worker-1', 'worker-10'])
+    target.pods.push({ name, leaf: target.pair.certificate.fingerprint, polls: true, ready: true });
+
+  const world: World = {
+    config,
+    keystore,
+    cloud,
+    probe,
+    target,
+    old,
+    strangers: [],
+    beforePollers: () => undefined,
+    clockOffsetMs: 0,
+    clusterOffsetMs: 0,
+    running: new Set(),
+    record: () => keystore.entries.get(entries.authority('booking'))!.record as AuthorityRecord,
+    bundle: () => cloud.namespaces.get(booking)!.bundle.map((ca) => ca.fingerprint),
+    filters: () => cloud.namespaces.get(booking)!.filters,
+    leafOf,
+    moved: () => move(world),
+    deps: {
+      config,
+      configDigest: 'digest',
+      keystore,
+      cloud,
+      probe,
+      issuer: () => issuer,
+      target: () => target,
+      notifier: (name) => assert.fail(`nobody is to be told by ${name}`),
+      endpoints: (namespace) => [{ namespace, address: '127.0.0.1:1' }],
+      pollers: async () => {
+        world.beforePollers();
+        const lastAccessTime = world.deps.now().toISOString();
+        const pods = target.pods.filter(({ polls }) => polls);
+        return [...pods.map(({ name }) => ({ identity: `1@${name}`, lastAccessTime })), ...world.strangers];
+      },
+      client: () => clientThatKnows(world.running),
+      searchAttributes: false,
+      now: () => new Date(Date.now() + world.clockOffsetMs),
+      clusterTime: async () => new Date(Date.now() + world.clusterOffsetMs),
+    },
+  };
+  return world;
+}
+
+/** A CA of the authority, as the issuer makes it. */
+export function aCa(generation: number, options: { now?: Date; lifetimeMs?: number } = {}): Promise<KeyPair> {
+  const { now = new Date(), lifetimeMs = 365 * day } = options;
+  return issuer.createCa({ subject: { organization: 'Acme' }, algorithm: 'P-256', generation, lifetimeMs, now });
+}
+
+async function move(world: World): Promise<KeyPair> {
+  const next = await aCa(2);
+  const { fingerprint } = next.certificate;
+  await world.keystore.create(entries.ca('booking', fingerprint), { ...next, owner: 'authority/booking' });
+  const entry = (await world.keystore.get(entries.authority('booking')))!;
+  const current = world.old.certificate.fingerprint;
+  const record = {
+    generation: 2,
+    current,
+    next: fingerprint,
+    signing: fingerprint,
+    retiring: current,
+    rotation: 'run',
+  };
+  await world.keystore.update(entry.name, { ...entry, record }, entry.version);
+  const trust = world.cloud.namespaces.get(booking)!;
+  world.cloud.namespaces.set(booking, { ...trust, bundle: [world.old.certificate, next.certificate] });
+  world.target.pair = await world.leafOf(next);
+  for (const pod of world.target.pods) pod.leaf = world.target.pair.certificate.fingerprint;
+  return next;
+}
+
+function clientThatKnows(running: ReadonlySet<string>): Client {
+  const getHandle = (workflowId: string) => ({
+    describe: async () => {
+      if (running.has(workflowId)) return { status: { name: 'RUNNING' } };
+      throw Object.assign(new Error('not found'), { name: 'WorkflowNotFoundError' });
+    },
+  });
+  return { workflow: { getHandle }, options: { namespace: booking } } as unknown as Client;
+}
