@@ -131,7 +131,7 @@ describe('a configuration that cannot work is refused with line, column, key, pr
     [
       'a kind that there is not',
       edited('kind: ops-api', 'kind: soap'),
-      ['5:3: cloud.kind: not a value that this key takes. Write kind: ops-api.'],
+      ['5:3: cloud.kind: not a value that this key takes. Use one of: ops-api, tcld.'],
     ],
     [
       'a secret where its reference belongs, without repeating it',
