@@ -1,17 +1,15 @@
 import type { Fingerprint } from '../domain/certificate.js';
 import { isOfPod } from '../domain/pollers.js';
-import type { Evidence, LeafRotationResult } from '../domain/rotation.js';
+import type { Evidence } from '../domain/rotation.js';
 import type { HolderEvidence } from '../targets/target.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { targetConfig, targetsOf } from './plan.js';
 
-interface EvidenceRequest {
+export interface EvidenceRequest {
   readonly authority: string;
   readonly ca: Fingerprint;
-  /** What the leaf rotations of this CA rotation returned: when each Secret was written. */
-  readonly leaves: readonly LeafRotationResult[];
 }
 
 interface TargetEvidence {

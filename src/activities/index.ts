@@ -1,7 +1,7 @@
-import type { Evidence, LeafRotationResult } from '../domain/rotation.js';
+import type { Evidence } from '../domain/rotation.js';
 import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
-import { gatherEvidence } from './evidence.js';
+import { gatherEvidence, type EvidenceRequest } from './evidence.js';
 import { expiryActivities } from './expiry.js';
 import { reportingFailures } from './failures.js';
 import { followActivities } from './follow.js';
@@ -31,11 +31,7 @@ export function createActivities(deps: Dependencies) {
     ...expiryActivities(deps),
     ...authorityActivities(deps),
     ...retiringActivities(deps),
-    gatherEvidence: (request: {
-      authority: string;
-      ca: string;
-      leaves: readonly LeafRotationResult[];
-    }): Promise<Evidence> => gatherEvidence(deps, request),
+    gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request),
   });
 }
 

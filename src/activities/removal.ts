@@ -4,7 +4,7 @@ import { short, type Fingerprint } from '../domain/certificate.js';
 import { unmarkRetiring } from '../domain/authority.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
-import type { LeafRotationResult, RememberedTrust } from '../domain/rotation.js';
+import type { RememberedTrust } from '../domain/rotation.js';
 import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
 import type { KeyPair } from '../x509/pair.js';
@@ -26,7 +26,6 @@ export interface Removal {
   readonly ca: Fingerprint;
   readonly old: Fingerprint;
   readonly rotation: string;
-  readonly leaves: readonly LeafRotationResult[];
 }
 
 export interface TrustRestoration {
@@ -115,8 +114,8 @@ export function removalActivities(deps: Dependencies) {
     return { leaf };
   }
 
-  async function refuseIncompleteEvidence({ authority, ca, leaves }: Removal): Promise<void> {
-    const evidence = await gatherEvidence(deps, { authority, ca, leaves });
+  async function refuseIncompleteEvidence({ authority, ca }: Removal): Promise<void> {
+    const evidence = await gatherEvidence(deps, { authority, ca });
     if (evidence.complete) return;
     throw new RotationError(
       'EvidenceMissing',

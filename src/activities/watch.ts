@@ -102,10 +102,12 @@ class Lookout {
   /** A leaf that was renewed under the new CA meanwhile is its own rotation's to prove. */
   async #target(target: string, polledSince: number | undefined): Promise<Look> {
     const current = (await this.#deps.target(target).read())?.certificate;
-    const delivery = await this.#deps.target(target).delivered();
-    if (!current || !delivery || !signedBy(current, this.#ca!))
+    if (!current || !signedBy(current, this.#ca!))
       return { kind: 'lost', line: `the Secret of ${target} no longer holds a leaf of the new CA` };
-    if (delivery.leaf !== this.#leaves!.get(target)) return { kind: 'well' };
+    if (current.fingerprint !== this.#leaves!.get(target)) return { kind: 'well' };
+    const delivery = await this.#deps.target(target).delivered();
+    if (delivery?.leaf !== current.fingerprint)
+      return { kind: 'blind', line: `the Secret of ${target} is being changed` };
     const adoption = await this.#deps.target(target).adoption(delivery);
     const off = adoption.holders.find((holder) => !holder.adopted);
     if (off) return { kind: 'away', line: `${target} ${off.name}: ${off.evidence}` };

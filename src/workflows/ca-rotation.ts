@@ -47,11 +47,11 @@ async function runbook(authority: string, board: StatusBoard, approval: Approval
   await widenFilters(rotation);
   board.enter('leaves');
   const leaves = await moveLeaves(plan, rotation.ca, board);
-  await confirm(rotation, leaves);
+  await confirm(rotation);
   const decision = await approve(rotation, approval);
   if (decision.decision === 'reject')
     return ended(rotation, leaves, { outcome: 'keptBoth', reason: rejection(decision), decision });
-  await removeOldCa(rotation, leaves);
+  await removeOldCa(rotation);
   await CancellationScope.nonCancellable(() => finish(rotation));
   return ended(rotation, leaves, { outcome: 'rotated', decision });
 }
@@ -109,13 +109,13 @@ async function widenFilters({ plan, board }: Rotation): Promise<void> {
   }
 }
 
-async function confirm({ plan, ca, board }: Rotation, leaves: readonly LeafRotationResult[]): Promise<void> {
+async function confirm({ plan, ca, board }: Rotation): Promise<void> {
   board.enter('confirm', 'connections of the old CA to end (maximum connection age and grace)');
   await sleep(plan.soakMs, { summary: 'Let every connection of the old CA reach its maximum age' });
   board.wait('evidence from every target');
   const evidence = await patient.gatherEvidence.executeWithOptions(
     { summary: 'Prove that every target is on the new CA' },
-    [{ authority: plan.authority, ca: ca.fingerprint, leaves }],
+    [{ authority: plan.authority, ca: ca.fingerprint }],
   );
   evidence.lines.forEach((line) => board.prove(line));
   evidence.unknownPollers.forEach((poller) => board.problem(`Belongs to no known target: ${poller}`));

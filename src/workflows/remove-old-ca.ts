@@ -1,6 +1,6 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import { short } from '../domain/certificate.js';
-import type { LeafRotationResult, RememberedTrust } from '../domain/rotation.js';
+import type { RememberedTrust } from '../domain/rotation.js';
 import { rootOf } from './failures.js';
 import { lasting, patient, read, watchful, write } from './options.js';
 import type { Rotation } from './rotation.js';
@@ -9,7 +9,7 @@ import type { Rotation } from './rotation.js';
  * Takes the old CA out of one namespace after the other and holds the watch after each. What a namespace trusted is in
  * history before anything of it is removed; whatever goes wrong, all of it comes back.
  */
-export async function removeOldCa(rotation: Rotation, leaves: readonly LeafRotationResult[]): Promise<void> {
+export async function removeOldCa(rotation: Rotation): Promise<void> {
   const { plan, ca, old, board } = rotation;
   if (!old) return;
   const { authority } = plan;
@@ -30,7 +30,7 @@ export async function removeOldCa(rotation: Rotation, leaves: readonly LeafRotat
           summary: `Remove CA ${short(old.fingerprint)} from ${namespace} and watch`,
           ...lasting(plan.watchMs + plan.blindMs + plan.proofDeadlineMs),
         },
-        [{ authority, before, ca: ca.fingerprint, old: old.fingerprint, rotation: workflowInfo().runId, leaves }],
+        [{ authority, before, ca: ca.fingerprint, old: old.fingerprint, rotation: workflowInfo().runId }],
       );
       lines.forEach((line) => board.prove(line));
     }

@@ -13,7 +13,7 @@ describe('gatherEvidence', () => {
   });
 
   const gather = () =>
-    runActivity(world, 'gatherEvidence', { authority: 'booking', ca: next.certificate.fingerprint, leaves: [] }).result;
+    runActivity(world, 'gatherEvidence', { authority: 'booking', ca: next.certificate.fingerprint }).result;
   const seen = (identity: string, ago: number) => ({
     identity,
     lastAccessTime: new Date(Date.now() - ago).toISOString(),

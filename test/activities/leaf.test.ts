@@ -31,9 +31,9 @@ describe('activities of a leaf rotation', () => {
     const before = world.target.pair!.certificate.fingerprint;
     const { entry, certificate } = await issue();
     const kept = () => world.keystore.entries.get(entries.previous('worker', 'run'))?.certificate?.fingerprint;
-    const first = await update(entry);
+    await update(entry);
     assert.equal(kept(), before);
-    assert.deepEqual(await update(entry), first);
+    await update(entry);
     assert.equal(kept(), before, 'a second attempt kept the new pair as the previous one');
     world.target.pair = await world.leafOf(world.old);
     await update(entry);

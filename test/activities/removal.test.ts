@@ -26,7 +26,6 @@ describe('removeCa', () => {
       ca,
       old,
       rotation: 'run',
-      leaves: [],
     };
   }
 

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../../src/activities/index.js';
 import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange, WantedTrust } from '../../src/cloud/cloud.js';
@@ -120,7 +119,6 @@ export class FakeTarget implements Target {
   readonly pods: FakePod[] = [];
   readonly deliveries: Fingerprint[] = [];
   readonly rollouts: Fingerprint[] = [];
-  readonly #deliveredAt = new Date().toISOString();
   /** Called with the verb before each call. */
   before: (verb: keyof Target) => void = () => undefined;
 
@@ -140,15 +138,19 @@ export class FakeTarget implements Target {
 
   async deliver(leaf: KeyPair): Promise<Delivery> {
     this.before('deliver');
-    const { fingerprint } = leaf.certificate;
-    if (this.pair?.certificate.fingerprint !== fingerprint) this.deliveries.push(fingerprint);
+    if (this.pair?.certificate.fingerprint !== leaf.certificate.fingerprint)
+      this.deliveries.push(leaf.certificate.fingerprint);
     this.pair = leaf;
-    return { leaf: fingerprint, at: this.#deliveredAt };
+    return this.#delivery(leaf);
   }
 
   async delivered(): Promise<Delivery | undefined> {
     this.before('delivered');
-    return this.pair && { leaf: this.pair.certificate.fingerprint, at: this.#deliveredAt };
+    return this.pair && this.#delivery(this.pair);
+  }
+
+  #delivery({ certificate }: KeyPair): Delivery {
+    return { leaf: certificate.fingerprint, at: '2026-01-01T00:00:00.000Z' };
   }
 
   async rollOut(delivery: Delivery): Promise<void> {
@@ -198,7 +200,16 @@ export interface World {
 const issuer = createBuiltinIssuer();
 const day = 86_400_000;
 
-export async function aWorld(configuration: { filters?: CertificateFilter[]; target?: object } = {}): Promise<World> {
+export interface WorldOptions {
+  /** Wanted filters of the namespace. */
+  readonly filters?: readonly CertificateFilter[];
+  /** Merged over the target's configuration. */
+  readonly target?: object;
+  /** Merged over the timing, which is of milliseconds. */
+  readonly timing?: object;
+}
+
+export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
   const config = configSchema.parse({
     version: 1,
     temporal: { namespace: booking },
@@ -233,6 +244,7 @@ export async function aWorld(configuration: { filters?: CertificateFilter[]; tar
       proof: { successes: 2, over: '0ms', deadline: '1s' },
       soak: '400ms',
       watch: '400ms',
+      ...configuration.timing,
     },
   });
   const old = await aCa(1);
@@ -283,7 +295,9 @@ export async function aWorld(configuration: { filters?: CertificateFilter[]; tar
       probe,
       issuer: () => issuer,
       target: () => target,
-      notifier: (name) => assert.fail(`nobody is to be told by ${name}`),
+      notifier: (name) => {
+        throw new RotationError('UnknownNotifier', name);
+      },
       endpoints: (namespace) => [{ namespace, address: '127.0.0.1:1' }],
       pollers: async () => {
         world.beforePollers();

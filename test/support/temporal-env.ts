@@ -12,7 +12,7 @@ import { temporalTestServer } from './temporal-test-server.js';
 export class WorkflowTests {
   static readonly taskQueue = 'tests';
   readonly env: TestWorkflowEnvironment;
-  readonly #stopped = new AbortController();
+  #stopped = new AbortController();
   #activities: Activities = fakeActivities().activities;
   #worker: Promise<void> = Promise.resolve();
 
@@ -91,10 +91,21 @@ export class WorkflowTests {
     }
   }
 
+  /** Shuts the worker down, as a deployment does, and starts another. */
+  async replaceWorker(): Promise<void> {
+    await this.#stopWorker();
+    this.#stopped = new AbortController();
+    await this.#begin();
+  }
+
   async stop(): Promise<void> {
+    await this.#stopWorker();
+    await this.env.teardown();
+  }
+
+  async #stopWorker(): Promise<void> {
     this.#stopped.abort();
     await this.#worker;
-    await this.env.teardown();
   }
 
   /** Heartbeats are hardly throttled, so that a cancellation arrives at once. */

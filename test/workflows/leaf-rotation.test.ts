@@ -105,7 +105,7 @@ describe('leafRotation', () => {
     const { handle } = await start({
       updateTarget: async () => {
         if ((attempts += 1) < 3) return failing('KubernetesUnavailable')();
-        return { leaf: 'new-leaf', changed: true, at: '2026-01-01T00:00:00.000Z' };
+        return { leaf: 'new-leaf', at: '2026-01-01T00:00:00.000Z' };
       },
     });
     assert.deepEqual([(await result(handle)).outcome, attempts], ['rotated', 3]);

@@ -84,7 +84,7 @@ describe('scheduledLeafRotation', () => {
 
   it('cancelled, it ends the rotation that runs in a working state and starts no other', async () => {
     const { opened, open } = gate();
-    const delivery = { leaf: 'new-leaf', changed: true, at: '2026-01-01T00:00:00.000Z' };
+    const delivery = { leaf: 'new-leaf', at: '2026-01-01T00:00:00.000Z' };
     const fakes = fakeActivities({ updateTarget: async () => opened.then(() => delivery) });
     const handle = await start(fakes);
     await tests.eventually(async () => fakes.names().includes('updateTarget'));

@@ -1,5 +1,5 @@
-import type { Fingerprint } from '../../domain/certificate.js';
 import { isOfPod } from '../../domain/pollers.js';
+import type { Fingerprint } from '../../domain/certificate.js';
 import type { Delivery, HolderEvidence, Poller } from '../target.js';
 import type { UserPod } from './consumers.js';
 import { isReady } from './objects.js';
