@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
@@ -8,6 +8,7 @@ import { startNodeAgent, type Image, type NodeAgent } from '../../src/sandbox/ku
 import { applyManifest } from '../../src/sandbox/manifests.js';
 import { StopStack } from '../../src/sandbox/processes.js';
 import { findTools } from '../../src/sandbox/tools/index.js';
+import type { KeyPair } from '../../src/x509/pair.js';
 import { filesOf, type Place } from './key-scan.js';
 
 /** A real control plane and node agent, and the service account of deploy/rbac.yaml. */
@@ -17,6 +18,8 @@ export interface Cluster {
   readonly admin: KubernetesClient;
   /** What the product gets: the rotation worker's service account, allowed what deploy/rbac.yaml allows it. */
   readonly client: KubernetesClient;
+  /** The service account's kubeconfig, which `client` works with. */
+  readonly kubeconfig: string;
   readonly agent: NodeAgent;
   /** Programs of pods; a test adds its own. */
   readonly images: Record<string, Image>;
@@ -25,12 +28,20 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-export async function startCluster(): Promise<Cluster> {
+export async function startCluster(clientCa?: KeyPair): Promise<Cluster> {
   const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
   const stack = new StopStack();
   stack.push({ stop: () => rm(dir, { recursive: true, force: true }) });
   try {
-    const plane = stack.push(await startControlPlane({ dir: join(dir, 'kubernetes'), tools: await findTools() }));
+    const clientCaFile = join(dir, 'client-ca.pem');
+    if (clientCa) await writeFile(clientCaFile, clientCa.certificate.pem);
+    const plane = stack.push(
+      await startControlPlane({
+        dir: join(dir, 'kubernetes'),
+        tools: await findTools(),
+        ...(clientCa && { clientCaFile }),
+      }),
+    );
     const { admin } = plane;
     const images = workerImages(dir);
     await mkdir(join(dir, 'used'));
@@ -42,6 +53,7 @@ export async function startCluster(): Promise<Cluster> {
       dir,
       admin,
       client: createKubernetesClient({ kubeconfig }),
+      kubeconfig,
       agent,
       images,
       etcdFiles: () => filesOf(join(dir, 'kubernetes', 'etcd'), () => false),

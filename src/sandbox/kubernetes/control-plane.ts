@@ -11,6 +11,8 @@ export interface ControlPlaneOptions {
   /** State folder; everything in it is 0600. */
   readonly dir: string;
   readonly tools: Readonly<Record<'etcd' | 'kube-apiserver' | 'kube-controller-manager', string>>;
+  /** PEM file. Who comes with a certificate of it is the user that its common name says. */
+  readonly clientCaFile?: string;
 }
 
 export interface ControlPlane {
@@ -24,18 +26,18 @@ export interface ControlPlane {
 }
 
 /** etcd, kube-apiserver and kube-controller-manager on loopback, RBAC on, with the sandbox's marker. */
-export async function startControlPlane({ dir, tools }: ControlPlaneOptions): Promise<ControlPlane> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const stack = new StopStack();
   try {
-    return await start(dir, tools, stack);
+    return await start(options, stack);
   } catch (error) {
     await stack.stop();
     throw error;
   }
 }
 
-async function start(dir: string, tools: ControlPlaneOptions['tools'], stack: StopStack): Promise<ControlPlane> {
+async function start({ dir, tools, clientCaFile }: ControlPlaneOptions, stack: StopStack): Promise<ControlPlane> {
   const [etcdPort, peerPort, port, managerPort] = (await freePorts(4)) as [number, number, number, number];
   const token = randomBytes(24).toString('hex');
   const files = await writeFiles(dir, token);
@@ -77,6 +79,7 @@ async function start(dir: string, tools: ControlPlaneOptions['tools'], stack: St
         '--service-cluster-ip-range=10.0.0.0/24',
         '--disable-admission-plugins=ServiceAccount',
         '--endpoint-reconciler-type=none',
+        ...(clientCaFile ? [`--client-ca-file=${clientCaFile}`] : []),
       ],
       env: {},
       logFile: join(dir, 'kube-apiserver.log'),
