@@ -10,7 +10,7 @@ import { parseDecision, type Decision } from '../domain/rotation.js';
 import { answer, globalOptions, mustHave, withClient, withExamples } from './context.js';
 import { BadInput, NoWorker } from './exit.js';
 
-const answerWithinMs = 20_000;
+const answerWithinMs = 10_000;
 
 export function addDecideCommands(program: Command): void {
   for (const decision of ['approve', 'reject'] as const) {

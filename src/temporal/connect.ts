@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import {
   loadClientConfigProfile,
@@ -12,9 +13,10 @@ import { RotationError } from '../domain/failures.js';
 import type { KeyPair } from '../x509/pair.js';
 import { PrivateKey } from '../x509/private-key.js';
 import { keyMatches, readCertificates } from '../x509/read.js';
-import { whyNotConnected, type Attempt } from './failures.js';
+import { whyNotConnected, whyRefused, type Attempt } from './failures.js';
 
 const connectTimeoutMs = 10_000;
+const askAfterMs = 1000;
 
 /** How to reach Temporal: what the configuration file says, the rest from the TEMPORAL_* environment and the profile. */
 export interface TemporalAddress {
@@ -105,8 +107,8 @@ export async function optionsWith(
  */
 export async function readPair(files: CertificateFiles): Promise<KeyPair> {
   const [pem, keyPem] = await Promise.all([read(files.certificateFile), read(files.keyFile)]);
-  const [certificate] = readCertificates(pem);
-  const key = new PrivateKey(keyPem);
+  const [certificate] = parsed(files.certificateFile, 'certificate', () => readCertificates(pem));
+  const key = parsed(files.keyFile, 'private key', () => new PrivateKey(keyPem));
   if (!certificate || !keyMatches(certificate, key)) {
     throw new RotationError(
       'ReferenceUnreadable',
@@ -114,6 +116,15 @@ export async function readPair(files: CertificateFiles): Promise<KeyPair> {
     );
   }
   return { certificate, key };
+}
+
+/** The parser's own words are left out: they may quote what it was given. */
+function parsed<T>(file: string, what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch {
+    throw new RotationError('ReferenceUnreadable', `${file} holds no ${what} in PEM.`);
+  }
 }
 
 async function read(file: string): Promise<string> {
@@ -132,12 +143,31 @@ export async function connectClient(loaded: LoadedConfig): Promise<{ client: Cli
   const address = temporalAddress(loaded);
   const pair = address.files && (await readPair(address.files));
   const options = await optionsWith(address, pair);
-  const connection = await Connection.connect({ ...options, connectTimeout: connectTimeoutMs }).catch(
-    async (error: unknown) => {
-      throw await whyNotConnected(await attemptOf(address, pair), error);
-    },
-  );
+  const connection = await connect(options, await attemptOf(address, pair));
   return { client: new Client({ connection, namespace: address.namespace }), close: () => connection.close() };
+}
+
+/** gRPC tries again until its deadline, whatever the server says: when it takes long, the server is asked why. */
+async function connect(options: TemporalAddress['options'], attempt: Attempt): Promise<Connection> {
+  const connecting = Connection.connect({ ...options, connectTimeout: connectTimeoutMs });
+  const settled = connecting.then(
+    () => undefined,
+    () => undefined,
+  );
+  const connected = new AbortController();
+  const asked = wait(askAfterMs, undefined, { signal: connected.signal }).then(
+    () => whyRefused(attempt),
+    () => undefined,
+  );
+  const refused = await Promise.race([settled, asked]);
+  connected.abort();
+  if (refused) {
+    void connecting.then((late) => late.close()).catch(() => undefined);
+    throw refused;
+  }
+  return connecting.catch(async (error: unknown) => {
+    throw await whyNotConnected(attempt, error);
+  });
 }
 
 /** What the connection was made with, to find out why it failed. */

@@ -38,14 +38,25 @@ export interface Attempt {
   readonly serverRoots?: string | undefined;
 }
 
-/** Why a connection failed: a handshake of our own names the TLS reason, which the gRPC client keeps to itself. */
+/** Why a connection failed. */
 export async function whyNotConnected(attempt: Attempt, error: unknown): Promise<RotationError> {
+  return (await whyRefused(attempt)) ?? temporalFailure(error) ?? noAnswer(attempt.address, messageOf(error));
+}
+
+/**
+ * Why a connection will not come to be: a handshake of our own names the TLS reason, which the gRPC client keeps to itself.
+ * Undefined when nothing stands in its way.
+ */
+export async function whyRefused(attempt: Attempt): Promise<RotationError | undefined> {
   const { address, namespace, pair, certificateFile, serverName, serverRoots } = attempt;
-  if (!pair) return temporalFailure(error) ?? noAnswer(address, (await portFailure(address)) ?? messageOf(error));
+  if (!pair) {
+    const reason = await portFailure(address);
+    return reason === undefined ? undefined : noAnswer(address, reason);
+  }
   const endpoint = { namespace, address, ...(serverName && { serverName }), ...(serverRoots && { serverRoots }) };
   const result = await createProbe().test(pair, endpoint);
+  if (result.outcome === 'accepted') return undefined;
   if (result.outcome === 'unreachable') return noAnswer(address, result.reason);
-  if (result.outcome === 'accepted') return temporalFailure(error) ?? noAnswer(address, messageOf(error));
   const { fingerprint, notAfter } = pair.certificate;
   const certificate = `${certificateFile ?? 'the client certificate'} (${short(fingerprint)}, valid until ${notAfter})`;
   const where = result.layer === 'tls' ? 'in the TLS handshake' : 'with PERMISSION_DENIED';

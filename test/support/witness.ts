@@ -1,9 +1,10 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import type { Sandbox } from '../../src/sandbox/index.js';
 import { filesOf, type Place } from './key-scan.js';
+import { descendantsOf } from './processes.js';
 
 /** Files of a sandbox that hold keys by their purpose: the mounted Secrets of pods, the control plane's own keys, etcd. */
 const keepers = [/\/pods\/[^/]+\/certs\//, /\/kubernetes\/etcd\//, /\/kubernetes\/[^/]+\.key$/, /\/server\.key$/];
@@ -12,7 +13,7 @@ const keepers = [/\/pods\/[^/]+\/certs\//, /\/kubernetes\/etcd\//, /\/kubernetes
 export function watchProcesses(): { stop(): readonly Place[] } {
   const seen = new Map<string, Buffer>();
   const look = async (): Promise<void> => {
-    for (const pid of await descendants(process.pid)) {
+    for (const { pid } of await descendantsOf(process.pid)) {
       for (const what of ['cmdline', 'environ']) {
         const content = await readFile(`/proc/${pid}/${what}`).catch(() => Buffer.alloc(0));
         if (content.length > 0) seen.set(`${what} of process ${pid}`, content);
@@ -26,22 +27,6 @@ export function watchProcesses(): { stop(): readonly Place[] } {
       return [...seen].map(([name, content]) => ({ name, content }));
     },
   };
-}
-
-async function descendants(root: number): Promise<readonly number[]> {
-  const parents = new Map<number, number>();
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
-    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-  }
-  const found = new Set([root]);
-  for (let before = 0; before < found.size;) {
-    before = found.size;
-    for (const [pid, parent] of parents) if (found.has(parent)) found.add(pid);
-  }
-  found.delete(root);
-  return [...found];
 }
 
 /** Everything that a run leaves behind where no key may be: histories, Kubernetes objects, files and logs, the namespace. */

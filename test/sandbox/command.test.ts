@@ -1,0 +1,398 @@
+import assert from 'node:assert/strict';
+import { execFile, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { parse, stringify } from 'yaml';
+import { createKubernetesClient, type KubernetesObject } from '../../src/kubernetes/client.js';
+import type { SandboxDescription } from '../../src/sandbox/description.js';
+import { readRecord } from '../../src/sandbox/gateway/record.js';
+import { findTool } from '../../src/sandbox/tools/index.js';
+import { aCa, aLeaf } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
+import { poisonIn, type Poison } from '../support/poison.js';
+import { commandLine, descendantsOf, running, watchDescendants } from '../support/processes.js';
+import { ended, runStarter, spawnStarter, type Environment, type Ran } from '../support/starter.js';
+
+const exec = promisify(execFile);
+const workers = '/apis/apps/v1/namespaces/cert-rotation/deployments/cert-rotation-worker';
+
+describe('sandbox up', () => {
+  let folder: string;
+  let dir: string;
+  let poison: Poison;
+  let up: ChildProcess;
+  let upEnded: Promise<Ran>;
+  let description: SandboxDescription;
+  /** What the shell of a person has who typed what `sandbox up` printed, over what was there before. */
+  let shell: Environment;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
+    dir = join(folder, 'sandbox');
+    poison = await poisonIn(folder);
+    up = spawnStarter(['sandbox', 'up', '--state', dir], poison.environment);
+    upEnded = ended(up);
+    let printed = '';
+    up.stdout!.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    await Promise.race([
+      eventually(async () => printed.includes('export KUBECONFIG='), 90_000),
+      upEnded.then(({ stderr }) => assert.fail(`sandbox up ended: ${stderr}`)),
+    ]);
+    description = JSON.parse(await readFile(join(dir, 'sandbox.json'), 'utf8')) as SandboxDescription;
+    const exports = [...printed.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]);
+    shell = { ...poison.environment, HTTP_PROXY: undefined, HTTPS_PROXY: undefined, ...Object.fromEntries(exports) };
+  });
+  after(async () => {
+    up?.kill('SIGKILL');
+    await upEnded;
+    await poison?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const starter = (...args: string[]) => runStarter(args, shell);
+  async function json(...args: string[]) {
+    const { stdout, stderr, code } = await starter(...args, '-o', 'json');
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout) as unknown;
+  }
+
+  it('sandbox.json says where everything is', () => {
+    const { temporal, gateway, cloud, kubernetes, worker } = description;
+    assert.deepEqual(Object.keys(temporal), ['address', 'ui']);
+    assert.deepEqual(Object.keys(gateway), ['address', 'caFile', 'serverNames']);
+    assert.deepEqual(gateway.serverNames, { 'temporal-booking.sdvdw': 'temporal-booking.sdvdw.tmprl.cloud' });
+    assert.deepEqual(Object.keys(cloud), ['address', 'caFile', 'apiKey']);
+    assert.deepEqual(Object.keys(kubernetes), ['kubeconfig']);
+    assert.deepEqual(Object.keys(worker!), ['pid']);
+    assert.equal(description.pid, up.pid);
+    assert.equal(shell['CERT_ROTATION_CONFIG'], description.configuration);
+  });
+
+  it('worker.pid is the rotation worker', async () =>
+    assert.match(await commandLine(description.worker!.pid), /worker\.[jt]s$/));
+
+  it('safety 25: folders of the state are 0700, files 0600', async () => {
+    const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+    const paths = entries
+      .filter((entry) => !entry.isSymbolicLink())
+      .map(({ parentPath, name }) => join(parentPath, name));
+    assert.ok(paths.length > 20);
+    const modes = await Promise.all(
+      [dir, ...paths].map(async (path) => ({ path, mode: (await stat(path).catch(() => undefined))?.mode ?? 0 })),
+    );
+    assert.deepEqual(
+      modes.filter(({ mode }) => (mode & 0o077) !== 0).map(({ path, mode }) => `${path} ${(mode & 0o777).toString(8)}`),
+      [],
+    );
+  });
+
+  it('a second one in the same folder is refused by the id of the first', async () => {
+    const { code, stderr } = await starter('sandbox', 'up', '--state', dir);
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`a sandbox runs in ${dir} as process ${up.pid}`));
+  });
+
+  it('a folder with files of somebody else is refused and left alone', async () => {
+    const { code, stderr } = await starter('sandbox', 'up', '--state', folder);
+    assert.equal(code, 2);
+    assert.match(stderr, /holds other files \(\w+\): name a new or empty folder/);
+    assert.ok((await readdir(folder)).includes('home'));
+  });
+
+  it('what it prints lets temporal through the gateway and kubectl to the API server', async () => {
+    const temporal = await findTool('temporal');
+    const { stdout } = await exec(temporal, ['workflow', 'list', '--limit', '1', '--output', 'json'], {
+      env: { ...shell },
+    });
+    assert.ok(Array.isArray(JSON.parse(stdout)));
+    const pods = await createKubernetesClient({ kubeconfig: shell['KUBECONFIG'] }).list('/api/v1/pods');
+    assert.ok(pods.length >= 4);
+  });
+
+  describe('the starter', () => {
+    it('status tells of rotations that there were not', async () => {
+      const rows = (await json('status')) as { workflowId: string; outcome: string }[];
+      const outcomes = new Map(rows.map(({ workflowId, outcome }) => [workflowId, outcome]));
+      assert.equal(outcomes.get('ca/temporal-booking'), 'none known');
+      assert.equal(outcomes.get('leaf/booking-worker'), 'none known');
+    });
+
+    it('a decision that nothing asks for is refused', async () => {
+      const { code, stderr } = await starter('approve', 'temporal-booking', '--who', 'ada');
+      assert.equal(code, 2);
+      assert.match(stderr, /ca\/temporal-booking is not running: nothing to decide/);
+    });
+
+    it('an authority, a target, a name that is not there: refused, with those that are', async () => {
+      for (const args of [
+        ['rotate', 'ca', 'x'],
+        ['rotate', 'leaf', 'constructor'],
+        ['status', 'x'],
+        ['reject', 'x', '--who', 'ada'],
+      ]) {
+        const { code, stderr } = await starter(...args);
+        assert.equal(code, 2, args.join(' '));
+        assert.match(stderr, /It has: .*(temporal-booking|booking-worker)/);
+      }
+    });
+
+    it('a rotation that runs is joined, followed to its end and told in one JSON document', async () => {
+      const first = (await json('rotate', 'leaf', 'booking-worker', '--no-wait')) as { runId: string; joined: boolean };
+      assert.equal(first.joined, false);
+      const detail = await eventually(async () => {
+        const [told] = (await json('status', 'booking-worker')) as {
+          steps: unknown[];
+          worker: string;
+          details: string;
+        }[];
+        return told!.steps.length > 0 && told!.worker === 'live' ? told : undefined;
+      });
+      assert.match(detail.details, /phase \*\*\w+\*\*/);
+      const { code, stdout, stderr } = await starter('rotate', 'leaf', 'booking-worker', '-o', 'json');
+      assert.equal(code, 0, stderr);
+      const told = JSON.parse(stdout) as { runId: string; joined: boolean; outcome: string; actions: number };
+      assert.deepEqual([told.runId, told.joined, told.outcome], [first.runId, true, 'completed']);
+      assert.ok(told.actions > 5);
+      assert.match(stderr, /leaf\/booking-worker runs already: joined run/);
+      assert.match(stderr, /test +Connect with leaf/);
+    });
+
+    it('Ctrl-C stops the following, not the rotation', async () => {
+      const following = spawnStarter(['rotate', 'leaf', 'booking-worker', '-o', 'json'], shell);
+      following.stderr!.once('data', () => following.kill('SIGINT'));
+      const { code, stdout, stderr } = await ended(following);
+      assert.equal(code, 130);
+      assert.match(stderr, /No longer following\. leaf\/booking-worker goes on/);
+      assert.equal((JSON.parse(stdout) as { outcome: string }).outcome, 'running');
+      await eventually(async () => {
+        const [told] = (await json('status', 'booking-worker')) as { outcome: string }[];
+        return told!.outcome === 'completed';
+      }, 60_000);
+    });
+
+    it('the schedule: applied, shown, paused, still paused after the next apply, resumed, deleted', async () => {
+      const refused = await starter('schedule', 'show');
+      assert.equal(refused.code, 2);
+      assert.match(refused.stderr, /there is no schedule yet: cert-rotation schedule apply/);
+      const told = async (verb: string) => (await json('schedule', verb)) as Record<string, unknown>;
+      assert.equal((await told('apply'))['applied'], 'created');
+      assert.equal((await told('show'))['upToDate'], true);
+      await told('pause');
+      const { applied, paused } = await told('apply');
+      assert.deepEqual([applied, paused], ['updated', true]);
+      const { stdout } = await starter('schedule', 'show');
+      assert.match(stdout, /cert-rotation-leaf: paused \(paused by cert-rotation\)\nWhen: +0 4 \* \* \* \(UTC\)\n/);
+      await told('resume');
+      assert.equal((await told('show'))['paused'], false);
+      await told('delete');
+      assert.equal((await starter('schedule', 'trigger')).code, 2);
+    });
+  });
+
+  describe('a connection that fails says why and what to do', () => {
+    async function refusal(env: Environment, ...args: string[]) {
+      const { code, stdout, stderr } = await runStarter([...args, '-o', 'json'], { ...shell, ...env });
+      const { error } = JSON.parse(stdout) as { error: { type: string; message: string; fix: string } };
+      assert.ok(stderr.includes(error.message));
+      return { code, ...error };
+    }
+
+    async function pairOf(name: string, lifetimeMs?: number): Promise<Environment> {
+      const now = new Date(Date.now() - 86_400_000);
+      const leaf = await aLeaf(await aCa(), { commonName: name, ...(lifetimeMs !== undefined && { lifetimeMs, now }) });
+      const [certificate, key] = [join(folder, `${name}.crt`), join(folder, `${name}.key`)];
+      await writeFile(certificate, leaf.certificate.pem);
+      await writeFile(key, leaf.key.reveal());
+      return { TEMPORAL_TLS_CLIENT_CERT_PATH: certificate, TEMPORAL_TLS_CLIENT_KEY_PATH: key };
+    }
+
+    it('a certificate of a CA that the namespace does not trust: the TLS alert', async () => {
+      const { code, type, message, fix } = await refusal(await pairOf('stranger'), 'status');
+      assert.deepEqual([code, type], [4, 'TemporalRefused']);
+      assert.match(message, /refuses .*stranger\.crt \(\w+, valid until .*\) in the TLS handshake: /);
+      assert.match(fix, /its CA must be in the namespace/);
+    });
+
+    it('nobody at the address', async () => {
+      const { code, message } = await refusal({ TEMPORAL_ADDRESS: '127.0.0.1:1' }, 'status');
+      assert.equal(code, 4);
+      assert.match(message, /cannot be reached at 127\.0\.0\.1:1: ECONNREFUSED/);
+    });
+
+    it('a server certificate of unknown roots', async () => {
+      const { code, message } = await refusal({ TEMPORAL_TLS_SERVER_CA_CERT_PATH: undefined }, 'status');
+      assert.equal(code, 4);
+      assert.match(message, /cannot be reached at .*: \w+: .*certificate/i);
+    });
+
+    it('a certificate that is no certificate, a key of another, one without the other', async () => {
+      const stranger = await pairOf('other');
+      const broken = join(folder, 'broken.crt');
+      await writeFile(broken, 'not PEM');
+      assert.equal((await refusal({ TEMPORAL_TLS_CLIENT_CERT_PATH: broken }, 'status')).code, 2);
+      const mixed = await refusal({ TEMPORAL_TLS_CLIENT_KEY_PATH: stranger['TEMPORAL_TLS_CLIENT_KEY_PATH'] }, 'status');
+      assert.match(mixed.message, /do not belong together/);
+      const half = await refusal({ TEMPORAL_TLS_CLIENT_KEY_PATH: undefined }, 'status');
+      assert.match(half.message, /a client certificate without its key/);
+    });
+
+    it('a profile that is not there, or is none, without quoting it', async () => {
+      const missing = await refusal({ TEMPORAL_PROFILE: 'nope' }, 'status');
+      assert.deepEqual([missing.code, missing.type], [2, 'TemporalProfileInvalid']);
+      assert.match(missing.message, /TEMPORAL_PROFILE=nope .* cannot be used: Profile 'nope' not found/);
+      const file = join(folder, 'broken.toml');
+      await writeFile(file, '[profile.default]\napi_key = secret-without-quotes\n');
+      const broken = await refusal({ TEMPORAL_CONFIG_FILE: file }, 'status');
+      assert.match(broken.message, /TEMPORAL_CONFIG_FILE=.*broken\.toml cannot be used: /);
+      assert.doesNotMatch(broken.message, /secret-without-quotes/);
+    });
+
+    it('a namespace that is not there', async () => {
+      const config = parse(await readFile(description.configuration, 'utf8')) as { temporal: object };
+      const file = join(dir, 'state', 'elsewhere.yaml');
+      await writeFile(file, stringify({ ...config, temporal: { ...config.temporal, namespace: 'nowhere.acct' } }));
+      const plaintext = {
+        TEMPORAL_ADDRESS: description.temporal.address,
+        TEMPORAL_TLS: 'false',
+        TEMPORAL_API_KEY: undefined,
+        TEMPORAL_TLS_CLIENT_CERT_PATH: undefined,
+        TEMPORAL_TLS_CLIENT_KEY_PATH: undefined,
+        TEMPORAL_CONFIG_FILE: undefined,
+      };
+      const { code, type } = await refusal(plaintext, 'status', '--config', file);
+      assert.deepEqual([code, type], [4, 'TemporalNamespaceUnknown']);
+    });
+  });
+
+  describe('safety 36: looking costs nothing and needs no worker', () => {
+    const cluster = () => createKubernetesClient({ kubeconfig: description.kubernetes.kubeconfig });
+    async function scaleWorker(replicas: number): Promise<void> {
+      await cluster().patch(workers, [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
+      type Deployment = KubernetesObject & { readonly status?: { readonly replicas?: number } };
+      await eventually(async () => ((await cluster().get<Deployment>(workers))?.status?.replicas ?? 0) === replicas);
+      const pid = description.worker!.pid;
+      if (replicas === 0) await eventually(async () => (await commandLine(pid)) === '');
+    }
+    const events = async (workflowId: string): Promise<number> => {
+      const { stdout } = await exec(
+        await findTool('temporal'),
+        ['workflow', 'describe', '--workflow-id', workflowId, '--output', 'json'],
+        { env: { ...shell } },
+      );
+      const info = JSON.parse(stdout) as { workflowExecutionInfo: { historyLength: string } };
+      return Number(info.workflowExecutionInfo.historyLength);
+    };
+
+    before(async () => {
+      await scaleWorker(0);
+      await json('rotate', 'ca', 'temporal-booking', '--no-wait');
+    });
+    after(() => scaleWorker(1));
+
+    it('status shows a rotation without a worker, from its history, and says so', async () => {
+      const { code, stdout } = await starter('status');
+      assert.equal(code, 0);
+      assert.match(stdout, /^ca\/temporal-booking +running .*is a worker running\?$/m);
+      assert.match(stdout, /^No live worker answers: this is from history alone\.$/m);
+      const [detail] = (await json('status', 'temporal-booking')) as { worker: string; next: string }[];
+      assert.deepEqual([detail!.worker, detail!.next], ['none', 'start a rotation worker, if none runs']);
+    });
+
+    it('it leaves the history as it is, and calls only what is not billed', async () => {
+      const before = await events('ca/temporal-booking');
+      const from = Date.now();
+      await starter('status');
+      await starter('status', 'temporal-booking');
+      assert.equal(await events('ca/temporal-booking'), before);
+      const record = await readRecord(join(dir, 'state', 'gateway-record.jsonl'));
+      const recent = record.filter(({ t, kind }) => t >= from && kind === 'rpc-start');
+      const ours = new Set(
+        recent.filter(({ method }) => method === 'GetWorkflowExecutionHistory').map(({ conn }) => conn),
+      );
+      assert.equal(ours.size, 2);
+      const methods = new Set(recent.filter(({ conn }) => ours.has(conn)).map(({ method }) => method));
+      // A query is billed only when a worker answers it, and the metadata query not even then.
+      const free = [
+        'GetSystemInfo',
+        'ListWorkflowExecutions',
+        'GetWorkflowExecutionHistory',
+        'DescribeWorkflowExecution',
+      ];
+      for (const method of [...free, 'QueryWorkflow']) methods.delete(method);
+      assert.deepEqual([...methods], []);
+    });
+
+    it('a decision that no worker can take is told so', async () => {
+      const { code, stderr } = await starter('approve', 'temporal-booking', '--who', 'ada');
+      assert.equal(code, 4);
+      assert.match(stderr, /no rotation worker answered for ca\/temporal-booking/);
+    });
+
+    it('once a worker is back, an early decision is refused, and sandbox.json has its new process', async () => {
+      await scaleWorker(1);
+      const { pid } = await eventually(async () => {
+        const { worker } = JSON.parse(await readFile(join(dir, 'sandbox.json'), 'utf8')) as SandboxDescription;
+        return worker && worker.pid !== description.worker!.pid ? worker : undefined;
+      });
+      assert.match(await commandLine(pid), /worker\.[jt]s$/);
+      const { code, stderr } = await starter('approve', 'temporal-booking', '--who', 'ada');
+      assert.equal(code, 2);
+      assert.match(stderr, /not taken: nothing to decide: the rotation is in phase \w+/);
+    });
+  });
+
+  it('safety 25: none of this reached the cluster and the account of the shell that it was started from', () =>
+    assert.equal(poison.connections(), 0));
+
+  it('sandbox down ends it: no process and nothing of its state is left', async () => {
+    const children = await descendantsOf(up.pid!);
+    assert.ok(children.length >= 9, `only ${children.length} processes`);
+    const { code, stdout } = await starter('sandbox', 'down', '--state', dir);
+    assert.deepEqual([code, stdout], [0, 'ended\n']);
+    assert.equal((await upEnded).code, 0);
+    await eventually(async () => (await running(children)).length === 0, 5000);
+    assert.deepEqual(await readdir(dir), []);
+    assert.equal((await starter('sandbox', 'down', '--state', dir)).code, 2);
+  });
+});
+
+describe('sandbox up that is ended early leaves nothing', () => {
+  let folder: string;
+  before(async () => (folder = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'))));
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  /** Starts one, lets `end` end it once so many processes run, and looks for what is left. */
+  async function endsClean(processes: number, end: (up: ChildProcess, dir: string) => Promise<unknown>): Promise<void> {
+    const dir = join(folder, `${processes}`);
+    const up = spawnStarter(['sandbox', 'up', '--state', dir], process.env);
+    const upEnded = ended(up);
+    const watched = watchDescendants(up.pid!);
+    try {
+      await eventually(async () => watched.seen.length >= processes, 90_000);
+      await end(up, dir);
+      await upEnded;
+    } finally {
+      watched.stop();
+      up.kill('SIGKILL');
+    }
+    await eventually(async () => (await running(watched.seen)).length === 0 || undefined, 10_000).catch(async () =>
+      assert.deepEqual(await running(watched.seen), []),
+    );
+    await eventually(async () => (await readdir(dir)).length === 0, 10_000);
+  }
+
+  it('by sandbox down while it starts', () =>
+    endsClean(3, async (_up, dir) => assert.equal((await runStarter(['sandbox', 'down', '--state', dir])).code, 0)));
+
+  it('by SIGKILL while it starts', () => endsClean(4, async (up) => up.kill('SIGKILL')));
+
+  it('by SIGKILL while its workers run; the next one starts in the same folder', async () => {
+    await endsClean(9, async (up) => up.kill('SIGKILL'));
+    const dir = join(folder, '9');
+    await writeFile(join(dir, 'sandbox.pid'), '4194305\n');
+    await endsClean(2, async (up) => up.kill('SIGTERM'));
+  });
+});
