@@ -165,7 +165,7 @@ export function sameBundle(a: readonly CertificateFacts[], b: readonly Certifica
   return set(a) === set(b);
 }
 
-export function isAs(trust: NamespaceTrust, wanted: WantedTrust): boolean {
+function isAs(trust: NamespaceTrust, wanted: WantedTrust): boolean {
   return sameBundle(trust.bundle, wanted.bundle) && sameFilters(trust.filters, wanted.filters);
 }
 

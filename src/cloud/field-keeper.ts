@@ -1,7 +1,7 @@
 import { RotationError } from '../domain/failures.js';
-import { isAs, trustChanger, type NamespaceEditor } from './change.js';
+import { trustChanger, type NamespaceEditor } from './change.js';
 import type { CloudChannel } from './channel.js';
-import type { ChangeOptions, NamespaceTrust } from './cloud.js';
+import type { ChangeOptions } from './cloud.js';
 import { withLostFields } from './lost-fields.js';
 import { opsApiEditor, type SpecRead } from './ops-api.js';
 
@@ -10,8 +10,8 @@ import { opsApiEditor, type SpecRead } from './ops-api.js';
  * them (safety 38).
  */
 export interface FieldKeeper {
-  /** The namespace with its spec; undefined when it is not what the program has just told: it changed in between. */
-  read(told: NamespaceTrust): Promise<SpecRead | undefined>;
+  /** The namespace with its spec. */
+  read(namespace: string): Promise<SpecRead>;
   /** Puts back what `before` had and the namespace lacks now. What was lost, as a sentence; undefined when nothing was. */
   restore(namespace: string, before: Uint8Array, options: ChangeOptions): Promise<string | undefined>;
 }
@@ -19,10 +19,7 @@ export interface FieldKeeper {
 export function createFieldKeeper(channel: CloudChannel): FieldKeeper {
   const ops = opsApiEditor(channel);
   return {
-    async read(told) {
-      const found = await ops.read(told.namespace).catch(explained);
-      return isAs(found.trust, told) ? found : undefined;
-    },
+    read: (namespace) => ops.read(namespace).catch(explained),
     async restore(namespace, before, options) {
       let lost: readonly string[] = [];
       const restorer: NamespaceEditor<SpecRead> = {

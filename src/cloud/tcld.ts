@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { RotationError } from '../domain/failures.js';
 import type { CertificateFilter } from '../domain/filters.js';
 import { sameBundle, trustChanger, type NamespaceRead, type Operation } from './change.js';
 import { openCloudChannel } from './channel.js';
@@ -44,9 +43,6 @@ interface Change {
   readonly change: ChangeOptions;
 }
 
-/** The namespace may move between tcld's reading and that of Cloud Ops; looked at again this often. */
-const readings = 5;
-
 async function changeThroughTcld({ tcld, keeper, namespace, decide, change }: Change): Promise<TrustChange> {
   const notes: string[] = [];
   /** The spec from before the write, for the attempt after this one; until nothing of it is missing any more. */
@@ -60,14 +56,11 @@ async function changeThroughTcld({ tcld, keeper, namespace, decide, change }: Ch
   }
 
   async function read(): Promise<TcldRead> {
-    for (let reading = 0; reading < readings; reading += 1) {
-      const told = await tcld.namespace(namespace);
-      const trust = trustOf(namespace, told);
-      if (!keeper) return { trust, rest: restOf(told) };
-      const seen = await keeper.read(trust);
-      if (seen) return { trust, rest: seen.rest, spec: seen.spec };
-    }
-    throw new RotationError('CloudConflict', `${namespace} changed ${readings} times while it was being read.`);
+    const told = await tcld.namespace(namespace);
+    const trust = trustOf(namespace, told);
+    // Should the namespace change before it is read again: the write goes out under the version that tcld told.
+    const seen = await keeper?.read(namespace);
+    return seen ? { trust, rest: seen.rest, spec: seen.spec } : { trust, rest: restOf(told) };
   }
 
   if (change.kept) await restore(Buffer.from(change.kept, 'base64'));

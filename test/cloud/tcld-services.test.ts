@@ -9,7 +9,7 @@ import { openCloudChannel } from '../../src/cloud/channel.js';
 import type { Cloud } from '../../src/cloud/cloud.js';
 import { readTrust, restOf, withTrust } from '../../src/cloud/namespace-spec.js';
 import { createOpsApiCloud } from '../../src/cloud/ops-api.js';
-import { fieldsOf } from '../../src/cloud/wire.js';
+import { fieldsOf, messageOf } from '../../src/cloud/wire.js';
 import { runCommand } from '../../src/command.js';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import { newSpec } from '../../src/sandbox/cloud/store.js';
@@ -120,6 +120,14 @@ describe("the sandbox speaks tcld's older services beside Cloud Ops, on one port
 
   it('lists the namespaces of the account', async () => {
     assert.deepEqual(JSON.parse(await tcld('namespace', 'list')), { namespaces: [namespace], nextPageToken: '' });
+  });
+
+  it('tcld shows the search attributes of the spec under their own types', async () => {
+    const searchAttributes = { Customer: 2, Note: 1, Rooms: 3 };
+    const fields = fieldsOf(proto.temporal.api.cloud.namespace.v1.NamespaceSpec.encode({ searchAttributes }).finish());
+    sandbox.store.edit(namespace, (spec) => messageOf([...fieldsOf(spec), ...fields]));
+    const told = JSON.parse(await tcld('namespace', 'get')) as { spec: { searchAttributes: object } };
+    assert.deepEqual(told.spec.searchAttributes, { Customer: 'Keyword', Note: 'Text', Rooms: 'Int' });
   });
 
   describe('a spec in the words of tcld', () => {
