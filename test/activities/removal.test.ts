@@ -29,8 +29,16 @@ describe('removeCa', () => {
     };
   }
 
-  const remove = (heartbeatDetails?: unknown, what = removal()) =>
-    runActivity(world, 'removeCa', what, heartbeatDetails);
+  /** Time stands still until `toItsEnd`: from then on each look around takes 50 ms of it, whatever the machine does. */
+  function remove(heartbeatDetails?: unknown, what = removal()) {
+    world.freeze();
+    const run = runActivity(world, 'removeCa', what, heartbeatDetails);
+    const toItsEnd = () => {
+      run.onHeartbeat(() => (world.clockOffsetMs += 50));
+      return run.result;
+    };
+    return { ...run, toItsEnd };
+  }
   const generations = () => world.cloud.writes.map(({ generation }) => generation);
   const unavailable = (type: FailureType) => () => {
     throw new RotationError(type, 'planted.');
@@ -43,8 +51,8 @@ describe('removeCa', () => {
   }
 
   it('takes the old CA out, proves that its leaves are refused, and holds the watch', async () => {
-    const { result, heartbeats } = remove();
-    const { lines } = await result;
+    const { toItsEnd, heartbeats } = remove();
+    const { lines } = await toItsEnd();
     assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
     assert.match(lines.join('\n'), /refuses a leaf of CA \w{8} that it admitted before the removal/);
     assert.match(lines.join('\n'), /Everybody was still there at the end of the watch/);
@@ -60,26 +68,32 @@ describe('removeCa', () => {
     const name = entries.ca('booking', world.old.certificate.fingerprint);
     const { key: _lost, ...entry } = world.keystore.entries.get(name)!;
     world.keystore.entries.set(name, entry);
-    const { lines } = await remove().result;
+    const { lines } = await remove().toItsEnd();
     assert.match(lines.join('\n'), /Not proved that leaves of CA \w{8} are refused: its key is not held/);
   });
 
   describe('safety 12: the last checks are made again inside the removal', () => {
     it('a target that went back to the old CA', async () => {
       world.target.pair = await world.leafOf(world.old);
-      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /worker: its Secret does not hold/ });
+      await assert.rejects(remove().toItsEnd(), {
+        type: 'EvidenceMissing',
+        message: /worker: its Secret does not hold/,
+      });
       assert.deepEqual(generations(), []);
     });
 
     it('a pod that is on another leaf', async () => {
       world.target.pods[1]!.leaf = 'another';
-      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /worker worker-10: has another leaf/ });
+      await assert.rejects(remove().toItsEnd(), {
+        type: 'EvidenceMissing',
+        message: /worker worker-10: has another leaf/,
+      });
       assert.deepEqual(generations(), []);
     });
 
     it('a target without a pod', async () => {
       world.target.pods.length = 0;
-      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /no pod uses its Secret/ });
+      await assert.rejects(remove().toItsEnd(), { type: 'EvidenceMissing', message: /no pod uses its Secret/ });
       assert.deepEqual(generations(), []);
     });
   });
@@ -90,7 +104,7 @@ describe('removeCa', () => {
       const run = remove();
       await run.reaches(/^watching/);
       await fall();
-      await assertUndone(run.result, reason);
+      await assertUndone(run.toItsEnd(), reason);
       assert.deepEqual(generations(), ['run/remove', 'run/restore']);
     }
 
@@ -128,14 +142,14 @@ describe('removeCa', () => {
       world.cloud.afterWrite = (generation) => {
         if (generation === 'run/remove') world.probe.answer = () => ({ outcome: 'accepted', remote: '' });
       };
-      await assertUndone(remove().result, /A leaf of the removed CA is not refused/);
+      await assertUndone(remove().toItsEnd(), /A leaf of the removed CA is not refused/);
     });
 
     it('the write changed more than it should', async () => {
       world.cloud.afterWrite = (generation) => {
         if (generation === 'run/remove') throw new RotationError('CloudSpecChanged', 'planted.');
       };
-      await assertUndone(remove().result, /planted/);
+      await assertUndone(remove().toItsEnd(), /planted/);
     });
   });
 
@@ -146,7 +160,7 @@ describe('removeCa', () => {
     await run.reaches(/^watching/);
     assert.deepEqual(world.filters(), [{ commonName: 'worker' }]);
     world.target.pods.length = 0;
-    await assertUndone(run.result, /no pod uses/);
+    await assertUndone(run.toItsEnd(), /no pod uses/);
     assert.deepEqual(world.filters(), []);
   });
 
@@ -157,7 +171,7 @@ describe('removeCa', () => {
     const trust = world.cloud.namespaces.get(booking)!;
     world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, foreign] });
     world.target.pods.length = 0;
-    await assert.rejects(run.result, { type: 'RemovalUndone' });
+    await assert.rejects(run.toItsEnd(), { type: 'RemovalUndone' });
     assert.deepEqual([...world.bundle()].sort(), [...fingerprints(), foreign.fingerprint].sort());
   });
 
@@ -168,7 +182,7 @@ describe('removeCa', () => {
       world.target.pods[0]!.ready = false;
       await run.reaches(/worker-1: is not ready/);
       world.target.pods[0]!.ready = true;
-      await run.result;
+      await run.toItsEnd();
       assert.deepEqual(generations(), ['run/remove']);
     });
 
@@ -176,7 +190,7 @@ describe('removeCa', () => {
       const run = remove();
       await run.reaches(/^watching/);
       world.target.pair = await world.leafOf(next);
-      await run.result;
+      await run.toItsEnd();
       assert.deepEqual(generations(), ['run/remove']);
     });
 
@@ -210,9 +224,11 @@ describe('removeCa', () => {
         const run = remove();
         await run.reaches(/^watching/);
         const end = begin(world);
+        // Pollers are looked at from the end of the watch on.
+        world.clockOffsetMs += world.config.timing.watch;
         await run.reaches(/; /);
         end();
-        await run.result;
+        await run.toItsEnd();
         assert.deepEqual(generations(), ['run/remove']);
       });
 
@@ -220,7 +236,7 @@ describe('removeCa', () => {
         const run = remove();
         await run.reaches(/^watching/);
         begin(world);
-        await assertUndone(run.result, /cannot look|does not answer/);
+        await assertUndone(run.toItsEnd(), /cannot look|does not answer/);
       });
     }
   });
@@ -229,7 +245,7 @@ describe('removeCa', () => {
     const run = remove();
     await run.reaches(/^watching/);
     run.cancel();
-    await assert.rejects(run.result, { name: 'CancelledFailure' });
+    await assert.rejects(run.toItsEnd(), { name: 'CancelledFailure' });
     assert.deepEqual([...world.bundle()].sort(), fingerprints().sort());
     assert.deepEqual(generations(), ['run/remove', 'run/restore']);
   });
@@ -238,11 +254,11 @@ describe('removeCa', () => {
     const run = remove();
     await run.reaches(/^watching/);
     run.cancel('WORKER_SHUTDOWN');
-    await assert.rejects(run.result, { type: 'HandedOver', nonRetryable: false });
+    await assert.rejects(run.toItsEnd(), { type: 'HandedOver', nonRetryable: false });
     assert.deepEqual(generations(), ['run/remove']);
     const last = run.heartbeats.at(-1)!;
     const again = remove(last);
-    await again.result;
+    await again.toItsEnd();
     assert.deepEqual(generations(), ['run/remove']);
     assert.ok(
       again.heartbeats.every(({ removedAt }) => removedAt === last['removedAt']),
@@ -252,11 +268,11 @@ describe('removeCa', () => {
 
   it('an attempt that finds the removal made, and nothing else, watches all the same', async () => {
     const before = removal();
-    await remove().result;
+    await remove().toItsEnd();
     const run = remove(undefined, before);
     await run.reaches(/^watching/);
     world.target.pods.length = 0;
-    await assertUndone(run.result, /no pod uses/);
+    await assertUndone(run.toItsEnd(), /no pod uses/);
   });
 
   describe('the undo does not need what it may have broken', () => {
@@ -268,7 +284,7 @@ describe('removeCa', () => {
         await run.reaches(/^watching/);
         run.cancel(reason);
         world.target.pods.length = 0;
-        await assertUndone(run.result, /no pod uses/);
+        await assertUndone(run.toItsEnd(), /no pod uses/);
       }
     });
 
@@ -280,7 +296,7 @@ describe('removeCa', () => {
       const run = remove();
       await run.reaches(/^watching/);
       world.target.pods.length = 0;
-      await assertUndone(run.result, /no pod uses/);
+      await assertUndone(run.toItsEnd(), /no pod uses/);
       assert.equal(refusals, 2);
     });
 
@@ -288,9 +304,9 @@ describe('removeCa', () => {
       const run = remove();
       await run.reaches(/^watching/);
       world.target.pods.length = 0;
-      await assert.rejects(run.result);
+      await assert.rejects(run.toItsEnd());
       const writes = generations();
-      await assert.rejects(remove(run.heartbeats.find(({ removedAt }) => removedAt)).result, {
+      await assert.rejects(remove(run.heartbeats.find(({ removedAt }) => removedAt)).toItsEnd(), {
         type: 'RemovalUndone',
         message: /an earlier attempt put it back/,
       });
@@ -302,15 +318,15 @@ describe('removeCa', () => {
       const run = remove();
       await run.reaches(/^watching/);
       run.cancel('WORKER_SHUTDOWN');
-      await assert.rejects(run.result);
+      await assert.rejects(run.toItsEnd());
       const left = { line: 'putting back', removedAt: new Date().toISOString(), undoReason: 'somebody fell off.' };
-      await assertUndone(remove(left, before).result, /somebody fell off/);
+      await assertUndone(remove(left, before).toItsEnd(), /somebody fell off/);
     });
   });
 
   it('a failure that a retry may mend undoes nothing', async () => {
     world.cloud.beforeWrite = unavailable('CloudUnavailable');
-    await assert.rejects(remove().result, { type: 'CloudUnavailable', nonRetryable: false });
+    await assert.rejects(remove().toItsEnd(), { type: 'CloudUnavailable', nonRetryable: false });
     assert.equal(world.record().retiring, world.old.certificate.fingerprint);
   });
 });

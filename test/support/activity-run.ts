@@ -8,6 +8,8 @@ export interface ActivityRun<Result> {
   /** Heartbeats so far, the newest last. */
   readonly heartbeats: readonly Record<string, unknown>[];
   readonly cancel: MockActivityEnvironment['cancel'];
+  /** Calls `listener` at each heartbeat from now on. */
+  onHeartbeat(listener: () => void): void;
   /** Resolves with the first heartbeat whose line matches. */
   reaches(line: RegExp): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function runActivity<Name extends keyof Activities>(
     result,
     heartbeats,
     cancel: environment.cancel,
+    onHeartbeat: (listener) => void environment.on('heartbeat', listener),
     reaches: (line) =>
       new Promise((resolve, reject) => {
         const look = (details: Record<string, unknown>) => line.test(String(details['line'])) && resolve();

@@ -185,6 +185,8 @@ export interface World {
   /** Called before the pollers are read. */
   beforePollers: () => void;
   clockOffsetMs: number;
+  /** From here on time passes only by `clockOffsetMs`. */
+  freeze(): void;
   clusterOffsetMs: number;
   /** Workflow ids that are running. */
   readonly running: Set<string>;
@@ -270,6 +272,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
   for (const name of ['worker-1', 'worker-10'])
     target.pods.push({ name, leaf: target.pair.certificate.fingerprint, polls: true, ready: true });
 
+  let frozenAt: number | undefined;
   const world: World = {
     config,
     keystore,
@@ -280,6 +283,9 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     strangers: [],
     beforePollers: () => undefined,
     clockOffsetMs: 0,
+    freeze() {
+      frozenAt = Date.now();
+    },
     clusterOffsetMs: 0,
     running: new Set(),
     record: () => keystore.entries.get(entries.authority('booking'))!.record as AuthorityRecord,
@@ -307,7 +313,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       },
       client: () => clientThatKnows(world.running),
       searchAttributes: false,
-      now: () => new Date(Date.now() + world.clockOffsetMs),
+      now: () => new Date((frozenAt ?? Date.now()) + world.clockOffsetMs),
       clusterTime: async () => new Date(Date.now() + world.clusterOffsetMs),
     },
   };
