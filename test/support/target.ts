@@ -91,9 +91,9 @@ export async function placeTarget(cluster: Cluster, options: PlacedOptions): Pro
   return placed;
 }
 
-const targetTiming = configSchema.shape.timing.parse({ secretPropagation: '0s', rolloutDeadline: '30s' });
+export const targetTiming = configSchema.shape.timing.parse({ secretPropagation: '0s', rolloutDeadline: '30s' });
 
-function targetConfig(namespace: string, rollout: TargetConfig['rollout']): TargetConfig {
+export function targetConfig(namespace: string, rollout: TargetConfig['rollout']): TargetConfig {
   return {
     kind: 'kubernetes',
     authority: 'acme',

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, it } from 'node:test';
+import { parseAllDocuments } from 'yaml';
+import { createKeystore } from '../../src/keystore/index.js';
+import type { KubernetesClient, KubernetesObject } from '../../src/kubernetes/client.js';
+import { assertSandboxMarker, sandboxMarker } from '../../src/kubernetes/marker.js';
+import { createTarget } from '../../src/targets/index.js';
+import type { Workload } from '../../src/targets/kubernetes/objects.js';
+import { isSettled } from '../../src/targets/kubernetes/rollout.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { aCa, aLeaf } from '../support/certificates.js';
+import { startCluster, type Cluster } from '../support/cluster.js';
+import { eventually } from '../support/eventually.js';
+import { recordingClient, type Used } from '../support/recording-client.js';
+import { mounting, secretObject, silent, targetConfig, targetTiming, workloadObject } from '../support/target.js';
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** The targets of examples/temporal-booking/rotation.yaml, for which deploy/rbac.yaml is written. */
+const booking = { namespace: 'temporal-booking', secret: 'temporal-booking-tls', workload: 'temporal-booking-worker' };
+const own = { namespace: 'cert-rotation', secret: 'cert-rotation-worker-tls', workload: 'cert-rotation-worker' };
+
+describe('safety 22: deploy/rbac.yaml, with the token of its service account', () => {
+  let cluster: Cluster;
+  let client: KubernetesClient;
+  let used: readonly Used[];
+  let ca: KeyPair;
+  before(async () => {
+    [cluster, ca] = await Promise.all([startCluster(), aCa()]);
+    ({ client, used } = recordingClient(cluster.client));
+    await Promise.all([booking, own].map(deploy));
+  });
+  after(() => cluster?.stop());
+
+  /** A Deployment that uses the Secret, which is there already for `own` alone. */
+  async function deploy({ namespace, secret, workload }: typeof booking): Promise<void> {
+    const podSpec = {
+      volumes: [{ name: 'certs', secret: { secretName: secret } }],
+      containers: mounting('worker').containers,
+    };
+    const object = workloadObject(namespace, 'Deployment', {
+      name: workload,
+      podSpec,
+      replicas: namespace === own.namespace ? 1 : 0,
+    });
+    await cluster.admin.create(`/apis/apps/v1/namespaces/${namespace}/deployments`, object);
+    if (namespace === own.namespace) {
+      const held = secretObject(namespace, await aLeaf(ca));
+      await cluster.admin.create(`/api/v1/namespaces/${namespace}/secrets`, { ...held, metadata: { name: secret } });
+    }
+    await eventually(async () => {
+      const found = await cluster.admin.get<Workload>(`/apis/apps/v1/namespaces/${namespace}/deployments/${workload}`);
+      return found !== undefined && isSettled(found);
+    });
+  }
+
+  const targetOf = ({ namespace, secret }: typeof booking, rollout: 'rolling' | 'none') =>
+    createTarget({
+      name: secret,
+      config: { ...targetConfig(namespace, rollout), secret, allowIdle: true, taskQueues: [] },
+      timing: targetTiming,
+      client,
+      pollers: async () => [],
+      presentedByThisProcess: () => undefined,
+    });
+
+  it('safety 22: allows all that a rotation of a target does, from a missing Secret to adopted pods', async () => {
+    const target = targetOf(booking, 'rolling');
+    await target.inspect();
+    const delivery = await target.deliver(await aLeaf(ca));
+    await target.deliver(await aLeaf(ca));
+    await target.rollOut((await target.delivered())!, silent);
+    assert.ok((await target.adoption((await target.delivered())!)).adopted);
+    assert.ok(delivery);
+  });
+
+  it('safety 22: allows all that the rotation worker does to its own Secret', async () => {
+    const target = targetOf(own, 'none');
+    await target.inspect();
+    const path = `/api/v1/namespaces/${own.namespace}/secrets/${own.secret}`;
+    await target.deliver(await aLeaf(ca));
+    await cluster.admin.delete(path);
+    const delivery = await target.deliver(await aLeaf(ca));
+    assert.equal((await target.adoption(delivery)).holders.length, 1);
+  });
+
+  it('safety 22: allows the keystore and the look for the marker', async () => {
+    const config = { kind: 'kubernetes', namespace: 'cert-rotation', allowPlaintext: false } as const;
+    const keystore = createKeystore(config, { kubernetes: client, encryptionKey: randomBytes(32).toString('base64') });
+    const { version } = await keystore.create('ca.acme', { ...ca, owner: 'authority/acme' });
+    await keystore.update('ca.acme', { ...ca, owner: 'authority/acme' }, version);
+    assert.equal((await keystore.list('ca.')).length, 1);
+    assert.ok((await keystore.get('ca.acme'))?.key);
+    await keystore.delete('ca.acme');
+    type Marker = KubernetesObject & { readonly data: { readonly id: string } };
+    const marker = await cluster.admin.get<Marker>(
+      `/api/v1/namespaces/${sandboxMarker.namespace}/configmaps/${sandboxMarker.name}`,
+    );
+    await assertSandboxMarker(client, marker!.data.id);
+  });
+
+  it('safety 22: allows nothing else: each verb on each resource was used by the three tests before this one', async () => {
+    const documents = parseAllDocuments(await readFile('deploy/rbac.yaml', 'utf8')).map(
+      (one) => one.toJS() as KubernetesObject & { readonly rules?: readonly Rule[] },
+    );
+    const roles = documents.filter(({ kind }) => kind === 'Role');
+    assert.equal(roles.length, 3);
+    const granted = roles.flatMap(({ metadata, rules = [] }) =>
+      rules.flatMap(({ apiGroups, resources, resourceNames = [undefined], verbs }) =>
+        apiGroups.flatMap((group) =>
+          resources.flatMap((resource) =>
+            resourceNames.flatMap((name) =>
+              verbs.map((verb) => ({ namespace: metadata!.namespace!, group, resource, name, verb })),
+            ),
+          ),
+        ),
+      ),
+    );
+    const unused = granted.filter(
+      (grant) =>
+        !used.some(
+          (one) =>
+            (['namespace', 'group', 'resource', 'verb'] as const).every((part) => one[part] === grant[part]) &&
+            (grant.name === undefined || grant.name === one.name),
+        ),
+    );
+    assert.deepEqual(unused, []);
+  });
+
+  describe('refuses', () => {
+    const core = (path: string) => `/api/v1/namespaces/${path}`;
+    const apps = (path: string) => `/apis/apps/v1/namespaces/${path}`;
+    const rbac = (path: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${path}`;
+    const named = (kind: string, name: string, apiVersion = 'v1'): KubernetesObject => ({
+      apiVersion,
+      kind,
+      metadata: { name },
+    });
+    const manager = 'cert-rotation/secret';
+    const change = [{ op: 'add', path: '/metadata/labels', value: { a: 'b' } }] as const;
+
+    const refused: Readonly<Record<string, (as: KubernetesClient) => Promise<unknown>>> = {
+      'listing the Secrets of a target namespace': (as) => as.list(core('temporal-booking/secrets')),
+      'getting another Secret': (as) => as.get(core('temporal-booking/secrets/database')),
+      'writing another Secret': (as) =>
+        as.apply(core('temporal-booking/secrets/database'), named('Secret', 'database'), manager),
+      'creating a Secret by POST': (as) => as.create(core('temporal-booking/secrets'), named('Secret', booking.secret)),
+      'replacing the Secret': (as) =>
+        as.replace(core(`temporal-booking/secrets/${booking.secret}`), named('Secret', booking.secret)),
+      'deleting the Secret': (as) => as.delete(core(`temporal-booking/secrets/${booking.secret}`)),
+      'executing in a pod': (as) => as.create(core('temporal-booking/pods/any/exec?command=env'), {}),
+      'reading the log of a pod': (as) => as.get(core('temporal-booking/pods/any/log')),
+      'making a pod': (as) => as.create(core('temporal-booking/pods'), named('Pod', 'any')),
+      'deleting a pod': (as) => as.delete(core('temporal-booking/pods/any')),
+      'deleting the Deployment': (as) => as.delete(apps(`temporal-booking/deployments/${booking.workload}`)),
+      'replacing the Deployment': (as) =>
+        as.replace(
+          apps(`temporal-booking/deployments/${booking.workload}`),
+          named('Deployment', booking.workload, 'apps/v1'),
+        ),
+      'scaling the Deployment of a rolling target': (as) =>
+        as.patch(apps(`temporal-booking/deployments/${booking.workload}/scale`), [
+          { op: 'replace', path: '/spec/replicas', value: 0 },
+        ]),
+      'patching another Deployment': (as) => as.patch(apps('temporal-booking/deployments/billing'), change),
+      'making a Deployment': (as) =>
+        as.apply(apps('temporal-booking/deployments/mine'), named('Deployment', 'mine', 'apps/v1'), manager),
+      'patching a StatefulSet': (as) => as.patch(apps('temporal-booking/statefulsets/any'), change),
+      'patching its own Deployment': (as) => as.patch(apps(`cert-rotation/deployments/${own.workload}`), change),
+      'reading other ConfigMaps of its own namespace': (as) => as.get(core('cert-rotation/configmaps/any')),
+      'widening its own Role': (as) => as.patch(rbac('temporal-booking/roles/cert-rotation-target'), change),
+      'binding itself to another Role': (as) =>
+        as.create(rbac('temporal-booking/rolebindings'), named('RoleBinding', 'mine')),
+      'minting a token': (as) => as.create(core('cert-rotation/serviceaccounts/cert-rotation/token'), {}),
+      'looking at pods of another namespace': (as) => as.list(core('kube-system/pods')),
+      'looking at Deployments of another namespace': (as) => as.list(apps('default/deployments')),
+      'reading a Secret of another namespace': (as) => as.get(core(`default/secrets/${booking.secret}`)),
+      'looking at all Secrets': (as) => as.list('/api/v1/secrets'),
+      'looking at namespaces': (as) => as.list('/api/v1/namespaces'),
+      'looking at nodes': (as) => as.list('/api/v1/nodes'),
+    };
+    for (const [what, attempt] of Object.entries(refused))
+      it(`safety 22: ${what}`, () =>
+        assert.rejects(attempt(cluster.client), { type: 'KubernetesForbidden', message: /: 403 / }));
+  });
+});
