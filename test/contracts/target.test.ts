@@ -9,7 +9,7 @@ import { certificateFile, startCluster, type Cluster } from '../support/cluster.
 import { placeTarget } from '../support/target.js';
 import { targetContract, type TargetUnderTest } from './target.js';
 
-describe('contract of Target', () => {
+describe('contract of Target', { concurrency: true }, () => {
   let cluster: Cluster;
   let ca: KeyPair;
   before(async () => {

@@ -98,7 +98,7 @@ describe('rollouts of a Kubernetes target', () => {
     });
   });
 
-  describe('safety 19: the Secret stays as it was delivered', () => {
+  describe('safety 19: the Secret stays as it was delivered', { concurrency: true }, () => {
     it('safety 19: whoever puts the old one back makes the proof void', async () => {
       const placed = await placeTarget(cluster, { pair: old });
       const delivery = await placed.target().deliver(await aLeaf(ca));
@@ -142,7 +142,7 @@ describe('rollouts of a Kubernetes target', () => {
     });
   });
 
-  describe('scale', () => {
+  describe('scale', { concurrency: true }, () => {
     /** Dies after so many writes have taken effect. */
     function dying(afterWrites: number, onWrite: () => Promise<void> = async () => undefined): KubernetesClient {
       let left = afterWrites;
@@ -251,19 +251,19 @@ describe('rollouts of a Kubernetes target', () => {
     });
   });
 
-  describe('that do not end', () => {
-    const flag = () => join(cluster.dir, 'broken');
-    afterEach(() => rm(flag(), { force: true }));
-
-    /** New pods get ready only while the flag is not there; those that are ready stay so for a while. */
-    const pickyPods = (image = 'worker') => {
+  describe('that do not end', { concurrency: true }, () => {
+    /** New pods get ready only while `broken` is not there; those that are ready stay so for a while. */
+    function picky(name: string, image = 'worker') {
+      const broken = join(cluster.dir, `broken-${name}`);
       const [container] = mounting(image).containers;
-      return { containers: [{ ...container, readinessProbe: { exec: { command: ['test', '!', '-e', flag()] } } }] };
-    };
+      const readinessProbe = { exec: { command: ['test', '!', '-e', broken] } };
+      return { broken, podSpec: { containers: [{ ...container, readinessProbe }] } };
+    }
 
     it('a pod that never gets ready: RolloutFailed names it when the deadline is over', async () => {
-      const placed = await placeTarget(cluster, { pair: old, podSpec: pickyPods() });
-      await writeFile(flag(), '');
+      const { broken, podSpec } = picky('deadline');
+      const placed = await placeTarget(cluster, { pair: old, podSpec });
+      await writeFile(broken, '');
       const delivery = await placed.target().deliver(await aLeaf(ca));
       const target = placed.target({ timing: { rolloutDeadline: 2000 } });
       await assert.rejects(target.rollOut(delivery, silent), {
@@ -273,30 +273,31 @@ describe('rollouts of a Kubernetes target', () => {
     });
 
     it('the progress deadline of the Deployment: RolloutFailed; and it does not fail the rollout back to the previous pair', async () => {
-      const spec = { progressDeadlineSeconds: 1 };
-      const placed = await placeTarget(cluster, { pair: old, podSpec: pickyPods(), spec });
-      await writeFile(flag(), '');
+      const { broken, podSpec } = picky('progress');
+      const placed = await placeTarget(cluster, { pair: old, podSpec, spec: { progressDeadlineSeconds: 1 } });
+      await writeFile(broken, '');
       const delivery = await placed.target().deliver(await aLeaf(ca));
       await assert.rejects(placed.target().rollOut(delivery, silent), {
         type: 'RolloutFailed',
         message: /has timed out progressing; pod worker-/,
       });
-      await rm(flag());
+      await rm(broken);
       const previous = await placed.target().deliver(old);
       await placed.target().rollOut(previous, silent);
       await assertAllOn(placed, previous);
     });
 
     it('a crash loop: RolloutFailed before any deadline, with the last message and nothing of the key that is in it', async () => {
+      const { broken, podSpec } = picky('crash', 'fragile');
       cluster.images['fragile'] = {
         command: 'sh',
         args: [
           '-c',
-          `test -e ${flag()} && { echo "cannot use -----BEGIN PRIVATE KEY-----MIGHAgEA"; exit 3; }; exec cat`,
+          `test -e ${broken} && { echo "cannot use -----BEGIN PRIVATE KEY-----MIGHAgEA"; exit 3; }; exec cat`,
         ],
       };
-      const placed = await placeTarget(cluster, { pair: old, podSpec: pickyPods('fragile'), replicas: 1 });
-      await writeFile(flag(), '');
+      const placed = await placeTarget(cluster, { pair: old, podSpec, replicas: 1 });
+      await writeFile(broken, '');
       const delivery = await placed.target().deliver(await aLeaf(ca));
       await assert.rejects(placed.target({ timing: { rolloutDeadline: 300_000 } }).rollOut(delivery, silent), {
         type: 'RolloutFailed',
@@ -305,8 +306,9 @@ describe('rollouts of a Kubernetes target', () => {
     });
 
     it('a workload that is deleted meanwhile: RolloutFailed', async () => {
-      const placed = await placeTarget(cluster, { pair: old, podSpec: pickyPods() });
-      await writeFile(flag(), '');
+      const { broken, podSpec } = picky('deleted');
+      const placed = await placeTarget(cluster, { pair: old, podSpec });
+      await writeFile(broken, '');
       const delivery = await placed.target().deliver(await aLeaf(ca));
       const failed = assert.rejects(placed.target().rollOut(delivery, silent), {
         type: 'RolloutFailed',
