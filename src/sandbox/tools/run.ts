@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawnChild } from '../children.js';
 
 interface RunOptions {
   readonly cwd: string;
@@ -7,28 +7,26 @@ interface RunOptions {
   readonly missing: string;
 }
 
+const lastLines = 20;
+
 /** Runs a program to its end and returns its output. Build tools need the user's own environment (proxies, caches, PATH). */
 export function run(command: string, args: readonly string[], { cwd, env, missing }: RunOptions): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    const kill = () => child.kill('SIGKILL');
-    process.once('exit', kill);
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      process.off('exit', kill);
-      reject(error.code === 'ENOENT' ? new Error(`${command} is needed and not installed. ${missing}`) : error);
+    const child = spawnChild(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
+    let output = '';
+    child.stdout!.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr!.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'ENOENT' ? new Error(`${command} is needed and not installed. ${missing}`) : error),
+    );
     child.once('close', (code) => {
-      process.off('exit', kill);
+      const end = output.trimEnd().split('\n').slice(-lastLines).join('\n');
       if (code === 0) resolve(output);
-      else
-        reject(
-          new Error(
-            `${command} ${args[0] ?? ''} failed (exit code ${code}):\n${output.trimEnd().split('\n').slice(-20).join('\n')}`,
-          ),
-        );
+      else reject(new Error(`${command} ${args[0] ?? ''} failed (exit code ${code}):\n${end}`));
     });
   });
 }
