@@ -30,6 +30,7 @@ export interface ExpiryTask {
 
 /** A place that does not answer is asked again by so many attempts; then people are told of the others without it. */
 const patienceAttempts = 4;
+const races = 5;
 
 export function expiryActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
@@ -153,8 +154,20 @@ export function expiryActivities(deps: Dependencies) {
     return told.map((notifier) => ({ notifier, message }));
   }
 
-  /** Reads, changes and writes the record, by compare-and-set. Without anything to tell there is none. */
+  /** Reads, changes and writes the record, by compare-and-set; another run that was quicker is read and decided again. */
   async function changeRecord(change: (record: NoticeRecord) => NoticeRecord): Promise<NoticeRecord> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await writeChanged(change);
+      } catch (error) {
+        const lost = error instanceof RotationError && error.type === 'KeystoreConflict';
+        if (!lost || attempt >= races) throw error;
+      }
+    }
+  }
+
+  /** Without anything to tell there is no record. */
+  async function writeChanged(change: (record: NoticeRecord) => NoticeRecord): Promise<NoticeRecord> {
     const entry = await deps.keystore.get(entries.notices);
     const record = (entry?.record as NoticeRecord | undefined) ?? nothingTold;
     const changed = change(record);

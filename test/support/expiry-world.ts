@@ -1,0 +1,101 @@
+import { parseConfig } from '../../src/config/load.js';
+import type { Config } from '../../src/config/schema.js';
+import { createActivities, type Activities, type Dependencies } from '../../src/activities/index.js';
+import type { CertificateFacts } from '../../src/domain/certificate.js';
+import { RotationError } from '../../src/domain/failures.js';
+import { entries } from '../../src/domain/ids.js';
+import { createNotifier } from '../../src/notifiers/index.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { FakeKeystore } from './fakes.js';
+
+export interface ExpiryWorldOptions {
+  /** `webhook` addresses by notifier name. */
+  readonly notifiers: Readonly<Record<string, string>>;
+  readonly renewBefore?: string;
+  /** Who hears of the authority's certificates; default: all. */
+  readonly notify?: readonly string[];
+  /** Who hears of other people's; default: all. */
+  readonly notifyOfForeign?: readonly string[];
+}
+
+/**
+ * One namespace, one authority and one target whose certificates a test says, and a clock that it moves: the activities of
+ * the product over a keystore in memory, notifiers that speak to real servers, and no rotation.
+ */
+export class ExpiryWorld {
+  now = new Date('2027-01-01T06:00:00.000Z');
+  bundle: readonly CertificateFacts[] = [];
+  leaf: KeyPair | undefined;
+  /** Thrown by whoever reads the bundle. */
+  bundleFailure: RotationError | undefined;
+  readonly keystore = new FakeKeystore();
+  readonly activities: Activities;
+  readonly config: Config;
+
+  constructor({ notifiers, renewBefore = 'never', notify, notifyOfForeign }: ExpiryWorldOptions) {
+    const hooks = Object.entries(notifiers).map(([name, url]) => `  ${name}: { kind: webhook, url: "${url}" }`);
+    const { config, digest } = parseConfig(
+      `version: 1
+temporal: {}
+cloud: { kind: ops-api, apiKey: { env: NOT_NEEDED } }
+keystore: { kind: kubernetes, allowPlaintext: true }
+namespaces: { orders.acct1: {} }
+authorities:
+  orders:
+    subject: { organization: Acme }
+    namespaces: [orders.acct1]
+    renewBefore: ${renewBefore}
+    ${named(notify)}
+targets:
+  orders-worker:
+    authority: orders
+    namespace: orders
+    secret: orders-tls
+    subject: { commonName: worker }
+    lifetime: 30d
+    renew: { before: 10d }
+notices: { ${named(notifyOfForeign)} }
+notifiers:
+${hooks.length > 0 ? hooks.join('\n') : '  {}'}
+`,
+      'rotation.yaml',
+      '/',
+    );
+    const read = async (): Promise<KeyPair | undefined> => this.leaf;
+    const readNamespace = async () => {
+      if (this.bundleFailure) throw this.bundleFailure;
+      return { bundle: this.bundle };
+    };
+    this.config = config;
+    this.activities = createActivities({
+      config,
+      configDigest: digest,
+      keystore: this.keystore,
+      cloud: { readNamespace },
+      target: () => ({ read }),
+      notifier: (name: string) => createNotifier(name, config.notifiers[name]!),
+      searchAttributes: false,
+      now: () => this.now,
+    } as unknown as Dependencies);
+  }
+
+  /** The authority signs with this CA, which its namespace trusts beside what it trusts already. */
+  async sign(ca: KeyPair): Promise<void> {
+    const { fingerprint } = ca.certificate;
+    const owner = 'authority/orders';
+    await this.keystore.create(entries.ca('orders', fingerprint), { ...ca, owner });
+    const record = { generation: 1, current: fingerprint, signing: fingerprint };
+    const known = await this.keystore.get(entries.authority('orders'));
+    if (known) await this.keystore.update(entries.authority('orders'), { record, owner }, known.version);
+    else await this.keystore.create(entries.authority('orders'), { record, owner });
+    this.bundle = [...this.bundle, ca.certificate];
+  }
+
+  /** So many days before the end of `certificate`. */
+  moveTo(certificate: CertificateFacts, daysBeforeEnd: number): void {
+    this.now = new Date(Date.parse(certificate.notAfter) - daysBeforeEnd * 86_400_000);
+  }
+}
+
+const named = (notifiers: readonly string[] | undefined): string =>
+  notifiers ? `notify: [${notifiers.join(', ')}]` : '';
