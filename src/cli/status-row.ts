@@ -1,4 +1,4 @@
-import type { Told } from '../temporal/history.js';
+import type { Step, Told } from '../temporal/history.js';
 
 /** One line of the table: what is known of the last rotation of an authority or target, from its history alone. */
 export interface StatusRow {
@@ -19,17 +19,22 @@ export function toRow(workflowId: string, told: Told | undefined): StatusRow {
   return {
     workflowId,
     outcome: told.outcome,
-    phase: told.outcome !== 'running' ? '' : asksAPerson(told) ? 'approve' : (told.steps.at(-1)?.phase ?? ''),
+    phase: told.outcome !== 'running' ? '' : asksAPerson(told) ? 'approve' : (lastStep(told)?.phase ?? ''),
     now: nowOf(workflowId, told),
     at: told.at,
     ...(notAfter && { notAfter }),
   };
 }
 
+/** The step that the rotation is at: people are told beside it. */
+function lastStep({ steps }: Told): Step | undefined {
+  return steps.findLast(({ activity }) => activity !== 'notify');
+}
+
 /** After the evidence is gathered the only timer is that of the approval. */
-export function asksAPerson({ outcome, waiting, steps }: Told): boolean {
-  const step = steps.at(-1);
-  return outcome === 'running' && waiting && step?.activity === 'gatherEvidence' && step.state === 'done';
+export function asksAPerson(told: Told): boolean {
+  const step = lastStep(told);
+  return told.outcome === 'running' && told.waiting && step?.activity === 'gatherEvidence' && step.state === 'done';
 }
 
 /** What a person can do now; empty where there is nothing to do. */
@@ -42,15 +47,15 @@ export function nextOf(workflowId: string, told: Told): string {
 
 /** What a running rotation waits for; undefined while it works. */
 export function waitOf(told: Told): string | undefined {
-  if (told.outcome !== 'running' || !told.timer || told.steps.at(-1)?.state === 'running') return undefined;
+  if (told.outcome !== 'running' || !told.timer || lastStep(told)?.state === 'running') return undefined;
   const { summary = 'time to pass', firesAt } = told.timer;
   const what = asksAPerson(told) ? 'a person to decide on the removal of the old CA' : summary;
   return `${what} (until ${atSecond(firesAt)})`;
 }
 
 function nowOf(workflowId: string, told: Told): string {
-  const { outcome, steps, failure, children } = told;
-  const step = steps.at(-1);
+  const { outcome, failure, children } = told;
+  const step = lastStep(told);
   if (outcome !== 'running') return failure ?? '';
   if (asksAPerson(told)) return `waits for a person: ${nextOf(workflowId, told)}`;
   if (step?.state === 'running') return step.summary;

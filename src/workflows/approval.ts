@@ -31,13 +31,15 @@ export class Approval {
     );
   }
 
-  /** Waits for a decision, with reminders; undefined when the deadline passes. */
-  async decide({ deadlineMs, remindEveryMs }: CaPlan['approval']): Promise<Decision | undefined> {
+  /** Waits for a decision, reminding while there is time; undefined when the deadline passes. */
+  async decide({ deadlineMs, remindEveryMs }: CaPlan['approval'], remind: () => void): Promise<Decision | undefined> {
     const turnMs = remindEveryMs > 0 ? remindEveryMs : deadlineMs;
     for (let left = deadlineMs; left > 0 && !this.#decision; left -= turnMs) {
       const summary = left > turnMs ? 'Remind of the open decision' : 'Give up waiting for a decision';
       const decided = await condition(() => this.#decision !== undefined, Math.min(left, turnMs), { summary });
-      if (!decided) this.#board.problem('Nobody has decided yet; both CAs are trusted');
+      if (decided) break;
+      this.#board.problem('Nobody has decided yet; both CAs are trusted');
+      if (left > turnMs) remind();
     }
     return this.#decision;
   }

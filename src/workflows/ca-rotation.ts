@@ -9,7 +9,15 @@ import {
 import { short } from '../domain/certificate.js';
 import { caRotationId } from '../domain/ids.js';
 import { parseCaRequest } from '../domain/requests.js';
-import type { CaPlan, CaRotationRequest, CaRotationResult, Decision, LeafRotationResult } from '../domain/rotation.js';
+import type {
+  CaPlan,
+  CaRotationRequest,
+  CaRotationResult,
+  Decision,
+  Evidence,
+  LeafRotationResult,
+} from '../domain/rotation.js';
+import { approvalWanted, caDone } from '../domain/rotation-messages.js';
 import { Approval } from './approval.js';
 import { accepted } from './failures.js';
 import { standInFor } from './fixed-id.js';
@@ -18,6 +26,7 @@ import { lasting, patient, read, write } from './options.js';
 import { removeOldCa } from './remove-old-ca.js';
 import type { Rotation } from './rotation.js';
 import { StatusBoard } from './status.js';
+import { tell, tellingTheEnd } from './tell.js';
 
 export async function caRotation(request: CaRotationRequest): Promise<CaRotationResult> {
   const { authority } = accepted('caRotation', parseCaRequest(request));
@@ -39,16 +48,23 @@ export async function caRotation(request: CaRotationRequest): Promise<CaRotation
   }
 }
 
-/** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
 async function runbook(authority: string, board: StatusBoard, approval: Approval): Promise<CaRotationResult> {
-  const plan = await preflight(authority, board);
+  const plan = await resolve(authority, board);
+  return tellingTheEnd({ notifiers: plan.notifiers, board, name: authority, done: caDone }, () =>
+    phases(plan, board, approval),
+  );
+}
+
+/** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
+async function phases(plan: CaPlan, board: StatusBoard, approval: Approval): Promise<CaRotationResult> {
+  await preflight(plan, board);
   const rotation = await issue(plan, board);
   await trust(rotation);
   await widenFilters(rotation);
   board.enter('leaves');
   const leaves = await moveLeaves(plan, rotation.ca, board);
-  await confirm(rotation);
-  const decision = await approve(rotation, approval);
+  const { unknownPollers } = await confirm(rotation);
+  const decision = await approve(rotation, approval, unknownPollers);
   if (decision.decision === 'reject')
     return ended(rotation, leaves, { outcome: 'keptBoth', reason: rejection(decision), decision });
   await removeOldCa(rotation);
@@ -56,16 +72,19 @@ async function runbook(authority: string, board: StatusBoard, approval: Approval
   return ended(rotation, leaves, { outcome: 'rotated', decision });
 }
 
-async function preflight(authority: string, board: StatusBoard): Promise<CaPlan> {
+async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
   const plan = await read.resolveCaRotation.executeWithOptions({ summary: `Read the configuration of ${authority}` }, [
     { authority },
   ]);
   if (plan.searchAttributes) board.useSearchAttributes();
+  return plan;
+}
+
+async function preflight({ authority }: CaPlan, board: StatusBoard): Promise<void> {
   const { lines } = await read.preflightCa.executeWithOptions({ summary: 'Look at everything that can fail later' }, [
     { authority },
   ]);
   lines.forEach((line) => board.prove(line));
-  return plan;
 }
 
 async function issue(plan: CaPlan, board: StatusBoard): Promise<Rotation> {
@@ -109,7 +128,7 @@ async function widenFilters({ plan, board }: Rotation): Promise<void> {
   }
 }
 
-async function confirm({ plan, ca, board }: Rotation): Promise<void> {
+async function confirm({ plan, ca, board }: Rotation): Promise<Evidence> {
   board.enter('confirm', 'connections of the old CA to end (maximum connection age and grace)');
   await sleep(plan.soakMs, { summary: 'Let every connection of the old CA reach its maximum age' });
   board.wait('evidence from every target');
@@ -122,13 +141,18 @@ async function confirm({ plan, ca, board }: Rotation): Promise<void> {
   if (!evidence.complete) throw unproved(`Not on the new CA: ${evidence.missing.join('; ')}`);
   if (plan.approval.mode === 'automatic' && evidence.unknownPollers.length > 0)
     throw unproved(`Pollers of no known target: ${evidence.unknownPollers.join(', ')}`);
+  return evidence;
 }
 
 function unproved(what: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${what}`, 'EvidenceMissing');
 }
 
-async function approve({ plan, old, board }: Rotation, approval: Approval): Promise<Decision> {
+async function approve(
+  { plan, ca, old, board }: Rotation,
+  approval: Approval,
+  unknownPollers: readonly string[],
+): Promise<Decision> {
   if (plan.approval.mode === 'automatic' || !old) {
     return {
       decision: 'approve',
@@ -141,7 +165,12 @@ async function approve({ plan, old, board }: Rotation, approval: Approval): Prom
     `a person to approve the removal of CA ${short(old.fingerprint)}`,
     `cert-rotation approve ${plan.authority} --who <you> --why <reason>`,
   );
-  const decision = await approval.decide(plan.approval);
+  const until = new Date(Date.now() + plan.approval.deadlineMs).toISOString();
+  const { authority, namespaces, notifiers } = plan;
+  const question = { authority, namespaces, old, ca, unknownPollers, until };
+  const ask = (reminder: boolean) => void tell(notifiers, board, approvalWanted({ ...question, reminder }));
+  ask(false);
+  const decision = await approval.decide(plan.approval, () => ask(true));
   if (decision) return decision;
   throw ApplicationFailure.nonRetryable(
     'Nobody decided in time. Both CAs stay trusted; start the rotation again.',

@@ -12,7 +12,7 @@ import { caRotationId } from '../domain/ids.js';
 import type { ExpiryNoticesResult } from '../domain/rotation.js';
 import { caRotation } from './ca-rotation.js';
 import { write } from './options.js';
-import { notTold, patiently, send } from './tell.js';
+import { notTold, send } from './tell.js';
 
 /** Slow to try again: a place that does not answer gets some minutes before people are told of the others without it. */
 const { takeNotices } = proxyActivities<Activities>({
@@ -61,7 +61,7 @@ async function startRotation(authority: string): Promise<boolean> {
 /** What went wrong. A notifier that gave up loses its claims, so that the next run tells it. */
 async function deliver({ notifier, message }: ExpiryTask['notices'][number]): Promise<readonly string[]> {
   try {
-    return await send(patiently, notifier, message);
+    return await send(notifier, message);
   } catch (error) {
     await CancellationScope.nonCancellable(() =>
       write.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [

@@ -3,10 +3,12 @@ import { short, type LeafReference } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
 import { parseLeafRequest } from '../domain/requests.js';
 import type { LeafPlan, LeafPreflight, LeafRotationRequest, LeafRotationResult } from '../domain/rotation.js';
+import { leafDone } from '../domain/rotation-messages.js';
 import { accepted, handled, rootOf } from './failures.js';
 import { standInFor } from './fixed-id.js';
 import { lasting, patient, read, write } from './options.js';
 import { StatusBoard } from './status.js';
+import { tellingTheEnd } from './tell.js';
 
 /**
  * Renews the leaf of one target: issue, test with that very leaf, update, roll out, prove adoption, discard. Before the
@@ -24,6 +26,13 @@ export async function leafRotation(request: LeafRotationRequest): Promise<LeafRo
   const plan = await read.resolveLeafRotation.executeWithOptions({ summary: `Read the configuration of ${target}` }, [
     { target },
   ]);
+  return tellingTheEnd({ notifiers: plan.notifiers, board, name: target, done: leafDone }, () =>
+    renew(plan, wanted, board),
+  );
+}
+
+async function renew(plan: LeafPlan, wanted: LeafRotationRequest, board: StatusBoard): Promise<LeafRotationResult> {
+  const { target } = plan;
   const found = await read.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [wanted]);
   found.warnings.forEach((warning) => board.problem(warning));
   if (found.skip) return skipped(plan, found, board);
@@ -115,14 +124,16 @@ async function restore(
   board: StatusBoard,
 ): Promise<string> {
   board.enter('restore', `${target} to be back on a pair that works`);
-  const line = await patient.restoreTarget
-    .executeWithOptions({ summary: `Put a pair that works back into ${target}`, ...lasting(rolloutDeadlineMs) }, [
+  const summary = `Put a pair that works back into ${target}`;
+  try {
+    const { line } = await patient.restoreTarget.executeWithOptions({ summary, ...lasting(rolloutDeadlineMs) }, [
       { target, rotation: workflowInfo().runId, rolledOut },
-    ])
-    .then(
-      (restored) => restored.line,
-      (error: unknown) => `A person is needed: ${target} could not be restored. ${rootOf(error).message}`,
-    );
-  board.problem(line);
-  return line;
+    ]);
+    board.undo(line);
+    return line;
+  } catch (error) {
+    const line = `A person is needed: ${target} could not be restored. ${rootOf(error).message}`;
+    board.problem(line);
+    return line;
+  }
 }

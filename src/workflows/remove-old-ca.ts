@@ -41,7 +41,7 @@ export async function removeOldCa(rotation: Rotation): Promise<void> {
 }
 
 /** The old CA may be used again only once every namespace trusts it again. */
-async function keepBoth({ plan: { authority }, board }: Rotation, trusted: readonly RememberedTrust[]): Promise<void> {
+async function keepBoth({ plan, board }: Rotation, trusted: readonly RememberedTrust[]): Promise<void> {
   const failures: string[] = [];
   for (const before of trusted) {
     await patient.restoreTrust
@@ -52,5 +52,8 @@ async function keepBoth({ plan: { authority }, board }: Rotation, trusted: reado
   }
   failures.forEach((line) => board.problem(`A person is needed: the old CA could not be put back. ${line}`));
   if (failures.length > 0) return;
-  await write.keepBothCas.executeWithOptions({ summary: 'Both CAs may be used again' }, [{ authority }]);
+  await write.keepBothCas.executeWithOptions({ summary: 'Both CAs may be used again' }, [
+    { authority: plan.authority },
+  ]);
+  if (trusted.length > 0) board.undo(`Both CAs are trusted by ${plan.namespaces.join(', ')}.`);
 }

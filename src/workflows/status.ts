@@ -4,12 +4,13 @@ import { rotationPhase, rotationSubject, statusQuery } from './messages.js';
 
 /** The live status behind the `status` query, the current details in the Temporal UI, and the search attributes. */
 export class StatusBoard {
-  readonly #subject: string;
+  readonly subject: string;
   #status: RotationStatus = { phase: 'preflight', waitingFor: '', proved: [], next: '', problems: [] };
+  #undone: string | undefined;
   #searchAttributes = false;
 
   constructor(subject: string) {
-    this.#subject = subject;
+    this.subject = subject;
     setHandler(statusQuery, () => this.#status, {
       description: 'Phase, what it waits for, what is proved, what to do next',
     });
@@ -18,6 +19,11 @@ export class StatusBoard {
 
   get phase(): RotationStatus['phase'] {
     return this.#status.phase;
+  }
+
+  /** What was undone after a failure; undefined as long as nothing was. */
+  get undone(): string | undefined {
+    return this.#undone;
   }
 
   /**
@@ -51,17 +57,23 @@ export class StatusBoard {
     this.#show();
   }
 
+  /** A failure was undone. */
+  undo(line: string): void {
+    this.#undone = line;
+    this.problem(line);
+  }
+
   #upsert(): void {
     if (!this.#searchAttributes) return;
     upsertSearchAttributes([
-      { key: rotationSubject, value: this.#subject },
+      { key: rotationSubject, value: this.subject },
       { key: rotationPhase, value: this.#status.phase },
     ]);
   }
 
   #show(): void {
     const { phase, waitingFor, proved, next, problems } = this.#status;
-    const lines = [`**${this.#subject}**: phase **${phase}**`];
+    const lines = [`**${this.subject}**: phase **${phase}**`];
     if (waitingFor) lines.push('', `Waiting for: ${waitingFor}`);
     if (next) lines.push('', `Next: ${next}`);
     if (proved.length > 0) lines.push('', 'Proved:', ...proved.map((line) => `- ${line}`));

@@ -1,4 +1,4 @@
-import { CancellationScope, proxyActivities, uuid4, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, proxyActivities, uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
 import {
   notifiersFor,
@@ -7,15 +7,17 @@ import {
   type Notification,
   type Subscription,
 } from '../domain/notification.js';
+import { endedBadly } from '../domain/rotation-messages.js';
 import { rootOf } from './failures.js';
 import type { StatusBoard } from './status.js';
 
-const options = { startToCloseTimeout: '2m', retry: { initialInterval: '5s', maximumInterval: '5m' } } as const;
+const { notify } = proxyActivities<Activities>({
+  startToCloseTimeout: '2m',
+  retry: { initialInterval: '5s', maximumInterval: '5m' },
+});
 
-/** A rotation that ends waits no longer for its last words. */
-const { notify: soon } = proxyActivities<Activities>({ ...options, scheduleToCloseTimeout: '15m' });
-/** Nobody waits for what the watch over expiry has to say. */
-export const { notify: patiently } = proxyActivities<Activities>({ ...options, scheduleToCloseTimeout: '6h' });
+/** So long is it tried. Nobody waits for a warning; an end waits for its last words, but not for good news. */
+const patience = { info: '2m', warning: '6h', critical: '15m' } as const;
 
 /**
  * Tells people about a rotation, by every notifier that wants this event; without one it schedules nothing. Never throws and
@@ -30,25 +32,56 @@ export async function tell(
   await CancellationScope.nonCancellable(() =>
     Promise.all(
       notifiersFor(subscriptions, message.event).map(async (notifier) => {
-        const problems = await send(soon, notifier, message).catch((error: unknown) => [notTold(notifier, error)]);
+        const problems = await send(notifier, message).catch((error: unknown) => [notTold(notifier, error)]);
         problems.forEach((problem) => board.problem(problem));
       }),
     ),
   );
 }
 
+export interface Telling<Result> {
+  readonly notifiers: readonly Subscription[] | undefined;
+  readonly board: StatusBoard;
+  /** What `cert-rotation status` takes. */
+  readonly name: string;
+  /** What there is to say of a good end. */
+  readonly done: (result: Result) => Message | undefined;
+}
+
+/** Does `work`, tells people how it ended, and ends so. */
+export async function tellingTheEnd<Result>(
+  { notifiers, board, name, done }: Telling<Result>,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    const result = await work();
+    const message = done(result);
+    if (message) await tell(notifiers, board, message);
+    return result;
+  } catch (error) {
+    const { subject, undone } = board;
+    const [reason, cancelled] = [rootOf(error).message, isCancellation(error)];
+    await tell(notifiers, board, endedBadly({ subject, name, reason, cancelled, undone }));
+    throw error;
+  }
+}
+
 /** Hands `message` over, and says what went wrong although it was taken. Throws what the activity threw. */
-export async function send(notify: typeof soon, notifier: string, message: Message): Promise<readonly string[]> {
+export async function send(notifier: string, message: Message): Promise<readonly string[]> {
   const { workflowId, runId } = workflowInfo();
+  const usual = severityOf[message.event];
   const notification: Notification = {
     id: uuid4(),
     at: new Date().toISOString(),
-    severity: severityOf[message.event],
+    severity: usual,
     workflow: { workflowId, runId },
     ...message,
   };
-  const summary = `Tell ${notifier}: ${message.event}`;
-  return (await notify.executeWithOptions({ summary }, [{ notifier, notification }])).warnings;
+  const { warnings } = await notify.executeWithOptions(
+    { summary: `Tell ${notifier}: ${message.event}`, scheduleToCloseTimeout: patience[usual] },
+    [{ notifier, notification }],
+  );
+  return warnings;
 }
 
 export function notTold(notifier: string, error: unknown): string {

@@ -2,7 +2,7 @@ import { parseConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
 import { createActivities, type Activities, type Dependencies } from '../../src/activities/index.js';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
-import { RotationError } from '../../src/domain/failures.js';
+import type { RotationError } from '../../src/domain/failures.js';
 import { entries } from '../../src/domain/ids.js';
 import { createNotifier } from '../../src/notifiers/index.js';
 import type { KeyPair } from '../../src/x509/pair.js';

@@ -1,0 +1,87 @@
+import { short, type CertificateFacts } from './certificate.js';
+import type { Message } from './notification.js';
+import type { CaRotationResult, LeafRotationResult } from './rotation.js';
+
+/** What people read of a rotation. */
+
+export interface Question {
+  readonly authority: string;
+  readonly namespaces: readonly string[];
+  readonly old: CertificateFacts;
+  readonly ca: CertificateFacts;
+  /** Pollers that belong to no known target. */
+  readonly unknownPollers: readonly string[];
+  /** RFC 3339. Until then somebody has to decide. */
+  readonly until: string;
+  /** It was asked before. */
+  readonly reminder: boolean;
+}
+
+/** The question, with the commands that decide it. */
+export function approvalWanted({ authority, namespaces, old, ca, unknownPollers, until, reminder }: Question): Message {
+  return {
+    event: 'approvalWanted',
+    title: `${reminder ? 'Reminder: ' : ''}CA of ${authority}: may the old CA ${short(old.fingerprint)} be removed?`,
+    lines: [
+      `To be removed: CA ${short(old.fingerprint)} (${old.subject}) from ${namespaces.join(', ')}.`,
+      `Every known target is on a leaf of CA ${short(ca.fingerprint)} (${ca.subject}).`,
+      ...unknownPollers.map((poller) => `Belongs to no known target, and may be locked out: ${poller}.`),
+      `Both CAs are trusted until somebody decides; undecided by ${until}, both stay.`,
+    ],
+    commands: [
+      `cert-rotation status ${authority}`,
+      `cert-rotation approve ${authority} --who <you> --why <reason>`,
+      `cert-rotation reject ${authority} --who <you> --why <reason>`,
+    ],
+  };
+}
+
+export function caDone(result: CaRotationResult): Message {
+  const { authority, outcome, reason, oldFingerprint, newFingerprint, notAfter, leaves, decision } = result;
+  const kept = outcome === 'keptBoth';
+  return {
+    event: 'caDone',
+    title: kept ? `CA of ${authority}: both CAs are kept` : `CA of ${authority}: rotated`,
+    lines: [
+      ...(reason ? [reason] : []),
+      `Leaves come from CA ${short(newFingerprint)}, valid until ${notAfter}.`,
+      ...(oldFingerprint && !kept ? [`CA ${short(oldFingerprint)} is removed, its key destroyed.`] : []),
+      ...(decision && !kept ? [`Approved by ${decision.who}${decision.why && `: ${decision.why}`}.`] : []),
+      `Moved: ${leaves.map(({ target }) => target).join(', ') || 'no target'}.`,
+    ],
+    commands: kept ? [`cert-rotation rotate ca ${authority}`] : [],
+  };
+}
+
+/** None where nothing was renewed. */
+export function leafDone({ target, outcome, newFingerprint = '', notAfter }: LeafRotationResult): Message | undefined {
+  if (outcome === 'skipped') return undefined;
+  return {
+    event: 'leafDone',
+    title: `Leaf of ${target}: renewed`,
+    lines: [`Every pod uses leaf ${short(newFingerprint)}, valid until ${notAfter}.`],
+    commands: [],
+  };
+}
+
+export interface BadEnd {
+  /** `CA of <authority>` or `Leaf of <target>`. */
+  readonly subject: string;
+  /** What `cert-rotation status` takes. */
+  readonly name: string;
+  /** What happened and what state things are in. */
+  readonly reason: string;
+  readonly cancelled: boolean;
+  /** What was undone, where something was. */
+  readonly undone?: string | undefined;
+}
+
+export function endedBadly({ subject, name, reason, cancelled, undone }: BadEnd): Message {
+  const ended = cancelled ? 'the rotation was cancelled' : 'the rotation failed';
+  return {
+    event: undone ? 'restored' : 'failed',
+    title: `${subject}: ${ended}${undone ? ' and was undone' : ''}`,
+    lines: [reason, ...(undone && !reason.includes(undone) ? [undone] : [])],
+    commands: [`cert-rotation status ${name}`],
+  };
+}
