@@ -4,8 +4,19 @@ import { Connection, isGrpcServiceError } from '@temporalio/client';
 import type { KeyPair } from '../x509/pair.js';
 import type { Endpoint, Probe, ProbeResult } from './probe.js';
 
-/** gRPC status codes that are an answer: PERMISSION_DENIED, UNAUTHENTICATED (grpc.io/docs/guides/status-codes). */
-const refusals = new Set([7, 16]);
+/** gRPC status codes that say no: NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED (grpc.io/docs/guides/status-codes). */
+const refusals = new Set([5, 7, 16]);
+/** Alerts by which a server refuses a client's certificate (RFC 8446 6.2); another one is trouble of the server. */
+const certificateAlerts = new Set([
+  'bad certificate',
+  'unsupported certificate',
+  'certificate revoked',
+  'certificate expired',
+  'certificate unknown',
+  'certificate required',
+  'unknown ca',
+  'access denied',
+]);
 /** An HTTP/2 client begins with these bytes (RFC 9113 3.4) and an empty SETTINGS frame. */
 const preface = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
@@ -44,32 +55,23 @@ function handshake(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number): Promi
       key: leaf.key.reveal(),
       ...(endpoint.serverRoots && { ca: endpoint.serverRoots }),
     });
-    let shaken = false;
     const done = (result: ProbeResult) => {
       socket.destroy();
       resolve(result);
     };
     socket.setTimeout(deadlineMs, () => done({ outcome: 'unreachable', reason: `no answer in ${deadlineMs} ms` }));
-    socket.once('secureConnect', () => {
-      shaken = true;
-      socket.write(preface);
-    });
+    socket.once('secureConnect', () => socket.write(preface));
     socket.once('data', () => done({ outcome: 'accepted', remote: `${socket.remoteAddress}:${socket.remotePort}` }));
-    socket.once('error', (error: NodeJS.ErrnoException) => done(judge(error, shaken)));
-    socket.once('close', () =>
-      done(judge({ code: 'CLOSED', message: 'connection closed' } as NodeJS.ErrnoException, shaken)),
-    );
+    socket.once('error', (error: NodeJS.ErrnoException) => done(judge(error)));
+    socket.once('close', () => done({ outcome: 'unreachable', reason: 'the connection was closed without a reason' }));
   });
 }
 
-/** An alert is the server's word. A reset right after the handshake is how some servers refuse a certificate. */
-function judge(error: NodeJS.ErrnoException, shaken: boolean): ProbeResult {
-  const code = error.code ?? '';
-  if (code.includes('_ALERT_')) return { outcome: 'refused', layer: 'tls', reason: alertName(code) };
-  if (shaken && ['ECONNRESET', 'EPIPE', 'CLOSED'].includes(code)) {
-    return { outcome: 'refused', layer: 'tls', reason: 'connection closed after the handshake, without an alert' };
-  }
-  return { outcome: 'unreachable', reason: code === '' ? error.message : `${code}: ${error.message}` };
+/** Only an alert is the server's word: a connection that breaks proves nothing about the certificate. */
+function judge({ code = '', message }: NodeJS.ErrnoException): ProbeResult {
+  const alert = code.includes('_ALERT_') ? alertName(code) : '';
+  if (certificateAlerts.has(alert)) return { outcome: 'refused', layer: 'tls', reason: alert };
+  return { outcome: 'unreachable', reason: code === '' ? message : `${code}: ${message}` };
 }
 
 /** `ERR_SSL_TLSV1_ALERT_UNKNOWN_CA` → `unknown ca`. */
@@ -90,15 +92,17 @@ async function call(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number, remot
       clientCertPair: { crt: Buffer.from(leaf.certificate.pem), key: Buffer.from(leaf.key.reveal()) },
     },
   });
+  let asked = 'any call';
   try {
     await connection.withDeadline(Date.now() + deadlineMs, async () => {
       await connection.workflowService.getSystemInfo({});
+      asked = `the namespace ${endpoint.namespace}`;
       await connection.workflowService.describeNamespace({ namespace: endpoint.namespace });
     });
     return { outcome: 'accepted', remote };
   } catch (error) {
     if (isGrpcServiceError(error) && refusals.has(error.code))
-      return { outcome: 'refused', layer: 'rpc', reason: error.details, remote };
+      return { outcome: 'refused', layer: 'rpc', reason: `${asked}: ${error.details}`, remote };
     return { outcome: 'unreachable', reason: error instanceof Error ? error.message : String(error) };
   } finally {
     await connection.close();

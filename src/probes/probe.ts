@@ -17,7 +17,10 @@ export interface Endpoint {
 
 export type ProbeResult =
   | { readonly outcome: 'accepted'; readonly remote: string }
-  /** The far side answered and said no. `tls`: the handshake (alert name in reason); `rpc`: PERMISSION_DENIED and the like. */
+  /**
+   * The far side answered and said no. `tls`: to the certificate, in the handshake; reason is the alert's name. `rpc`: to the
+   * names in it (a filter refuses any call) or to the namespace; reason begins with what was refused.
+   */
   | { readonly outcome: 'refused'; readonly layer: 'tls' | 'rpc'; readonly reason: string; readonly remote?: string }
-  /** No answer: DNS, route, port, deadline; or the server's own certificate is not trusted. */
+  /** No answer about the certificate: DNS, route, port, deadline, a broken connection, a server that is not trusted. */
   | { readonly outcome: 'unreachable'; readonly reason: string };

@@ -40,7 +40,8 @@ export async function proveAccepted(
 
 /**
  * The negative probe: `leaf` is refused in the TLS handshake, so many times in a row on every address. A refusal of the
- * RPC does not count: a filter gives one, too.
+ * RPC does not count (a filter gives one, too), nor does silence. At the deadline throws OldCertificateAdmitted, or
+ * ProbeUnreachable when nothing was admitted and something did not answer.
  */
 export async function proveRefused(
   probe: Probe,
@@ -54,16 +55,10 @@ export async function proveRefused(
   let inARow = 0;
   while (inARow < successes) {
     const results = await Promise.all(addresses.map((endpoint) => probe.test(leaf, endpoint)));
-    const refused = results.every((result) => result.outcome === 'refused' && result.layer === 'tls');
+    const refused = results.every(isTlsRefusal);
     inARow = refused ? inARow + 1 : 0;
     progress.report(`refused ${inARow} times in a row`);
-    if (!refused && Date.now() >= until) {
-      const last = results.find((result) => result.outcome !== 'refused');
-      throw new RotationError(
-        'OldCertificateAdmitted',
-        `A leaf of the removed CA is not refused: ${last ? describe(last) : 'refused by a filter only'}.`,
-      );
-    }
+    if (!refused && Date.now() >= until) throw notRefused(results, endpoints);
     await wait(pauseMs, undefined, { signal: progress.signal });
   }
 }
@@ -85,8 +80,12 @@ async function everyAddress(endpoints: readonly Endpoint[]): Promise<readonly En
           }));
     }),
   );
+  // Of no address everything would be true.
+  if (expanded.flat().length === 0) throw new RotationError('ConfigurationInvalid', 'There is no endpoint to probe.');
   return expanded.flat();
 }
+
+const isTlsRefusal = (result: ProbeResult): boolean => result.outcome === 'refused' && result.layer === 'tls';
 
 function describe(result: ProbeResult): string {
   if (result.outcome === 'accepted') return 'accepted';
@@ -100,4 +99,15 @@ function refusal(failed: ProbeResult | undefined, endpoints: readonly Endpoint[]
     'ProbeRefused',
     `${where}: ${failed ? describe(failed) : 'not admitted often enough in a row in time'}.`,
   );
+}
+
+function notRefused(results: readonly ProbeResult[], endpoints: readonly Endpoint[]): RotationError {
+  const admitted = results.find((result) => result.outcome !== 'unreachable' && !isTlsRefusal(result));
+  if (!admitted)
+    return refusal(
+      results.find(({ outcome }) => outcome === 'unreachable'),
+      endpoints,
+    );
+  const message = `A leaf of the removed CA is not refused at TLS: ${describe(admitted)}.`;
+  return new RotationError('OldCertificateAdmitted', message);
 }
