@@ -20,7 +20,8 @@ export async function findOnPath(name: Exclude<ToolName, 'gateway'>): Promise<st
 /** What the program says of its version. tcld would ask the network before it answers. */
 async function versionAnswer(name: ToolName, program: string): Promise<string> {
   if (name === 'tcld') return (await versionOfGoProgram(program, 'github.com/temporalio/tcld')) ?? '';
-  return run(program, ['--version'], { cwd: '/', missing: '' });
+  const question = name === 'kubectl' ? ['version', '--client'] : ['--version'];
+  return run(program, question, { cwd: '/', missing: '' });
 }
 
 export async function executable(path: string): Promise<boolean> {

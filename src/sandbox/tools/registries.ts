@@ -25,6 +25,7 @@ export async function provide(
         break;
       case 'kube-apiserver':
       case 'kube-controller-manager':
+      case 'kubectl':
         progress(`building ${name} v${versions[name]} from its Go module (some minutes, once)`);
         await cp(join(root, 'sandbox', 'tools'), work, { recursive: true });
         await goBuild(work, `k8s.io/kubernetes/cmd/${name}`, cached);
@@ -38,6 +39,11 @@ export async function provide(
         progress(`building tcld v${versions.tcld} from its Go module (a minute, once)`);
         await cp(join(root, 'sandbox', 'tools', 'tcld'), work, { recursive: true });
         await goBuild(work, 'github.com/temporalio/tcld/cmd/tcld', cached);
+        break;
+      case 'certstrap':
+        progress(`building certstrap v${versions.certstrap} from its Go module (a minute, once)`);
+        await cp(join(root, 'sandbox', 'tools', 'certstrap'), work, { recursive: true });
+        await goBuild(work, 'github.com/square/certstrap', cached);
     }
   } finally {
     await rm(work, { recursive: true, force: true });

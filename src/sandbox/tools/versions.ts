@@ -5,7 +5,9 @@ export const versions = {
   'kube-apiserver': '1.34.4',
   'kube-controller-manager': '1.34.4',
   gateway: 'source',
+  kubectl: '1.34.4',
   tcld: '0.55.0',
+  certstrap: '1.3.0',
 } as const;
 
 export type ToolName = keyof typeof versions;
