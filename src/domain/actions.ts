@@ -46,9 +46,10 @@ function actionsOfStart({ startedBy, continued }: Pick<CountedEvent, 'startedBy'
   return startedBy === 'schedule' ? 3 : 2;
 }
 
-/** An activity attempt that may heartbeat. */
-export interface HeartbeatingAttempt {
-  readonly seconds: number;
+/** An activity, with all its attempts. */
+export interface HeartbeatingActivity {
+  /** Absent: it has not ended, and is not counted yet. */
+  readonly seconds?: number;
   /** Absent: it cannot heartbeat. */
   readonly heartbeatTimeoutSeconds?: number;
 }
@@ -57,10 +58,10 @@ export interface HeartbeatingAttempt {
  * At most so many heartbeats reached the server, an action each: the first at once, then one per 80% of the heartbeat
  * timeout, which the SDK holds back to. A bound, because a history does not show them.
  */
-export function heartbeatsAtMost(attempts: readonly HeartbeatingAttempt[]): number {
-  return attempts.reduce(
+export function heartbeatsAtMost(activities: readonly HeartbeatingActivity[]): number {
+  return activities.reduce(
     (sum, { seconds, heartbeatTimeoutSeconds: timeout }) =>
-      sum + (timeout ? 1 + Math.floor(seconds / (0.8 * timeout)) : 0),
+      sum + (seconds !== undefined && timeout ? 1 + Math.floor(seconds / (0.8 * timeout)) : 0),
     0,
   );
 }

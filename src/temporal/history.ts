@@ -2,11 +2,13 @@ import { status } from '@grpc/grpc-js';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { countActions, type CountedEvent } from '../domain/actions.js';
+import { countActions, heartbeatsAtMost, type CountedEvent } from '../domain/actions.js';
 import { phaseOfActivity } from '../domain/rotation.js';
 import { temporalFailure } from './failures.js';
 
-const { EventType } = proto.temporal.api.enums.v1;
+const { EventType, WorkflowTaskFailedCause } = proto.temporal.api.enums.v1;
+const resetCause = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW;
+const localActivityMarker = 'core_local_activity';
 type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
 
 /** One activity of a rotation, as its history tells it: no live worker is needed to know. */
@@ -19,6 +21,8 @@ export interface Step {
   /** RFC 3339. */
   readonly startedAt: string;
   readonly seconds?: number;
+  /** Absent: it does not heartbeat. */
+  readonly heartbeatTimeoutSeconds?: number;
   readonly failure?: string;
 }
 
@@ -44,6 +48,8 @@ export interface Told {
   /** RFC 3339; of the last event. */
   readonly at: string;
   readonly actions: number;
+  /** Listed apart, because no history shows them: actions of heartbeats, at most. */
+  readonly heartbeatsAtMost: number;
   /** Workflow ids of the children, in the order of their start. */
   readonly children: readonly string[];
 }
@@ -115,18 +121,22 @@ export function foldHistory(events: readonly HistoryEvent[]): Told {
     startedAt: new Date(ms(events[0] ?? {})).toISOString(),
     at: new Date(ms(events.at(-1) ?? {})).toISOString(),
     actions: countActions(events.map(counted)),
+    heartbeatsAtMost: heartbeatsAtMost([...steps.values()]),
     children: events.flatMap((event) => event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId ?? []),
   };
 }
 
 function begun(event: HistoryEvent): Step {
-  const activity = event.activityTaskScheduledEventAttributes?.activityType?.name ?? '';
+  const { activityType, heartbeatTimeout } = event.activityTaskScheduledEventAttributes ?? {};
+  const activity = activityType?.name ?? '';
+  const heartbeatTimeoutSeconds = Number(heartbeatTimeout?.seconds ?? 0);
   return {
     phase: phaseOfActivity[activity] ?? '',
     activity,
     summary: valueOf<string>(event.userMetadata?.summary) ?? activity,
     state: 'running',
     startedAt: new Date(ms(event)).toISOString(),
+    ...(heartbeatTimeoutSeconds > 0 && { heartbeatTimeoutSeconds }),
   };
 }
 
@@ -183,5 +193,17 @@ function counted(event: HistoryEvent): CountedEvent {
   const bySchedule = started?.searchAttributes?.indexedFields?.['TemporalScheduledById'] !== undefined;
   const startedBy = bySchedule ? 'schedule' : started?.parentWorkflowExecution ? 'parent' : undefined;
   const attempt = event.activityTaskStartedEventAttributes?.attempt;
-  return { type, ...(typeof attempt === 'number' && { attempt }), ...(startedBy && { startedBy }) };
+  const marker = event.markerRecordedEventAttributes;
+  return {
+    type,
+    ...(typeof attempt === 'number' && { attempt }),
+    ...(startedBy && { startedBy }),
+    ...(started?.continuedExecutionRunId && { continued: true }),
+    // Nothing but the start itself comes before the first workflow task.
+    ...(event.workflowExecutionSignaledEventAttributes && Number(event.eventId) === 2 && { withStart: true }),
+    ...(event.workflowTaskFailedEventAttributes?.cause === resetCause && { reset: true }),
+    ...(marker?.markerName === localActivityMarker && {
+      localActivityOf: Number(marker.workflowTaskCompletedEventId),
+    }),
+  };
 }

@@ -47,12 +47,11 @@ describe('issueCa', () => {
   });
 
   it('killed between the CA and the record, it takes the CA up that it made', async () => {
-    const { update } = world.keystore;
-    world.keystore.update = async () => {
+    world.keystore.beforeUpdate = () => {
       throw new RotationError('KeystoreUnavailable', 'planted.');
     };
     await assert.rejects(issue(), { type: 'KeystoreUnavailable' });
-    world.keystore.update = update;
+    world.keystore.beforeUpdate = () => undefined;
     await issue();
     assert.equal(cas().length, 2);
   });

@@ -128,7 +128,7 @@ export async function untilCancelled(): Promise<never> {
 }
 
 /** A gate that an activity waits at until the test opens it. */
-export function gate(): { readonly opened: Promise<void>; open(): void } {
+export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
   return { opened, open };

@@ -17,6 +17,7 @@ import { signedBy } from '../../src/x509/read.js';
 /** Keystore in memory, with the same conditional writes. */
 export class FakeKeystore implements Keystore {
   readonly entries = new Map<string, StoredEntry>();
+  beforeUpdate: () => void = () => undefined;
   #version = 0;
 
   async get(name: string): Promise<StoredEntry | undefined> {
@@ -29,6 +30,7 @@ export class FakeKeystore implements Keystore {
   }
 
   async update(name: string, entry: Entry, version: string): Promise<StoredEntry> {
+    this.beforeUpdate();
     if (this.entries.get(name)?.version !== version) throw new RotationError('KeystoreConflict', `${name} changed.`);
     return this.#store(name, entry);
   }

@@ -12,6 +12,7 @@ import { rotateCa, rotateLeaf, runSchedule, type Rotated } from './rotations.js'
 export interface RotationSummary {
   readonly seconds: number;
   readonly actions: number;
+  readonly heartbeatsAtMost: number;
   readonly oldFingerprint: string | undefined;
   readonly newFingerprint: string | undefined;
   readonly phases: Readonly<Record<string, number>>;
@@ -80,8 +81,8 @@ async function failedWorkflows(client: Client): Promise<number> {
 }
 
 function summary(rotated: Rotated<{ oldFingerprint?: string; newFingerprint?: string }>): RotationSummary {
-  const { seconds, actions, phases, result } = rotated;
-  return { seconds, actions, phases, oldFingerprint: result.oldFingerprint, newFingerprint: result.newFingerprint };
+  const { result, ...measured } = rotated;
+  return { ...measured, oldFingerprint: result.oldFingerprint, newFingerprint: result.newFingerprint };
 }
 
 type SecretObject = KubernetesObject & { data?: Record<string, string> };

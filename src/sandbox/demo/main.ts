@@ -36,8 +36,11 @@ async function main(): Promise<number> {
 }
 
 function summaryLines(result: DemoResult): string[] {
-  const rotation = (name: string, { oldFingerprint, newFingerprint, seconds, actions, phases }: RotationSummary) => [
-    `${name}: ${oldFingerprint?.slice(0, 16)} → ${newFingerprint?.slice(0, 16)} in ${seconds} s, ${actions} Temporal actions`,
+  const rotation = (
+    name: string,
+    { oldFingerprint, newFingerprint, seconds, actions, heartbeatsAtMost, phases }: RotationSummary,
+  ) => [
+    `${name}: ${oldFingerprint?.slice(0, 16)} → ${newFingerprint?.slice(0, 16)} in ${seconds} s, ${actions} Temporal actions, heartbeats at most ${heartbeatsAtMost} more`,
     `  ${Object.entries(phases)
       .map(([phase, spent]) => `${phase} ${spent} s`)
       .join(', ')}`,

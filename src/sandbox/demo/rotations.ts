@@ -11,6 +11,8 @@ export interface Rotated<Result> {
   readonly seconds: number;
   /** Billable actions, children included. */
   readonly actions: number;
+  /** Listed apart, because no history shows them: actions of heartbeats, at most. */
+  readonly heartbeatsAtMost: number;
   readonly phases: Readonly<Record<string, number>>;
 }
 
@@ -96,6 +98,7 @@ async function finished<Result>(client: Client, handle: WorkflowHandle, say: Say
     result: (await handle.result()) as Result,
     seconds: Math.round((Date.now() - began) / 100) / 10,
     actions: children.reduce((sum, child) => sum + child.actions, told.actions),
+    heartbeatsAtMost: children.reduce((sum, child) => sum + child.heartbeatsAtMost, told.heartbeatsAtMost),
     phases,
   };
 }
