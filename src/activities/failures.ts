@@ -6,8 +6,7 @@ type Activity = (...args: never[]) => Promise<unknown>;
 
 /**
  * Turns RotationErrors into ApplicationFailures of the same type: what happened and in what state things are, then what to
- * do; retried only where a retry can help. The cause is left out: its text is foreign and lands in history. A worker that
- * shuts down has cancelled nothing: another attempt goes on.
+ * do; retried only where a retry can help. The cause is left out: its text is foreign and lands in history.
  */
 export function reportingFailures<A extends Record<string, Activity>>(activities: A): A {
   const wrapped = Object.entries(activities).map(([name, activity]) => [
@@ -16,15 +15,12 @@ export function reportingFailures<A extends Record<string, Activity>>(activities
       try {
         return await activity(...args);
       } catch (error) {
-        if (error instanceof RotationError)
-          throw ApplicationFailure.create({
-            type: error.type,
-            message: `${error.message} ${error.fix}`,
-            nonRetryable: !error.retryable,
-          });
-        if (stopOf(Context.current()) === 'hand over')
-          throw ApplicationFailure.retryable('The worker stopped; another attempt goes on.', 'HandedOver');
-        throw error;
+        if (!(error instanceof RotationError)) throw error;
+        throw ApplicationFailure.create({
+          type: error.type,
+          message: `${error.message} ${error.fix}`,
+          nonRetryable: !error.retryable,
+        });
       }
     },
   ]);

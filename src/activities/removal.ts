@@ -62,8 +62,10 @@ export function removalActivities(deps: Dependencies) {
       await holdWatch(deps, { authority, ca, namespace: before.namespace, removedAt: work.removedAt! }, work);
       return { lines: [...lines, `Everybody was still there at the end of the watch over ${before.namespace}`] };
     } catch (error) {
-      if (work.goesOn(error) || !work.began) throw error;
-      return undo(removal, work, error);
+      if (!work.goesOn(error) && work.began) return undo(removal, work, error);
+      // What a stop makes of a wait is an AbortError; the SDK wants to see the cancellation itself.
+      work.signal.throwIfAborted();
+      throw error;
     }
   }
 

@@ -10,13 +10,14 @@ describe('gatherEvidence', () => {
   beforeEach(async () => {
     world = await aWorld();
     next = await world.moved();
+    world.frozenAt = Date.now();
   });
 
   const gather = () =>
     runActivity(world, 'gatherEvidence', { authority: 'booking', ca: next.certificate.fingerprint }).result;
   const seen = (identity: string, ago: number) => ({
     identity,
-    lastAccessTime: new Date(Date.now() - ago).toISOString(),
+    lastAccessTime: new Date(world.frozenAt! - ago).toISOString(),
   });
 
   it('is complete when every Secret and every pod is on the new CA', async () => {

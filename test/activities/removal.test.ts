@@ -10,7 +10,9 @@ import { aWorld, booking, type World } from '../support/fakes.js';
 describe('removeCa', () => {
   let world: World;
   let next: KeyPair;
+  let timePasses: boolean;
   beforeEach(async () => {
+    timePasses = true;
     world = await aWorld();
     next = await world.moved();
   });
@@ -29,16 +31,24 @@ describe('removeCa', () => {
     };
   }
 
-  /** Time stands still until `toItsEnd`: from then on each look around takes 50 ms of it, whatever the machine does. */
+  /** Time stands still but for this: each look around during a watch takes a tenth of a second, while `timePasses`. */
   function remove(heartbeatDetails?: unknown, what = removal()) {
-    world.freeze();
+    world.frozenAt ??= Date.now();
     const run = runActivity(world, 'removeCa', what, heartbeatDetails);
-    const toItsEnd = () => {
-      run.onHeartbeat(() => (world.clockOffsetMs += 50));
-      return run.result;
-    };
-    return { ...run, toItsEnd };
+    run.onHeartbeat(({ line }) => {
+      if (timePasses && /^watching/.test(String(line))) world.frozenAt! += 100;
+    });
+    return run;
   }
+
+  /** A removal whose watch has begun and does not go on until `timePasses`. */
+  async function watching(what = removal()) {
+    timePasses = false;
+    const run = remove(undefined, what);
+    await run.reaches(/^watching/);
+    return run;
+  }
+
   const generations = () => world.cloud.writes.map(({ generation }) => generation);
   const unavailable = (type: FailureType) => () => {
     throw new RotationError(type, 'planted.');
@@ -51,8 +61,8 @@ describe('removeCa', () => {
   }
 
   it('takes the old CA out, proves that its leaves are refused, and holds the watch', async () => {
-    const { toItsEnd, heartbeats } = remove();
-    const { lines } = await toItsEnd();
+    const { result, heartbeats } = remove();
+    const { lines } = await result;
     assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
     assert.match(lines.join('\n'), /refuses a leaf of CA \w{8} that it admitted before the removal/);
     assert.match(lines.join('\n'), /Everybody was still there at the end of the watch/);
@@ -68,32 +78,26 @@ describe('removeCa', () => {
     const name = entries.ca('booking', world.old.certificate.fingerprint);
     const { key: _lost, ...entry } = world.keystore.entries.get(name)!;
     world.keystore.entries.set(name, entry);
-    const { lines } = await remove().toItsEnd();
+    const { lines } = await remove().result;
     assert.match(lines.join('\n'), /Not proved that leaves of CA \w{8} are refused: its key is not held/);
   });
 
   describe('safety 12: the last checks are made again inside the removal', () => {
     it('a target that went back to the old CA', async () => {
       world.target.pair = await world.leafOf(world.old);
-      await assert.rejects(remove().toItsEnd(), {
-        type: 'EvidenceMissing',
-        message: /worker: its Secret does not hold/,
-      });
+      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /worker: its Secret does not hold/ });
       assert.deepEqual(generations(), []);
     });
 
     it('a pod that is on another leaf', async () => {
       world.target.pods[1]!.leaf = 'another';
-      await assert.rejects(remove().toItsEnd(), {
-        type: 'EvidenceMissing',
-        message: /worker worker-10: has another leaf/,
-      });
+      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /worker worker-10: has another leaf/ });
       assert.deepEqual(generations(), []);
     });
 
     it('a target without a pod', async () => {
       world.target.pods.length = 0;
-      await assert.rejects(remove().toItsEnd(), { type: 'EvidenceMissing', message: /no pod uses its Secret/ });
+      await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /no pod uses its Secret/ });
       assert.deepEqual(generations(), []);
     });
   });
@@ -101,10 +105,10 @@ describe('removeCa', () => {
   describe('when somebody falls off, exactly what was trusted before is trusted again', () => {
     /** Lets `fall` happen once the watch has begun. */
     async function whenWatching(fall: () => void | Promise<void>, reason: RegExp): Promise<void> {
-      const run = remove();
-      await run.reaches(/^watching/);
+      const run = await watching();
       await fall();
-      await assertUndone(run.toItsEnd(), reason);
+      timePasses = true;
+      await assertUndone(run.result, reason);
       assert.deepEqual(generations(), ['run/remove', 'run/restore']);
     }
 
@@ -142,55 +146,55 @@ describe('removeCa', () => {
       world.cloud.afterWrite = (generation) => {
         if (generation === 'run/remove') world.probe.answer = () => ({ outcome: 'accepted', remote: '' });
       };
-      await assertUndone(remove().toItsEnd(), /A leaf of the removed CA is not refused/);
+      await assertUndone(remove().result, /A leaf of the removed CA is not refused/);
     });
 
     it('the write changed more than it should', async () => {
       world.cloud.afterWrite = (generation) => {
         if (generation === 'run/remove') throw new RotationError('CloudSpecChanged', 'planted.');
       };
-      await assertUndone(remove().toItsEnd(), /planted/);
+      await assertUndone(remove().result, /planted/);
     });
   });
 
   it('safety 11: narrower filters come with the removal, and go with its undo', async () => {
     world = await aWorld({ filters: [{ commonName: 'worker' }] });
     next = await world.moved();
-    const run = remove();
-    await run.reaches(/^watching/);
+    const run = await watching();
     assert.deepEqual(world.filters(), [{ commonName: 'worker' }]);
     world.target.pods.length = 0;
-    await assertUndone(run.toItsEnd(), /no pod uses/);
+    timePasses = true;
+    await assertUndone(run.result, /no pod uses/);
     assert.deepEqual(world.filters(), []);
   });
 
   it('a CA that others added meanwhile survives the undo', async () => {
     const foreign = (await aWorld()).old.certificate;
-    const run = remove();
-    await run.reaches(/^watching/);
+    const run = await watching();
     const trust = world.cloud.namespaces.get(booking)!;
     world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, foreign] });
     world.target.pods.length = 0;
-    await assert.rejects(run.toItsEnd(), { type: 'RemovalUndone' });
+    timePasses = true;
+    await assert.rejects(run.result, { type: 'RemovalUndone' });
     assert.deepEqual([...world.bundle()].sort(), [...fingerprints(), foreign.fingerprint].sort());
   });
 
   describe('being unable to look is no fall-off', () => {
     it('a pod that is replaced is away for a moment', async () => {
-      const run = remove();
-      await run.reaches(/^watching/);
+      const run = await watching();
       world.target.pods[0]!.ready = false;
       await run.reaches(/worker-1: is not ready/);
       world.target.pods[0]!.ready = true;
-      await run.toItsEnd();
+      timePasses = true;
+      await run.result;
       assert.deepEqual(generations(), ['run/remove']);
     });
 
     it('a leaf that is renewed under the new CA meanwhile is its own rotation to prove', async () => {
-      const run = remove();
-      await run.reaches(/^watching/);
+      const run = await watching();
       world.target.pair = await world.leafOf(next);
-      await run.toItsEnd();
+      timePasses = true;
+      await run.result;
       assert.deepEqual(generations(), ['run/remove']);
     });
 
@@ -221,44 +225,41 @@ describe('removeCa', () => {
     ];
     for (const [outage, begin] of outages) {
       it(`${outage} for a while: it goes on`, async () => {
-        const run = remove();
-        await run.reaches(/^watching/);
+        const run = await watching();
         const end = begin(world);
-        // Pollers are looked at from the end of the watch on.
-        world.clockOffsetMs += world.config.timing.watch;
         await run.reaches(/; /);
         end();
-        await run.toItsEnd();
+        timePasses = true;
+        await run.result;
         assert.deepEqual(generations(), ['run/remove']);
       });
 
       it(`${outage} for longer than any connection lasts, at the end of the watch: it is undone, and says so`, async () => {
-        const run = remove();
-        await run.reaches(/^watching/);
+        const run = await watching();
         begin(world);
-        await assertUndone(run.toItsEnd(), /cannot look|does not answer/);
+        timePasses = true;
+        await assertUndone(run.result, /cannot look|does not answer/);
       });
     }
   });
 
   it('a person who cancels gets the old CA back', async () => {
-    const run = remove();
-    await run.reaches(/^watching/);
+    const run = await watching();
     run.cancel();
-    await assert.rejects(run.toItsEnd(), { name: 'CancelledFailure' });
+    await assert.rejects(run.result, { name: 'CancelledFailure' });
     assert.deepEqual([...world.bundle()].sort(), fingerprints().sort());
     assert.deepEqual(generations(), ['run/remove', 'run/restore']);
   });
 
   it('a worker that shuts down undoes nothing: the next attempt goes on with the watch where it was', async () => {
-    const run = remove();
-    await run.reaches(/^watching/);
+    const run = await watching();
     run.cancel('WORKER_SHUTDOWN');
-    await assert.rejects(run.toItsEnd(), { type: 'HandedOver', nonRetryable: false });
+    await assert.rejects(run.result, { name: 'CancelledFailure', message: 'WORKER_SHUTDOWN' });
     assert.deepEqual(generations(), ['run/remove']);
     const last = run.heartbeats.at(-1)!;
+    timePasses = true;
     const again = remove(last);
-    await again.toItsEnd();
+    await again.result;
     assert.deepEqual(generations(), ['run/remove']);
     assert.ok(
       again.heartbeats.every(({ removedAt }) => removedAt === last['removedAt']),
@@ -268,11 +269,11 @@ describe('removeCa', () => {
 
   it('an attempt that finds the removal made, and nothing else, watches all the same', async () => {
     const before = removal();
-    await remove().toItsEnd();
-    const run = remove(undefined, before);
-    await run.reaches(/^watching/);
+    await remove().result;
+    const run = await watching(before);
     world.target.pods.length = 0;
-    await assertUndone(run.toItsEnd(), /no pod uses/);
+    timePasses = true;
+    await assertUndone(run.result, /no pod uses/);
   });
 
   describe('the undo does not need what it may have broken', () => {
@@ -280,11 +281,11 @@ describe('removeCa', () => {
       for (const reason of ['TIMED_OUT', 'NOT_FOUND'] as const) {
         world = await aWorld();
         next = await world.moved();
-        const run = remove();
-        await run.reaches(/^watching/);
+        const run = await watching();
         run.cancel(reason);
         world.target.pods.length = 0;
-        await assertUndone(run.toItsEnd(), /no pod uses/);
+        timePasses = true;
+        await assertUndone(run.result, /no pod uses/);
       }
     });
 
@@ -293,20 +294,20 @@ describe('removeCa', () => {
       world.cloud.beforeWrite = (generation) => {
         if (generation === 'run/restore' && (refusals += 1) < 2) unavailable('CloudUnavailable')();
       };
-      const run = remove();
-      await run.reaches(/^watching/);
+      const run = await watching();
       world.target.pods.length = 0;
-      await assertUndone(run.toItsEnd(), /no pod uses/);
+      timePasses = true;
+      await assertUndone(run.result, /no pod uses/);
       assert.equal(refusals, 2);
     });
 
     it('after an attempt that undid it and could not say so, no other removes again', async () => {
-      const run = remove();
-      await run.reaches(/^watching/);
+      const run = await watching();
       world.target.pods.length = 0;
-      await assert.rejects(run.toItsEnd());
+      timePasses = true;
+      await assert.rejects(run.result);
       const writes = generations();
-      await assert.rejects(remove(run.heartbeats.find(({ removedAt }) => removedAt)).toItsEnd(), {
+      await assert.rejects(remove(run.heartbeats.find(({ removedAt }) => removedAt)).result, {
         type: 'RemovalUndone',
         message: /an earlier attempt put it back/,
       });
@@ -315,18 +316,17 @@ describe('removeCa', () => {
 
     it('an attempt that died while it put the old CA back is taken up there', async () => {
       const before = removal();
-      const run = remove();
-      await run.reaches(/^watching/);
+      const run = await watching();
       run.cancel('WORKER_SHUTDOWN');
-      await assert.rejects(run.toItsEnd());
+      await assert.rejects(run.result);
       const left = { line: 'putting back', removedAt: new Date().toISOString(), undoReason: 'somebody fell off.' };
-      await assertUndone(remove(left, before).toItsEnd(), /somebody fell off/);
+      await assertUndone(remove(left, before).result, /somebody fell off/);
     });
   });
 
   it('a failure that a retry may mend undoes nothing', async () => {
     world.cloud.beforeWrite = unavailable('CloudUnavailable');
-    await assert.rejects(remove().toItsEnd(), { type: 'CloudUnavailable', nonRetryable: false });
+    await assert.rejects(remove().result, { type: 'CloudUnavailable', nonRetryable: false });
     assert.equal(world.record().retiring, world.old.certificate.fingerprint);
   });
 });

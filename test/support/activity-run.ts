@@ -8,9 +8,8 @@ export interface ActivityRun<Result> {
   /** Heartbeats so far, the newest last. */
   readonly heartbeats: readonly Record<string, unknown>[];
   readonly cancel: MockActivityEnvironment['cancel'];
-  /** Calls `listener` at each heartbeat from now on. */
-  onHeartbeat(listener: () => void): void;
-  /** Resolves with the first heartbeat whose line matches. */
+  onHeartbeat(hear: (details: Record<string, unknown>) => void): void;
+  /** Resolves with the first heartbeat from now on whose line matches. */
   reaches(line: RegExp): Promise<void>;
 }
 
@@ -35,15 +34,15 @@ export function runActivity<Name extends keyof Activities>(
     result,
     heartbeats,
     cancel: environment.cancel,
-    onHeartbeat: (listener) => void environment.on('heartbeat', listener),
+    onHeartbeat: (hear) => void environment.on('heartbeat', hear),
     reaches: (line) =>
       new Promise((resolve, reject) => {
-        const look = (details: Record<string, unknown>) => line.test(String(details['line'])) && resolve();
-        heartbeats.forEach(look);
-        environment.on('heartbeat', look);
+        environment.on('heartbeat', (details: Record<string, unknown>) => {
+          if (line.test(String(details['line']))) resolve();
+        });
         result.then(
           () => reject(new Error(`it ended without saying ${line.source}`)),
-          () => reject(new Error(`it failed without saying ${line.source}`)),
+          (error: Error) => reject(new Error(`it failed without saying ${line.source}`, { cause: error })),
         );
       }),
   };

@@ -123,6 +123,12 @@ export class FakeTarget implements Target {
   readonly rollouts: Fingerprint[] = [];
   /** Called with the verb before each call. */
   before: (verb: keyof Target) => void = () => undefined;
+  /** Called for each adoption, as the real one asks who polls. */
+  readonly #pollers: () => Promise<unknown>;
+
+  constructor(pollers: () => Promise<unknown>) {
+    this.#pollers = pollers;
+  }
 
   async inspect(): Promise<TargetFacts> {
     this.before('inspect');
@@ -163,6 +169,7 @@ export class FakeTarget implements Target {
 
   async adoption(delivery: Delivery): Promise<Adoption> {
     this.before('adoption');
+    await this.#pollers();
     const holders = this.pods.map(({ name, leaf, ready }) => {
       const evidence = leaf === delivery.leaf ? (ready ? 'started with the leaf' : 'is not ready') : 'has another leaf';
       return { name, adopted: leaf === delivery.leaf && ready, evidence };
@@ -186,9 +193,10 @@ export interface World {
   readonly strangers: Poller[];
   /** Called before the pollers are read. */
   beforePollers: () => void;
+  /** Ahead of the real time by so much. */
   clockOffsetMs: number;
-  /** From here on time passes only by `clockOffsetMs`. */
-  freeze(): void;
+  /** Once set (milliseconds since the epoch), time stands still there until the test moves it. */
+  frozenAt: number | undefined;
   clusterOffsetMs: number;
   /** Workflow ids that are running. */
   readonly running: Set<string>;
@@ -245,7 +253,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       connectionAgeGrace: '100ms',
       secretPropagation: '0ms',
       rolloutDeadline: '1s',
-      proof: { successes: 2, over: '0ms', deadline: '1s' },
+      proof: { successes: 2, over: '0ms', deadline: '2s' },
       soak: '400ms',
       watch: '400ms',
       ...configuration.timing,
@@ -267,14 +275,13 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     mtlsEnabled: true,
   });
   const probe = new FakeProbe(cloud);
-  const target = new FakeTarget();
+  const target = new FakeTarget(() => world.deps.pollers({ namespace: booking, name: 'booking' }));
   const leafOf: World['leafOf'] = (ca, { lifetimeMs = 30 * day, now = new Date() } = {}) =>
     issuer.issueLeaf(ca, { subject: { commonName: 'worker' }, algorithm: 'P-256', lifetimeMs, now });
   target.pair = await leafOf(old);
   for (const name of ['worker-1', 'worker-10'])
     target.pods.push({ name, leaf: target.pair.certificate.fingerprint, polls: true, ready: true });
 
-  let frozenAt: number | undefined;
   const world: World = {
     config,
     keystore,
@@ -285,9 +292,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     strangers: [],
     beforePollers: () => undefined,
     clockOffsetMs: 0,
-    freeze() {
-      frozenAt = Date.now();
-    },
+    frozenAt: undefined,
     clusterOffsetMs: 0,
     running: new Set(),
     record: () => keystore.entries.get(entries.authority('booking'))!.record as AuthorityRecord,
@@ -315,8 +320,8 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       },
       client: () => clientThatKnows(world.running),
       searchAttributes: false,
-      now: () => new Date((frozenAt ?? Date.now()) + world.clockOffsetMs),
-      clusterTime: async () => new Date(Date.now() + world.clusterOffsetMs),
+      now: () => new Date(world.frozenAt ?? Date.now() + world.clockOffsetMs),
+      clusterTime: async () => new Date(world.deps.now().getTime() + world.clusterOffsetMs),
     },
   };
   return world;
