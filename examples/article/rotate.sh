@@ -18,7 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # Nothing of this shell's own configuration reaches the tools: they could otherwise find a real cluster or account.
 if [ "${ARTICLE_ENVIRONMENT:-}" != clean ]; then
-  exec env -i ARTICLE_ENVIRONMENT=clean PATH="$state/bin:$PATH" HOME="$state/article" \
+  exec env -i ARTICLE_ENVIRONMENT=clean PATH="$state/state/bin:$PATH" HOME="$state/state/article" \
     GENERATE_WITH="${GENERATE_WITH:-certstrap}" bash "$here/rotate.sh" "$state" "$scenario"
 fi
 
@@ -37,8 +37,8 @@ fi
 
 namespace=temporal-booking.sdvdw
 umask 077
-mkdir -p "$state/article"
-cd "$state/article"
+mkdir -p "$state/state/article"
+cd "$state/state/article"
 
 say() { printf '\n$ %s\n' "$*"; "$@"; }
 

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { mkdir, symlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { SandboxDescription } from '../sandbox/description.js';
@@ -9,6 +10,10 @@ interface StateOption extends GlobalOptions {
   readonly state: string;
 }
 
+interface UpOptions extends StateOption {
+  readonly withTools?: boolean;
+}
+
 export function addSandboxCommands(program: Command): void {
   const sandbox = program.command('sandbox').description('Temporal Cloud and Kubernetes in a box, to rehearse on');
   const commands = {
@@ -16,7 +21,8 @@ export function addSandboxCommands(program: Command): void {
       .command('up')
       .description('start it, print what to export, and keep it up until Ctrl-C or `sandbox down`')
       .requiredOption('--state <dir>', 'folder for its state, new or empty')
-      .action((_options, command: Command) => up(globalOptions(command) as StateOption)),
+      .option('--with-tools', 'also find temporal, kubectl, tcld and certstrap, and put them on the PATH it prints')
+      .action((_options, command: Command) => up(globalOptions(command) as UpOptions)),
     down: sandbox
       .command('down')
       .description('end it, starting or up; nothing of it is left')
@@ -33,7 +39,7 @@ const refreshEveryMs = 1000;
 const bookingsPerSecond = 1 / 6;
 
 /** Its processes and its folder go when this process does, however it ends: a signal need only end it. */
-async function up(options: StateOption): Promise<void> {
+async function up(options: UpOptions): Promise<void> {
   // Only here: the other commands do without the sandbox's code.
   const { startSandbox } = await import('../sandbox/index.js');
   const { claimStateFolder, StateFolderError } = await import('../sandbox/state-folder.js');
@@ -50,10 +56,12 @@ async function up(options: StateOption): Promise<void> {
     });
   }
   const sandbox = await startSandbox({ dir: folder.state, progress: (line) => console.error(line), bookingsPerSecond });
+  const tools = options.withTools ? await linkTools(join(folder.state, 'bin')) : undefined;
   const client = await followClientPair(sandbox);
   let description = describeSandbox(sandbox);
   await folder.publish(description);
-  answer(options, description, exportLines(description, client.files));
+  const path = tools ? [`export PATH=${tools}:$PATH`] : [];
+  answer(options, description, [...exportLines(description, client.files), ...path]);
   isUp = true;
   for (;;) {
     await wait(refreshEveryMs);
@@ -63,6 +71,15 @@ async function up(options: StateOption): Promise<void> {
     description = { ...description, worker };
     await folder.publish(description);
   }
+}
+
+/** The tools of the article, under their own names, in `folder`. */
+async function linkTools(folder: string): Promise<string> {
+  const { findTool } = await import('../sandbox/tools/index.js');
+  await mkdir(folder, { recursive: true });
+  for (const name of ['temporal', 'kubectl', 'tcld', 'certstrap'] as const)
+    await symlink(await findTool(name, { progress: (line) => console.error(line) }), join(folder, name));
+  return folder;
 }
 
 function exportLines(

@@ -98,6 +98,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
     }),
   );
   await createNamespace(kubernetes.admin, 'temporal-booking');
+  await createApplicationSecret(kubernetes.admin);
   await applyManifest(kubernetes.admin, 'deploy/rbac.yaml');
   const kubeconfig = await kubernetes.kubeconfigFor('cert-rotation', 'cert-rotation');
   const { file: configFile } = await writeConfiguration({
@@ -120,7 +121,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
       dir: join(dir, 'pods'),
     }),
   );
-  await applyManifest(kubernetes.admin, 'examples/temporal-booking/deployment.yaml');
+  await applyManifest(kubernetes.admin, 'examples/article/deployment.yaml', 'temporal-booking');
   if (options.rotationWorker !== false) await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
   progress('waiting for the workers');
   const deployments = '/apis/apps/v1/namespaces';
@@ -139,7 +140,7 @@ function images({ bookingsPerSecond = 4, workerEnvironment }: SandboxOptions, ga
   };
   const serverName = gateway.serverNameOf(booking.namespace);
   return {
-    'temporal-booking-worker': {
+    'ktenzer/temporal-booking:v1.0': {
       command: process.execPath,
       args: program('sandbox/booking/worker'),
       env: {
@@ -158,6 +159,13 @@ function images({ bookingsPerSecond = 4, workerEnvironment }: SandboxOptions, ga
       },
     },
   };
+}
+
+/** The article's Deployment reads a key of its application from this Secret; nobody here needs it. */
+async function createApplicationSecret(admin: KubernetesClient): Promise<void> {
+  const metadata = { name: 'chatgpt-key', namespace: 'temporal-booking' };
+  const secret: KubernetesObject & { stringData: object } = { metadata, stringData: { KEY: 'unused' } };
+  await admin.create('/api/v1/namespaces/temporal-booking/secrets', { apiVersion: 'v1', kind: 'Secret', ...secret });
 }
 
 async function createNamespace(admin: KubernetesClient, name: string): Promise<void> {

@@ -5,10 +5,12 @@ import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Applies a manifest of the repository, as `kubectl apply --server-side` would. */
-export async function applyManifest(admin: KubernetesClient, file: string): Promise<void> {
+/** Applies a manifest of the repository, as `kubectl apply --server-side --namespace` would. */
+export async function applyManifest(admin: KubernetesClient, file: string, namespace = 'default'): Promise<void> {
   for (const document of parseAllDocuments(await readFile(root + file, 'utf8'))) {
-    await admin.apply(pathOf(document.toJS() as KubernetesObject), document.toJS() as KubernetesObject, 'sandbox');
+    const object = document.toJS() as KubernetesObject;
+    const placed = { ...object, metadata: { namespace, ...object.metadata } };
+    await admin.apply(pathOf(placed), placed, 'sandbox');
   }
 }
 
