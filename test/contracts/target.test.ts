@@ -26,7 +26,7 @@ describe('contract of Target', { concurrency: true }, () => {
     const running = async () => (await placed.pods()).filter(({ metadata }) => !metadata?.deletionTimestamp);
     const names = async () => (await running()).map(({ metadata }) => metadata!.name!);
     const usedBy = (pod: string): Fingerprint =>
-      readCertificate(readFileSync(certificateFile(cluster, pod), 'utf8')).fingerprint;
+      readCertificate(readFileSync(certificateFile(cluster, placed.namespace, pod), 'utf8')).fingerprint;
     const [reporter] = await names();
     const presented = () => ({ pod: reporter!, fingerprint: usedBy(reporter!) });
     return {
@@ -38,10 +38,17 @@ describe('contract of Target', { concurrency: true }, () => {
     };
   }
 
-  describe('kubernetes, rolling, Deployment', () => targetContract(() => kubernetes('rolling', 'Deployment')));
-  describe('kubernetes, rolling, StatefulSet', () => targetContract(() => kubernetes('rolling', 'StatefulSet')));
-  describe('kubernetes, rolling, DaemonSet', () => targetContract(() => kubernetes('rolling', 'DaemonSet')));
-  describe('kubernetes, scale, Deployment', () => targetContract(() => kubernetes('scale', 'Deployment')));
-  describe('kubernetes, none, Deployment', () =>
-    targetContract(() => kubernetes('none', 'Deployment'), { reloads: true }));
+  const rows: readonly (readonly ['rolling' | 'scale' | 'none', WorkloadKind])[] = [
+    ['rolling', 'Deployment'],
+    ['rolling', 'StatefulSet'],
+    ['rolling', 'DaemonSet'],
+    ['scale', 'Deployment'],
+    ['scale', 'StatefulSet'],
+    ['none', 'Deployment'],
+  ];
+  // The rows run side by side, the promises of each one after the other.
+  for (const [rollout, kind] of rows)
+    describe(`kubernetes, ${rollout}, ${kind}`, { concurrency: 1 }, () =>
+      targetContract(() => kubernetes(rollout, kind), { reloads: rollout === 'none' }),
+    );
 });

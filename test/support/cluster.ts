@@ -66,14 +66,15 @@ export async function startCluster(clientCa?: KeyPair): Promise<Cluster> {
 }
 
 /** The certificate that a pod of the images `worker` and `reloading-worker` uses. */
-export const certificateFile = ({ dir }: Pick<Cluster, 'dir'>, pod: string): string => join(dir, 'used', pod);
+export const certificateFile = ({ dir }: Pick<Cluster, 'dir'>, namespace: string, pod: string): string =>
+  join(dir, 'used', `${namespace}_${pod}`);
 
 /** They say by a file which certificate they use, and end when this process does, however it ends. */
 function workerImages(dir: string): Record<string, Image> {
   const use = 'cp "$TLS_CERT" "$USED.new" && mv "$USED.new" "$USED"';
   const image = (script: string): Image => ({
     command: 'sh',
-    args: ['-c', `USED="$FOLDER/$HOSTNAME"; ${script}`],
+    args: ['-c', `USED="$FOLDER/$(basename "$HOME")"; ${script}`],
     env: { FOLDER: join(dir, 'used') },
   });
   return {

@@ -26,12 +26,14 @@ describe('rollouts of a Kubernetes target', () => {
   after(() => cluster?.stop());
 
   /** The truth: what the pod's process read when it started. */
-  const startedWith = (pod: string) => readCertificate(readFileSync(certificateFile(cluster, pod), 'utf8')).fingerprint;
+  const startedWith = ({ namespace }: Placed, pod: string) =>
+    readCertificate(readFileSync(certificateFile(cluster, namespace, pod), 'utf8')).fingerprint;
   const names = async (placed: Placed) => (await placed.pods()).map(({ metadata }) => metadata!.name!).sort();
   const uids = async (placed: Placed) => (await placed.pods()).map(({ metadata }) => metadata!.uid!).sort();
 
   async function assertAllOn(placed: Placed, delivery: Delivery): Promise<void> {
-    for (const pod of await names(placed)) assert.equal(startedWith(pod), delivery.leaf, `${pod} started with another`);
+    for (const pod of await names(placed))
+      assert.equal(startedWith(placed, pod), delivery.leaf, `${pod} started with another`);
     assert.ok((await placed.target().adoption(delivery)).adopted);
   }
 
@@ -63,7 +65,7 @@ describe('rollouts of a Kubernetes target', () => {
       while (!rolledOut) {
         const { holders } = await placed.target({ timing }).adoption(delivery);
         for (const { name, adopted } of holders) {
-          const leaf = await eventually(async () => startedWith(name));
+          const leaf = await eventually(async () => startedWith(placed, name));
           if (leaf !== delivery.leaf) givenOld.add(name);
           assert.ok(!adopted || leaf === delivery.leaf, `${name} was started with the old leaf and counts as adopted`);
         }
@@ -132,7 +134,7 @@ describe('rollouts of a Kubernetes target', () => {
       await eventually(
         async () =>
           (await placed.settled()) &&
-          (await names(placed)).some((pod) => startedWith(pod) === old.certificate.fingerprint),
+          (await names(placed)).some((pod) => startedWith(placed, pod) === old.certificate.fingerprint),
       );
       const again = await placed.target().deliver(leaf);
       assert.notEqual(again.at, first.at);
