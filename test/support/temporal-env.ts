@@ -25,7 +25,7 @@ export class WorkflowTests {
     quiet();
     const path = await temporalTestServer((line) => process.stderr.write(`${line}\n`));
     const server = { executable: { type: 'existing-path', path } } as const;
-    return new WorkflowTests(await TestWorkflowEnvironment.createTimeSkipping({ server })).#begin();
+    return new WorkflowTests(await patiently(() => TestWorkflowEnvironment.createTimeSkipping({ server }))).#begin();
   }
 
   /** The dev server, for what the test server does not have. */
@@ -34,7 +34,7 @@ export class WorkflowTests {
     const path = await findTool('temporal', { progress: (line) => process.stderr.write(`${line}\n`) });
     const executable = { type: 'existing-path', path } as const;
     const server = { executable, extraArgs: [...extraArgs] };
-    return new WorkflowTests(await TestWorkflowEnvironment.createLocal({ server })).#begin();
+    return new WorkflowTests(await patiently(() => TestWorkflowEnvironment.createLocal({ server }))).#begin();
   }
 
   /** The worker calls these from now on. */
@@ -125,6 +125,17 @@ export class WorkflowTests {
     const stopped = new Promise<void>((resolve) => this.#stopped.signal.addEventListener('abort', () => resolve()));
     this.#worker = worker.runUntil(stopped);
     return this;
+  }
+}
+
+/** On a busy machine a server may need longer than the five seconds after which the SDK gives up on it. */
+async function patiently<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === 4) throw error;
+    }
   }
 }
 

@@ -227,7 +227,7 @@ describe('the watch over expiring certificates', () => {
     assert.equal(await world.keystore.get(entries.notices), undefined);
   });
 
-  it('no key is in its history, its record or its messages', async () => {
+  it('safety 8: no key is in its history, its record or its messages', async () => {
     const world = aWorld();
     await world.sign(ca);
     world.leaf = await aLeaf(ca, { lifetimeMs: 30 * day });
@@ -253,7 +253,7 @@ describe('the watch over expiring certificates', () => {
       return { activities: { ...world.activities, resolveCaRotation: () => over }, end };
     }
 
-    it('under its fixed id, and the rotation outlives the watch; one that runs already is left alone', async (test) => {
+    it('safety 29: under its fixed id, and the rotation outlives the watch; one that runs already is left alone', async (test) => {
       const world = aWorld({ renewBefore: '30d' });
       await world.sign(ca);
       world.moveTo(ca.certificate, 31);
