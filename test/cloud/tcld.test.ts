@@ -169,8 +169,8 @@ describe('cloud tcld', () => {
 
     it('safety 26: takes an absolute path and a whole SHA-256', () => {
       const kind = { kind: 'tcld', apiKey };
-      assert.throws(() => configured({ ...kind, binary: 'tcld' }), /cloud\.binary: give an absolute path/);
-      assert.throws(() => configured({ ...kind, binary: '/tcld', sha256: 'abc' }), /cloud\.sha256: give 64/);
+      assert.throws(() => configured({ ...kind, binary: 'tcld' }), /cloud\.binary: is no absolute path/);
+      assert.throws(() => configured({ ...kind, binary: '/tcld', sha256: 'abc' }), /cloud\.sha256: is no SHA-256/);
     });
   });
 
