@@ -3,7 +3,15 @@ import { isValidAt, type CertificateFacts } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
 import type { ChangeOptions, Cloud, NamespaceTrust, WantedTrust } from './cloud.js';
-import { cloudFailure, isLostAnswer, isLostRace, isNothingToChange, isRejected, isRpcError } from './failures.js';
+import {
+  cloudFailure,
+  isLostAnswer,
+  isLostRace,
+  isNothingToChange,
+  isRejected,
+  isRpcError,
+  type CloudRpcError,
+} from './failures.js';
 import { operationId } from './operation-id.js';
 
 /** What each kind of cloud does in its own way. The promises of `Cloud.changeTrust` are kept here, for all kinds alike. */
@@ -41,9 +49,11 @@ export interface Operation {
 const attempts = 5;
 const operationDeadlineMs = 30 * 60_000;
 
+/** `Cloud.changeTrust` over an editor. */
 export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor<Read>): Cloud['changeTrust'] {
   return async (namespace, decide, options) => {
     let began: { readonly before: NamespaceTrust; readonly operationId: string } | undefined;
+    let refusal: CloudRpcError | undefined;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const before = await quiet(namespace, options);
       const wanted = decide(before.trust);
@@ -52,12 +62,16 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
         return { changed: began !== undefined, before: before.trust, ...began, after: before.trust };
       const step = editor.step?.(before.trust, wanted) ?? wanted;
       const { id, running } = await freshOperation(before.trust, step, options);
-      if (!running && !(await taken(before, step, id))) continue;
+      refusal = running ? undefined : await send(before, step, id);
+      if (refusal) continue;
       const after = await proved(before, step, id, options);
       began = { before: began?.before ?? before.trust, operationId: id };
       if (isDone(after, wanted)) return { changed: true, ...began, after: after.trust };
     }
-    throw new RotationError('CloudConflict', `${namespace} changed ${attempts} times while it was being changed.`);
+    throw new RotationError(
+      'CloudConflict',
+      `${namespace} was read and decided ${attempts} times, and each time it had changed: ${refusal?.details}.`,
+    );
   };
 
   function isDone(found: Read, wanted: WantedTrust): boolean {
@@ -92,19 +106,22 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
     }
   }
 
-  /** Sends the change. False: the namespace is another one than was read (or as wanted already); read and decide again. */
-  async function taken(before: Read, wanted: WantedTrust, id: string): Promise<boolean> {
+  /**
+   * Sends the change. A refusal that is returned says that the namespace is another one than was read (or as wanted
+   * already): read and decide again.
+   */
+  async function send(before: Read, wanted: WantedTrust, id: string): Promise<CloudRpcError | undefined> {
     const { namespace, resourceVersion } = before.trust;
     try {
       await editor.write(before, wanted, id);
-      return true;
+      return undefined;
     } catch (error) {
       if (!isRpcError(error)) throw error;
-      if (isNothingToChange(error) || isLostRace(error)) return false;
-      if (isLostAnswer(error) && (await editor.operation(id))) return true;
+      if (isNothingToChange(error) || isLostRace(error)) return error;
+      if (isLostAnswer(error) && (await editor.operation(id))) return undefined;
       const now = (await editor.read(namespace)).trust;
       const moved = now.resourceVersion !== resourceVersion || now.operationInProgress !== undefined;
-      if (moved && (isLostAnswer(error) || isRejected(error))) return false;
+      if (moved && (isLostAnswer(error) || isRejected(error))) return error;
       throw cloudFailure(`Changing ${namespace}`, error);
     }
   }

@@ -1,10 +1,15 @@
 import { bytesField, contentOf, fieldsOf, messageOf, type Field } from './wire.js';
 
-/** Messages inside NamespaceSpec, in which single fields may be lost: codec server, mTLS, API keys, lifecycle, HA, capacity, fairness. */
-const messages = [4, 6, 7, 9, 10, 12, 14];
-const mtlsAuth = 4;
-/** Bundle and filters (in both forms): they are changed on purpose. */
-const trust: readonly number[] = [1, 2, 4];
+/** Fields of NamespaceSpec that tcld v0.55.0 knows, in its own words: one of them that is gone was taken away by somebody. */
+const known: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13];
+/** What it knows inside the messages among them: mTLS, codec server, API keys, lifecycle, high availability. */
+const knownInside: readonly (readonly [message: number, fields: readonly number[]])[] = [
+  [4, [1, 2, 3, 4]],
+  [6, [1, 2, 3, 4]],
+  [7, [1]],
+  [9, [1]],
+  [10, [1]],
+];
 
 export interface RestoredSpec {
   readonly spec: Uint8Array;
@@ -13,33 +18,31 @@ export interface RestoredSpec {
 }
 
 /**
- * `after` with every field put back that `before` had and `after` lacks altogether: what a program loses that writes a spec
- * back without knowing all of it. A field that has another value was changed, by somebody, and stays.
+ * `after` with every field put back that `before` had, tcld does not know, and `after` lacks altogether. A field that has
+ * another value was changed by somebody, and stays as it is.
  */
 export function withLostFields(before: Uint8Array, after: Uint8Array): RestoredSpec {
   const [had, has] = [fieldsOf(before), fieldsOf(after)];
-  const lost = missing(had, has);
-  const inner = messages.flatMap((number) => {
-    const [hadContent, hasContent] = [contentOf(had, number), contentOf(has, number)];
-    if (!hadContent || !hasContent) return [];
-    const fields = missing(fieldsOf(hadContent), fieldsOf(hasContent));
-    const lostInside = number === mtlsAuth ? fields.filter((field) => !trust.includes(field.number)) : fields;
-    return lostInside.length > 0
-      ? [{ number, content: messageOf([...fieldsOf(hasContent), ...lostInside]), lostInside }]
-      : [];
+  const lost = missing(had, has, known);
+  const inside = knownInside.flatMap(([message, knownThere]) => {
+    const [hadThere, hasThere] = [contentOf(had, message), contentOf(has, message)];
+    const lostThere = hadThere && hasThere ? missing(fieldsOf(hadThere), fieldsOf(hasThere), knownThere) : [];
+    return lostThere.length > 0 ? [{ message, lostThere }] : [];
   });
   const mended = has.map((field) => {
-    const message = inner.find(({ number }) => number === field.number);
-    return message ? bytesField(field.number, message.content) : field;
+    const lostThere = inside.find(({ message }) => message === field.number)?.lostThere ?? [];
+    return lostThere.length > 0
+      ? bytesField(field.number, messageOf([...fieldsOf(field.content!), ...lostThere]))
+      : field;
   });
   const names = [
     ...lost.map(({ number }) => `${number}`),
-    ...inner.flatMap(({ number, lostInside }) => lostInside.map((field) => `${number}.${field.number}`)),
+    ...inside.flatMap(({ message, lostThere }) => lostThere.map(({ number }) => `${message}.${number}`)),
   ];
   return { spec: messageOf([...mended, ...lost]), restored: [...new Set(names)] };
 }
 
-function missing(before: readonly Field[], after: readonly Field[]): readonly Field[] {
-  const present = new Set(after.map(({ number }) => number));
+function missing(before: readonly Field[], after: readonly Field[], apart: readonly number[]): readonly Field[] {
+  const present = new Set([...apart, ...after.map(({ number }) => number)]);
   return before.filter(({ number }) => !present.has(number));
 }
