@@ -9,12 +9,14 @@ interface Remembered {
   readonly removedAt?: string;
   /** Why it is being put back: whoever takes over does only that. */
   readonly undoReason?: string;
+  /** What a change of the cloud that died before its end needs (ChangeOptions.kept). */
+  readonly keep?: string;
 }
 
 /** How far a removal is: what it reports, what it remembers across attempts, and what an error means to it. */
 export class RemovalProgress implements Progress {
   readonly signal: AbortSignal = stopSignal(Context.current());
-  #remembered: Remembered = (Context.current().info.heartbeatDetails as Remembered | undefined) ?? {};
+  #remembered: Remembered = rememberedBy(Context.current().info.heartbeatDetails);
   #began = this.#remembered.removedAt !== undefined;
 
   /** Something may have been removed: from here on an end without success must put it back. */
@@ -26,6 +28,10 @@ export class RemovalProgress implements Progress {
     return this.#remembered.undoReason;
   }
 
+  get kept(): string | undefined {
+    return this.#remembered.keep;
+  }
+
   /** Milliseconds since the epoch; undefined until something was removed. */
   get removedAt(): number | undefined {
     const { removedAt } = this.#remembered;
@@ -34,8 +40,14 @@ export class RemovalProgress implements Progress {
 
   /** One line for a person. */
   report(line: string): void {
-    const { removedAt, undoReason } = this.#remembered;
-    Context.current().heartbeat({ line, ...(removedAt && { removedAt }), ...(undoReason && { undoReason }) });
+    Context.current().heartbeat({ line, ...this.#remembered });
+  }
+
+  /** Progress of a change of the cloud. */
+  changing(line: string, keep: string | undefined): void {
+    const { keep: _, ...remembered } = this.#remembered;
+    this.#remembered = { ...remembered, ...(keep && { keep }) };
+    this.report(line);
   }
 
   begin(line: string): void {
@@ -50,7 +62,7 @@ export class RemovalProgress implements Progress {
 
   /** An earlier attempt removed it: its watch goes on. */
   foundRemoved(now: Date): void {
-    this.#remembered = { removedAt: this.#remembered.removedAt ?? now.toISOString() };
+    this.#remembered = { ...this.#remembered, removedAt: this.#remembered.removedAt ?? now.toISOString() };
     this.begin('removed already');
   }
 
@@ -68,4 +80,9 @@ export class RemovalProgress implements Progress {
     if (this.signal.aborted) return stopOf(Context.current()) === 'hand over';
     return !(error instanceof RotationError) || (error.retryable && error.type !== 'ProbeUnreachable');
   }
+}
+
+function rememberedBy(heartbeatDetails: unknown): Remembered {
+  const { removedAt, undoReason, keep } = (heartbeatDetails ?? {}) as Remembered;
+  return { ...(removedAt && { removedAt }), ...(undoReason && { undoReason }), ...(keep && { keep }) };
 }

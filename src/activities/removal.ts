@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { ChangeOptions } from '../cloud/cloud.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
 import { unmarkRetiring } from '../domain/authority.js';
@@ -10,9 +11,9 @@ import type { Progress } from '../targets/target.js';
 import type { KeyPair } from '../x509/pair.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
+import { cloudProgress } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence } from './evidence.js';
-import { progress } from './failures.js';
 import { leavesInUse, leavesToCome } from './leaves.js';
 import { RemovalProgress } from './removal-progress.js';
 import { probeLeaf } from './trust.js';
@@ -37,6 +38,11 @@ export interface TrustRestoration {
 type Negative = { readonly leaf: KeyPair } | { readonly unproved: string };
 
 const putBackAgainMs = 2000;
+
+const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kept'> => ({
+  onProgress: (line, keep) => work.changing(line, keep),
+  kept: work.kept,
+});
 
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
@@ -97,6 +103,8 @@ export function removalActivities(deps: Dependencies) {
     const trusted = current.bundle.some((ca) => ca.fingerprint === removal.old);
     if (!trusted && sameFilters(current.filters, wanted)) {
       work.foundRemoved(deps.now());
+      // The attempt before this one died while it was writing: what it began is brought to its end.
+      if (work.kept) await write(removal, work);
       return { unproved: 'it had left before' };
     }
     const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
@@ -125,7 +133,7 @@ export function removalActivities(deps: Dependencies) {
     );
   }
 
-  async function write({ authority, before, old, rotation }: Removal, work: Progress): Promise<void> {
+  async function write({ authority, before, old, rotation }: Removal, work: RemovalProgress): Promise<void> {
     const inUse = await leavesInUse(deps, authority);
     const wanted = deps.config.namespaces[before.namespace]?.filters;
     await deps.cloud.changeTrust(
@@ -145,7 +153,7 @@ export function removalActivities(deps: Dependencies) {
           ? planFilters({ wanted, leaves: [...inUse, ...leavesToCome(deps, authority)] })
           : current.filters,
       }),
-      { generation: `${rotation}/remove`, onProgress: (line) => work.report(line), signal: work.signal },
+      { generation: `${rotation}/remove`, ...through(work), signal: work.signal },
     );
   }
 
@@ -169,7 +177,7 @@ export function removalActivities(deps: Dependencies) {
   async function putBack({ authority, before, rotation }: Removal, work: RemovalProgress): Promise<boolean> {
     for (;;) {
       try {
-        const changed = await restore({ before, rotation }, (line) => work.report(line));
+        const changed = await restore({ before, rotation }, through(work));
         // So that no further attempt removes it again. The workflow does the same; this one may have lost the workflow.
         if (changed) await authorities.change(authority, unmarkRetiring).catch(() => undefined);
         return changed;
@@ -182,7 +190,10 @@ export function removalActivities(deps: Dependencies) {
   }
 
   /** What a namespace trusted before goes back, by API key alone; CAs that came since stay. True when anything changed. */
-  async function restore({ before, rotation }: TrustRestoration, onProgress: (line: string) => void): Promise<boolean> {
+  async function restore(
+    { before, rotation }: TrustRestoration,
+    options: Pick<ChangeOptions, 'onProgress' | 'kept'>,
+  ): Promise<boolean> {
     const { changed } = await deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
@@ -195,15 +206,15 @@ export function removalActivities(deps: Dependencies) {
         }).bundle,
         filters: before.filters,
       }),
-      { generation: `${rotation}/restore`, onProgress },
+      { generation: `${rotation}/restore`, ...options },
     );
     return changed;
   }
 
   /** For the workflow, when the removing activity could not do it itself. */
   async function restoreTrust(restoration: TrustRestoration): Promise<void> {
-    const work = progress();
-    await restore(restoration, (line) => work.report(line));
+    const { onProgress, kept } = cloudProgress();
+    await restore(restoration, { onProgress, kept });
   }
 
   return { rememberTrust, removeCa, restoreTrust };

@@ -2,9 +2,9 @@ import { short, type Fingerprint } from '../domain/certificate.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
 import { sameFilters, widens } from '../domain/filters.js';
 import { proveAccepted } from '../probes/streak.js';
-import type { Progress } from '../targets/target.js';
 import type { KeyPair } from '../x509/pair.js';
 import { Authorities } from './authorities.js';
+import { cloudProgress } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
 import { leavesInUse, leavesToCome } from './leaves.js';
@@ -47,7 +47,7 @@ export function trustActivities(deps: Dependencies) {
         });
         return { bundle, filters: current.filters };
       },
-      { generation: `${rotation}/trust`, ...following(progress()) },
+      { generation: `${rotation}/trust`, ...cloudProgress() },
     );
     return change.operationId ? { operationId: change.operationId } : {};
   }
@@ -66,7 +66,9 @@ export function trustActivities(deps: Dependencies) {
   async function widenFilters({ authority, namespace, rotation }: Omit<Step, 'ca'>): Promise<{ line: string }> {
     const wanted = deps.config.namespaces[namespace]?.filters;
     const { bundle, filters } = await deps.cloud.readNamespace(namespace);
-    if (!wanted || sameFilters(filters, wanted)) return { line: `Filters of ${namespace} stay as they are` };
+    const change = cloudProgress();
+    const isDone = !wanted || (sameFilters(filters, wanted) && change.kept === undefined);
+    if (isDone) return { line: `Filters of ${namespace} stay as they are` };
     if (!widens(filters, wanted))
       return {
         line: `Filters of ${namespace} become narrower: applied with the removal (${bundle.length} CAs trusted)`,
@@ -75,7 +77,7 @@ export function trustActivities(deps: Dependencies) {
     await deps.cloud.changeTrust(
       namespace,
       (current) => ({ bundle: current.bundle, filters: planFilters({ wanted, leaves }) }),
-      { generation: `${rotation}/widen`, ...following(progress()) },
+      { generation: `${rotation}/widen`, ...change },
     );
     return {
       line: `Filters of ${namespace} widened; every leaf in use or to come matches`,
@@ -84,9 +86,6 @@ export function trustActivities(deps: Dependencies) {
 
   return { trustCa, proveTrust, widenFilters };
 }
-
-/** What a change of a namespace reports, and what ends it. */
-const following = (work: Progress) => ({ onProgress: (line: string) => work.report(line), signal: work.signal });
 
 export interface Step {
   readonly authority: string;

@@ -54,6 +54,10 @@ export class FakeKeystore implements Keystore {
 export class FakeCloud implements Cloud {
   readonly namespaces = new Map<string, NamespaceTrust>();
   readonly writes: { readonly namespace: string; readonly generation: string }[] = [];
+  /** What each change was told of the attempt before it. */
+  readonly kept: (string | undefined)[] = [];
+  /** What the next attempt is told; reported with each line of progress. */
+  keep: string | undefined;
   /** Called before each change is written. */
   beforeWrite: (generation: string) => void = () => undefined;
   /** Called after it was written, before the caller knows. */
@@ -68,8 +72,10 @@ export class FakeCloud implements Cloud {
   async changeTrust(
     namespace: string,
     decide: (current: NamespaceTrust) => WantedTrust,
-    { generation }: ChangeOptions,
+    { generation, kept, onProgress }: ChangeOptions,
   ): Promise<TrustChange> {
+    this.kept.push(kept);
+    onProgress?.(`changing ${namespace}`, this.keep);
     const before = await this.readNamespace(namespace);
     const wanted = decide(before);
     const set = (cas: readonly CertificateFacts[]) => JSON.stringify(cas.map((ca) => ca.fingerprint).sort());
