@@ -3,6 +3,8 @@ import proto from '@temporalio/proto';
 import type { Poller } from '../targets/target.js';
 
 const { TaskQueueType } = proto.temporal.api.enums.v1;
+/** Whoever watches must know soon that Temporal does not answer. */
+const deadlineMs = 10_000;
 
 /** Who polls a task queue, workflow and activity pollers together (DescribeTaskQueue: not a billed action). */
 export async function pollersOf(
@@ -11,13 +13,15 @@ export async function pollersOf(
 ): Promise<readonly Poller[]> {
   if (!(client.connection instanceof Connection)) throw new TypeError('pollers are read through a plain connection');
   const types = [TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY];
-  const answers = await Promise.all(
-    types.map((taskQueueType) =>
-      client.workflowService.describeTaskQueue({
-        namespace: taskQueue.namespace,
-        taskQueue: { name: taskQueue.name },
-        taskQueueType,
-      }),
+  const answers = await client.withDeadline(Date.now() + deadlineMs, () =>
+    Promise.all(
+      types.map((taskQueueType) =>
+        client.workflowService.describeTaskQueue({
+          namespace: taskQueue.namespace,
+          taskQueue: { name: taskQueue.name },
+          taskQueueType,
+        }),
+      ),
     ),
   );
   return answers.flatMap((answer) =>
