@@ -65,13 +65,13 @@ export function trustActivities(deps: Dependencies) {
   /** Widens now; a narrowing waits for the removal, because it refuses clients that nobody listed (safety 11). */
   async function widenFilters({ authority, namespace, rotation }: Omit<Step, 'ca'>): Promise<{ line: string }> {
     const wanted = deps.config.namespaces[namespace]?.filters;
-    const { bundle, filters } = await deps.cloud.readNamespace(namespace);
+    const { filters } = await deps.cloud.readNamespace(namespace);
     const change = cloudProgress();
     const isDone = !wanted || (sameFilters(filters, wanted) && change.kept === undefined);
     if (isDone) return { line: `Filters of ${namespace} stay as they are` };
     if (!widens(filters, wanted))
       return {
-        line: `Filters of ${namespace} become narrower: applied with the removal (${bundle.length} CAs trusted)`,
+        line: `Filters of ${namespace} become narrower: they wait for the removal of the old CA`,
       };
     const leaves = [...(await leavesInUse(deps, authority)), ...leavesToCome(deps, authority)];
     await deps.cloud.changeTrust(

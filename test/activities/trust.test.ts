@@ -71,7 +71,7 @@ describe('safety 11: filters', () => {
   it('that admit less wait for the removal: they refuse people, too', async () => {
     for (const inPlace of [[], both]) {
       const world = await worldWith(worker, inPlace);
-      assert.match((await widen(world)).line, /become narrower: applied with the removal/);
+      assert.match((await widen(world)).line, /become narrower: they wait for the removal/);
       assert.deepEqual(world.filters(), inPlace);
     }
   });
