@@ -81,7 +81,9 @@ async function downloaded(name: ToolName, cached: string, options: FindOptions):
     await download(source, cached);
     return true;
   } catch (error) {
-    progress(`official download of ${name} not used: ${(error as Error).message}`);
+    const { message, cause } = error as Error;
+    const reason = cause instanceof Error ? `${message} (${cause.message})` : message;
+    progress(`official download of ${name} not used: ${reason}`);
     return false;
   }
 }
