@@ -14,7 +14,7 @@ import { aCa, aLeaf } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { poisonIn, type Poison } from '../support/poison.js';
 import { commandLine, descendantsOf, running, watchDescendants } from '../support/processes.js';
-import { ended, runStarter, spawnStarter, type Environment, type Ran } from '../support/starter.js';
+import { ended, runStarter, spawnProgram, spawnStarter, type Environment, type Ran } from '../support/starter.js';
 
 const exec = promisify(execFile);
 const workers = '/apis/apps/v1/namespaces/cert-rotation/deployments/cert-rotation-worker';
@@ -341,6 +341,36 @@ describe('sandbox up', () => {
       const { code, stderr } = await starter('approve', 'temporal-booking', '--who', 'ada');
       assert.equal(code, 2);
       assert.match(stderr, /not taken: nothing to decide: the rotation is in phase \w+/);
+    });
+  });
+
+  describe('safety 25: a configuration and a cluster that do not belong together are refused by the worker', () => {
+    /** What the worker stops with when the configuration names this sandbox. */
+    async function stopsWith(sandbox: string | undefined): Promise<string> {
+      const config = parse(await readFile(description.configuration, 'utf8')) as { kubernetes: object };
+      const file = join(dir, 'state', 'other.yaml');
+      await writeFile(file, stringify({ ...config, kubernetes: { ...config.kubernetes, sandbox } }));
+      const env = { ...shell, CERT_ROTATION_CONFIG: file };
+      const { code, stdout } = await ended(spawnProgram('worker', [], env));
+      assert.equal(code, 1);
+      const { type, reason } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { type: string; reason: string };
+      assert.equal(type, 'ConfigurationInvalid');
+      return reason;
+    }
+
+    it('a production configuration refuses a cluster with the marker of a sandbox', async () =>
+      assert.match(await stopsWith(undefined), /This cluster is a sandbox, but the configuration is not for one/));
+
+    it('the configuration of a sandbox refuses the cluster of another', async () =>
+      assert.match(await stopsWith('0123456789abcdef'), /for the sandbox 0123456789abcdef, but this cluster is not/));
+
+    it('and a cluster without a marker', async () => {
+      const { sandbox } = (
+        parse(await readFile(description.configuration, 'utf8')) as { kubernetes: { sandbox: string } }
+      ).kubernetes;
+      const admin = createKubernetesClient({ kubeconfig: description.kubernetes.kubeconfig });
+      await admin.delete('/api/v1/namespaces/cert-rotation/configmaps/cert-rotation-sandbox');
+      assert.match(await stopsWith(sandbox), new RegExp(`for the sandbox ${sandbox}, but this cluster is not`));
     });
   });
 

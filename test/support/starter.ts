@@ -1,8 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const starter = fileURLToPath(new URL('../../dist/starter.js', import.meta.url));
-
 export interface Ran {
   readonly code: number | null;
   readonly stdout: string;
@@ -11,9 +9,15 @@ export interface Ran {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The built `cert-rotation`, as a person's shell runs it. */
+/** A program of the package, built, as a person's shell runs it. */
+export function spawnProgram(name: string, args: readonly string[], env: Environment): ChildProcess {
+  const program = fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url));
+  return spawn(process.execPath, [program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** The built `cert-rotation`. */
 export function spawnStarter(args: readonly string[], env: Environment): ChildProcess {
-  return spawn(process.execPath, [starter, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawnProgram('starter', args, env);
 }
 
 export async function runStarter(args: readonly string[], env: Environment = process.env): Promise<Ran> {
