@@ -352,6 +352,11 @@ describe('safety 4: lifetimes leave time to renew', () => {
       '17:5: authorities.shop.lifetime: not longer than 35.1 days: its longest leaf + approval.deadline + timing.watch. Make it longer, or the lifetime of its leaves or approval.deadline shorter.',
     ],
     [
+      'a CA whose successor would soon be due as well',
+      edited('lifetime: 365d', 'lifetime: 365d\n    renewBefore: 200d'),
+      '18:5: authorities.shop.renewBefore: more than half of the lifetime. Make it shorter, or never.',
+    ],
+    [
       'a CA whose renewal would begin too late',
       edited('lifetime: 365d', 'lifetime: 365d\n    renewBefore: 4d'),
       '18:5: authorities.shop.renewBefore: not longer than 5.1 days: approval.deadline + timing.soak + timing.watch. Make it longer, or never.',
