@@ -11,9 +11,9 @@ import { RotationError } from './domain/failures.js';
  *
  * - An absolute path, never a search; where a SHA-256 is configured, the file has it (safety 26). An argument list, never a
  *   shell (safety 24).
- * - Standard input is closed, so that a prompt ends the program instead of holding it up.
+ * - Standard input ends, at once or after `input`, so that a prompt ends the program instead of holding it up.
  * - The environment is made of an allow-list: nothing of a person's configuration is inherited, and there is no HOME to read
- *   it from. Secrets travel in `env` or in a file, never in `args`, which every user of the machine can read.
+ *   it from. Secrets travel in `env`, `input` or a file, never in `args`, which every user of the machine can read.
  * - A deadline, an abort signal and a limit for the output. Whatever the end, no descendant is left.
  * - One error, CommandError, with the secrets and every private key taken out of its texts.
  */
@@ -22,6 +22,8 @@ export interface Command {
   readonly args: readonly string[];
   /** Added to the allow-list. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Standard input: the answers to its prompts. */
+  readonly input?: string;
   /** Default: `/`. */
   readonly cwd?: string;
   readonly deadlineMs: number;
@@ -85,17 +87,19 @@ const maxOutputBytes = 8 * 1024 * 1024;
 
 /** Runs a program to its end. Throws CommandError, or the signal's reason when it was aborted. */
 export async function runCommand(command: Command): Promise<CommandOutput> {
-  const { program, args, env = {}, cwd = '/', signal } = command;
+  const { program, args, env = {}, input, cwd = '/', signal } = command;
   signal?.throwIfAborted();
   await verify(program);
   const child = spawn(program.path, args, {
     cwd,
     env: { ...allowed(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     // A process group of its own: it is ended with everything that it has started.
     detached: true,
   });
   live.add(child);
+  // A program that ends without reading breaks the pipe; what it said tells why.
+  child.stdin?.on('error', () => undefined).end(input);
   try {
     return await ended(child, command);
   } finally {

@@ -10,6 +10,7 @@ import { keepSwept } from './keystore/sweep.js';
 import { FollowedConnection } from './temporal/followed-connection.js';
 import { isRunning } from './temporal/running.js';
 import { searchAttributesRegistered } from './temporal/search-attributes.js';
+import { sweepTemporaryFolders } from './temporary-folder.js';
 import { wire } from './wire.js';
 
 /** The rotation worker: reads the configuration, connects, works, and drains on SIGTERM or SIGINT. */
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
       error: (message, meta) => log.error(meta ?? {}, message),
     },
   });
+  await sweepKeysOnDisk();
   const connection = await FollowedConnection.connect(loaded, log);
   const searchAttributes = await searchAttributesRegistered(connection.client());
   if (!searchAttributes)
@@ -59,6 +61,15 @@ async function main(): Promise<void> {
   await worker.run();
   await connection.close();
   await deps.cloud.close();
+}
+
+/** What a killed worker left. Only issuers and probes that run programs need the folder: without it the others go on. */
+async function sweepKeysOnDisk(): Promise<void> {
+  const swept = await sweepTemporaryFolders().catch((error: Error) => {
+    log.warn({ reason: error.message }, 'temporary folders were not swept');
+    return [];
+  });
+  if (swept.length > 0) log.warn({ folders: swept }, 'temporary folders of a worker that was killed were removed');
 }
 
 /** The bundle made at build time; from source, the workflows themselves. */

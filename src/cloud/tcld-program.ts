@@ -2,11 +2,9 @@ import { status } from '@grpc/grpc-js';
 import { z } from 'zod';
 import { CommandError, commandFailure, runCommand, type Program } from '../command.js';
 import { RotationError } from '../domain/failures.js';
-import { versionOfGoProgram } from '../go-program.js';
+import { assertSuitable, tcldProgram } from '../program-version.js';
 import { cloudFailure, type CloudRpcError } from './failures.js';
 
-/** The oldest version whose commands and answers are known to be these. */
-const oldest = [0, 55, 0];
 /** tcld retries for about 4 s and has no deadline of its own. */
 const deadlineMs = 30_000;
 
@@ -74,7 +72,7 @@ export type TcldRequest = z.infer<typeof requestAnswer>['requestStatus'];
 export function createTcld({ program, address, apiKey, serverRootsFile }: TcldOptions): Tcld {
   let suitable: Promise<void> | undefined;
   async function run(args: readonly string[]): Promise<string> {
-    await (suitable ??= assertSuitable(program));
+    await (suitable ??= assertSuitable(program, tcldProgram));
     const { stdout } = await runCommand({
       program,
       args: [`--server=${dialled(address)}`, ...args],
@@ -133,25 +131,6 @@ export function createTcld({ program, address, apiKey, serverRootsFile }: TcldOp
 /** tcld takes a bare IP address for no address at all. */
 function dialled(address: string): string {
   return /^[\d[]/.test(address) ? `dns:///${address}` : address;
-}
-
-async function assertSuitable({ path, sha256 }: Program): Promise<void> {
-  const version = await versionOfGoProgram(path, 'github.com/temporalio/tcld').catch((error: NodeJS.ErrnoException) => {
-    throw new RotationError('ToolMissing', `tcld is not at ${path} (${error.code}).`);
-  });
-  if (version && isOlder(version))
-    throw new RotationError('ToolUnsuitable', `${path} is tcld ${version}; v${oldest.join('.')} or newer is needed.`);
-  if (!version && !sha256)
-    throw new RotationError(
-      'ToolUnsuitable',
-      `${path} does not tell that it is tcld v${oldest.join('.')} or newer: give its sha256 if you know that it is.`,
-    );
-}
-
-function isOlder(version: string): boolean {
-  const numbers = version.slice(1).split('.').map(Number);
-  const at = oldest.findIndex((number, index) => number !== numbers[index]);
-  return at >= 0 && numbers[at]! < oldest[at]!;
 }
 
 /** Prompts, and the differences that they are about, come first on standard output; the answer is the last document. */

@@ -55,10 +55,8 @@ export const certificateFilter = z
   .describe('All fields that are given must match; one * may stand at the beginning or the end for any text.')
   .meta({ examples: [{ commonName: 'my-worker' }] });
 
-const keyAlgorithm = z
-  .enum(['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096'])
-  .default('P-384')
-  .describe('Key of the certificates.');
+const keyAlgorithms = z.enum(['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096']);
+const keyAlgorithm = keyAlgorithms.default('P-384').describe('Key of the certificates.');
 
 const temporal = z
   .strictObject({
@@ -178,12 +176,31 @@ const approval = z
   })
   .prefault({});
 
+const issuer = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('builtin'), algorithm: keyAlgorithm }),
+    z.strictObject({
+      kind: z.literal('tcld'),
+      ...program,
+      algorithm: keyAlgorithms
+        .extract(['P-384', 'RSA-4096'])
+        .default('P-384')
+        .describe('Key of the CA and its leaves.'),
+    }),
+    z.strictObject({
+      kind: z.literal('certstrap'),
+      ...program,
+      algorithm: keyAlgorithm,
+      passphrase: secretReference.optional().describe('Encrypts the keys in its depot, a temporary folder.'),
+    }),
+  ])
+  .prefault({ kind: 'builtin' })
+  .describe('What makes the CA and signs leaves: the built-in issuer, which leaves nothing out, tcld or certstrap.')
+  .meta({ examples: [{ kind: 'builtin' }] });
+
 const authority = z
   .strictObject({
-    issuer: z
-      .strictObject({ kind: z.literal('builtin'), algorithm: keyAlgorithm })
-      .prefault({ kind: 'builtin' })
-      .describe('What makes the CA and signs leaves.'),
+    issuer,
     subject,
     lifetime: positiveDuration.prefault('365d').describe('Of a CA: longer than its longest leaf + approval + watch.'),
     namespaces: z

@@ -37,6 +37,14 @@ export const failures = {
     retryable: false,
     fix: 'The issuer made a certificate that breaks a rule: nothing was used. Report it.',
   },
+  IssuerUnable: {
+    retryable: false,
+    fix: 'Ask for what this issuer can make, or use the issuer builtin: `cert-rotation validate` names the key.',
+  },
+  CaTooYoung: {
+    retryable: true,
+    fix: 'The program dates its leaves back, to before this CA; it is tried again until the CA is old enough.',
+  },
   AuthorityKeyMissing: {
     retryable: false,
     fix: 'The key of the CA is not in the keystore. Rotate the CA: a new one is made.',
@@ -101,6 +109,10 @@ export const failures = {
   ToolAnswerUnknown: {
     retryable: false,
     fix: 'The program answered something that this version does not know: use a version that it was tested with.',
+  },
+  TemporaryRootUnsafe: {
+    retryable: false,
+    fix: 'Remove what is at that path, or give the worker a TMPDIR of its own.',
   },
   // Refusals of ours
   WouldLockOut: {

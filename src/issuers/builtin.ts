@@ -1,22 +1,20 @@
 import { X509Certificate, createPublicKey, randomBytes } from 'node:crypto';
-import { RotationError } from '../domain/failures.js';
 import { buildCertificate, distinguishedName, extensions, keyIdentifier, publicHalf } from '../x509/build.js';
-import { checkCa, checkLeaf } from '../x509/check.js';
 import { generateKey } from '../x509/generate.js';
 import type { KeyPair } from '../x509/pair.js';
 import { certificateFields, readCertificate, subjectKeyIdentifier } from '../x509/read.js';
-import type { CaRequest, Issuer, LeafRequest } from './issuer.js';
+import { generationName, issuedCa, issuedLeaf } from './issued.js';
+import type { CaRequest, Issued, Issuer, LeafRequest } from './issuer.js';
 
 /** Clocks differ: a certificate made now is valid for a server whose clock is behind. */
 const backdateMs = 5 * 60_000;
-const maxCommonName = 64;
 
 /** Issuer `builtin`: node-forge encodes, node:crypto makes keys and signs. */
 export function createBuiltinIssuer(): Issuer {
   return { createCa, issueLeaf };
 }
 
-async function createCa(request: CaRequest): Promise<KeyPair> {
+async function createCa(request: CaRequest): Promise<Issued> {
   const key = await generateKey(request.algorithm);
   const publicKey = publicHalf(key);
   const subject = distinguishedName({ ...request.subject, commonName: generationName(request) });
@@ -37,10 +35,10 @@ async function createCa(request: CaRequest): Promise<KeyPair> {
     key,
   );
   const made = { certificate: readCertificate(pem), key };
-  return accepted(made, checkCa(made));
+  return issuedCa(made);
 }
 
-async function issueLeaf(ca: KeyPair, request: LeafRequest): Promise<KeyPair> {
+async function issueLeaf(ca: KeyPair, request: LeafRequest): Promise<Issued> {
   const key = await generateKey(request.algorithm);
   const publicKey = publicHalf(key);
   const caKey = createPublicKey(ca.certificate.pem);
@@ -60,31 +58,14 @@ async function issueLeaf(ca: KeyPair, request: LeafRequest): Promise<KeyPair> {
         extensions.digitalSignature(),
         extensions.clientAuth(),
         extensions.subjectKeyIdentifier(keyIdentifier(publicKey)),
-        extensions.authorityKeyIdentifier(subjectKeyIdentifier(ca.certificate.pem) ?? keyIdentifier(caKey)),
+        extensions.authorityKeyIdentifier(subjectKeyIdentifier(ca.certificate) ?? keyIdentifier(caKey)),
         ...(names ? [names] : []),
       ],
     },
     ca.key,
   );
   const made = { certificate: readCertificate(pem), key };
-  return accepted(made, checkLeaf(made, ca));
-}
-
-function accepted(made: KeyPair, problem: string | undefined): KeyPair {
-  if (problem)
-    throw new RotationError('IssuedCertificateInvalid', `The certificate ${made.certificate.subject} ${problem}.`);
-  return made;
-}
-
-/** Unique per generation and attempt: two CAs of one name cannot be told apart by a person, nor by some TLS stacks. */
-function generationName({ subject, generation, now }: CaRequest): string {
-  const suffix = ` CA g${generation} ${now.toISOString().slice(0, 10)} ${randomBytes(3).toString('hex')}`;
-  const base = subject.commonName ?? subject.organization ?? subject.organizationalUnit ?? 'temporal';
-  return (
-    Array.from(base)
-      .slice(0, maxCommonName - suffix.length)
-      .join('') + suffix
-  );
+  return issuedLeaf(made, ca, request);
 }
 
 /** 128 random bits; the integer encoder keeps it positive and minimal. */

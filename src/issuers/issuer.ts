@@ -2,14 +2,20 @@ import type { KeyPair } from '../x509/pair.js';
 
 /**
  * Port: who makes certificates. An issuer keeps nothing: it is handed the CA pair it signs with and returns new pairs;
- * the activity that calls it stores them in the keystore before it returns. Implementations may throw only
- * RotationError `IssuedCertificateInvalid` (what was made breaks a rule of safety 1 and 2; nothing was used).
+ * the activity that calls it stores them in the keystore before it returns. Implementations throw only RotationErrors, and
+ * then nothing was used: `IssuedCertificateInvalid` (what was made breaks a rule of safety 1 and 2), `IssuerUnable` (it
+ * cannot make what is asked for), `CaTooYoung`, and where a program is run those of programs (`ToolMissing` and the like).
  */
 export interface Issuer {
-  /** A self-signed CA with a new key. The subject's CN gets a suffix that is unique per generation. */
-  createCa(request: CaRequest): Promise<KeyPair>;
+  /** A self-signed CA with a new key. Its subject gets a suffix that is unique per generation. */
+  createCa(request: CaRequest): Promise<Issued>;
   /** A leaf with a new key, signed by `ca`. Never outlives the CA, never starts before it. */
-  issueLeaf(ca: KeyPair, request: LeafRequest): Promise<KeyPair>;
+  issueLeaf(ca: KeyPair, request: LeafRequest): Promise<Issued>;
+}
+
+export interface Issued extends KeyPair {
+  /** What Temporal documents for such a certificate and this one leaves out, in words; empty when nothing. */
+  readonly warnings: readonly string[];
 }
 
 export type KeyAlgorithm = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072' | 'RSA-4096';
@@ -27,6 +33,7 @@ export interface CaRequest {
   /** 1 for the first CA of the authority; part of the subject, so that no two generations share one. */
   readonly generation: number;
   readonly lifetimeMs: number;
+  /** Issuers that run a program go by the machine's clock, because the program does. */
   readonly now: Date;
 }
 

@@ -1,33 +1,120 @@
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, createPublicKey } from 'node:crypto';
+import type { CertificateFacts } from '../domain/certificate.js';
+import type { KeyAlgorithm, LeafRequest } from '../issuers/issuer.js';
+import { oids } from './der.js';
 import type { KeyPair } from './pair.js';
-import { keyMatches, signedBy } from './read.js';
+import { extensionOf, keyMatches, keyUsage, signatureAlgorithm, signedBy } from './read.js';
 
 /** Every certificate is read back and checked before it is used: the reason why it must not be, or undefined. */
 export function checkCa(made: KeyPair): string | undefined {
   const { certificate } = made;
   if (!certificate.isCa) return 'is no CA';
   if (!signedBy(certificate, certificate)) return 'is not signed by its own key';
+  if (keyUsage(certificate)?.includes('keyCertSign') === false) return 'may not sign certificates';
   return checkAny(made);
 }
 
-export function checkLeaf(made: KeyPair, ca: KeyPair): string | undefined {
+export function checkLeaf(made: KeyPair, ca: KeyPair, asked: LeafRequest): string | undefined {
   const { certificate } = made;
   if (certificate.isCa) return 'is a CA';
   if (certificate.subject.toLowerCase() === ca.certificate.subject.toLowerCase()) return 'has the name of its CA';
   if (!signedBy(certificate, ca.certificate)) return 'is not signed by its CA';
   if (Date.parse(certificate.notAfter) > Date.parse(ca.certificate.notAfter)) return 'outlives its CA';
   if (Date.parse(certificate.notBefore) < Date.parse(ca.certificate.notBefore)) return 'begins before its CA';
-  if (!new X509Certificate(certificate.pem).keyUsage?.includes('1.3.6.1.5.5.7.3.2'))
-    return 'is not for client authentication';
-  return checkAny(made);
+  return checkUsage(certificate) ?? checkNames(certificate, asked) ?? checkAlgorithm(made, asked) ?? checkAny(made);
+}
+
+/** Without the extensions a certificate may be used for anything; with them, only for what they name. */
+function checkUsage(certificate: CertificateFacts): string | undefined {
+  const purposes = new X509Certificate(certificate.pem).keyUsage;
+  const usage = keyUsage(certificate);
+  return (purposes && !purposes.includes(oids.clientAuth)) || (usage && !usage.includes('digitalSignature'))
+    ? 'is not for client authentication'
+    : undefined;
+}
+
+/** Every name that was asked for is there: filters and people go by them. A program may add names of its own. */
+function checkNames(certificate: CertificateFacts, { subject, dnsNames = [], uris = [] }: LeafRequest) {
+  const { commonNames, organizations, organizationalUnits, subjectAlternativeNames } = certificate;
+  const has = (values: readonly string[], wanted?: string) =>
+    wanted === undefined || (values.length === 1 && values[0] === wanted);
+  const complete =
+    has(commonNames, subject.commonName) &&
+    has(organizations, subject.organization) &&
+    has(organizationalUnits, subject.organizationalUnit) &&
+    [...dnsNames, ...uris].every((name) => subjectAlternativeNames.includes(name));
+  return complete ? undefined : 'does not have the names that were asked for';
+}
+
+function checkAlgorithm({ certificate }: KeyPair, { algorithm }: LeafRequest): string | undefined {
+  const made = keyAlgorithmOf(certificate);
+  return made === algorithm ? undefined : `has a key of type ${made}, not ${algorithm}`;
 }
 
 function checkAny({ certificate, key }: KeyPair): string | undefined {
   if (!keyMatches(certificate, key)) return 'does not match its key';
   if (Date.parse(certificate.notAfter) <= Date.parse(certificate.notBefore)) return 'ends before it begins';
   if (certificate.subject === '') return 'has no subject';
-  if (certificate.commonNames.some((name) => [...name].length > 64))
+  if (certificate.commonNames.some((name) => Array.from(name).length > 64))
     return 'has a common name of more than 64 characters';
   if (certificate.serial.length > 40) return 'has a serial number of more than 20 octets';
-  return undefined;
+  return weakness(certificate);
+}
+
+const strongSignatures: readonly string[] = [
+  oids.ecdsaWithSha256,
+  oids.ecdsaWithSha384,
+  oids.ecdsaWithSha512,
+  oids.rsaWithSha256,
+  oids.rsaWithSha384,
+  oids.rsaWithSha512,
+];
+
+/** What Temporal Cloud does not accept of a signature or a key (docs.temporal.io/cloud/certificates), or undefined. */
+export function weakness(certificate: CertificateFacts): string | undefined {
+  const signature = signatureAlgorithm(certificate);
+  if (!strongSignatures.includes(signature))
+    return `is signed with ${signatureNames[signature] ?? signature}, not with RSA or ECDSA and SHA-256 or stronger`;
+  const key = keyAlgorithmOf(certificate);
+  return /^(P-(256|384|521)|RSA-(?!(512|768|1024)$)\d+)$/.test(key) ? undefined : `has a key of type ${key}`;
+}
+
+/** Of those that are refused, the ones that people meet. */
+const signatureNames: Readonly<Record<string, string>> = {
+  '1.2.840.113549.1.1.4': 'MD5',
+  '1.2.840.113549.1.1.5': 'SHA-1',
+  '1.2.840.10045.4.1': 'SHA-1',
+  '1.3.101.112': 'Ed25519',
+};
+
+/** As in the configuration where it has a word for it: `P-384`, `RSA-2048`; else such as `ed25519`. */
+function keyAlgorithmOf({ pem }: CertificateFacts): KeyAlgorithm | (string & {}) {
+  const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
+  if (asymmetricKeyType === 'rsa') return `RSA-${asymmetricKeyDetails!.modulusLength}`;
+  const curve = asymmetricKeyDetails?.namedCurve;
+  const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
+  return curve ? (curves[curve] ?? curve) : (asymmetricKeyType ?? 'unknown');
+}
+
+/** Extensions that Temporal documents or RFC 5280 asks for, by what people call them. */
+const documented = {
+  ca: [
+    ['basicConstraints', oids.basicConstraints],
+    ['keyUsage', oids.keyUsage],
+    ['subjectKeyIdentifier', oids.subjectKeyIdentifier],
+  ],
+  leaf: [
+    ['basicConstraints', oids.basicConstraints],
+    ['keyUsage', oids.keyUsage],
+    ['extendedKeyUsage', oids.extendedKeyUsage],
+    ['subjectKeyIdentifier', oids.subjectKeyIdentifier],
+    ['authorityKeyIdentifier', oids.authorityKeyIdentifier],
+  ],
+} as const;
+
+/** The extensions that a certificate should have and leaves out. Servers let it pass: no reason to refuse it. */
+export function omissions(certificate: CertificateFacts): readonly string[] {
+  return documented[certificate.isCa ? 'ca' : 'leaf']
+    .filter(([, oid]) => !extensionOf(certificate, oid))
+    .map(([name]) => name);
 }

@@ -19,6 +19,11 @@ export class PrivateKey {
     return this.#pkcs8;
   }
 
+  /** PKCS#8 PEM text that opens with the passphrase (PBES2, AES-256). For a program that reads it from a file. */
+  revealEncrypted(passphrase: string): string {
+    return this.keyObject().export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase }) as string;
+  }
+
   /** For signing and for comparing public halves. */
   keyObject(): KeyObject {
     return createPrivateKey(this.#pkcs8);
@@ -36,3 +41,33 @@ export class PrivateKey {
     return '[private key]';
   }
 }
+
+/**
+ * Reads a PEM private key: PKCS#1, SEC1 or PKCS#8, encrypted or not. Throws an Error that holds nothing of the input.
+ * A passphrase for a key that is not encrypted is not minded.
+ */
+export function openPrivateKey(pem: string, passphrase?: string): PrivateKey {
+  try {
+    const key = passphrase === undefined ? pem : withReadableHash(pem);
+    return new PrivateKey(createPrivateKey({ key, format: 'pem', ...(passphrase !== undefined && { passphrase }) }));
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
+    throw new Error(missing ? 'it is encrypted' : passphrase ? 'it does not open with the passphrase' : 'it is no key');
+  }
+}
+
+/** The identifier of hmacWithSHA256 (RFC 8018, B.1.2), and what may follow it: NULL. */
+const hmacWithSha256 = Buffer.from('06082a864886f70d0209', 'hex');
+const [nothing, asn1Null] = [Buffer.of(0, 0), Buffer.of(5, 0)];
+
+/** certstrap writes two zero bytes where NULL is meant, into the keys that it encrypts; OpenSSL does not read that. */
+function withReadableHash(pem: string): string {
+  return pem.replace(encryptedPkcs8, (_block, begin: string, base64: string, end: string) => {
+    const der = Buffer.from(base64, 'base64');
+    const at = der.indexOf(Buffer.concat([hmacWithSha256, nothing]));
+    if (at >= 0) asn1Null.copy(der, at + hmacWithSha256.length);
+    return `${begin}\n${der.toString('base64').replace(/.{1,64}/g, '$&\n')}${end}`;
+  });
+}
+
+const encryptedPkcs8 = /(-----BEGIN ENCRYPTED PRIVATE KEY-----)([^-]+)(-----END ENCRYPTED PRIVATE KEY-----)/;

@@ -124,10 +124,32 @@ function alternativeNames(tbs: Asn1): string[] {
     : [];
 }
 
+/** The DER inside an extension; undefined when the certificate does not have it. */
+export function extensionOf({ pem }: CertificateFacts, oid: string): Asn1 | undefined {
+  return extensionValue(certificateFields(new X509Certificate(pem).raw).tbs, oid);
+}
+
 /** The SKI as it stands in the certificate, which need not be the hash that we would compute. */
-export function subjectKeyIdentifier(pem: string): Buffer | undefined {
-  const value = extensionValue(certificateFields(new X509Certificate(pem).raw).tbs, oids.subjectKeyIdentifier);
+export function subjectKeyIdentifier(certificate: CertificateFacts): Buffer | undefined {
+  const value = extensionOf(certificate, oids.subjectKeyIdentifier);
   return value && Buffer.from(value.value as string, 'latin1');
+}
+
+const usages = { digitalSignature: 0x80, keyCertSign: 0x04, cRLSign: 0x02 } as const;
+
+/** Of the key usages that matter here, those that it names (RFC 5280 4.2.1.3); undefined when it has no such extension. */
+export function keyUsage(certificate: CertificateFacts): readonly (keyof typeof usages)[] | undefined {
+  const value = extensionOf(certificate, oids.keyUsage) as (Asn1 & { bitStringContents?: string }) | undefined;
+  // The first byte counts the unused bits of the last.
+  const bits = (value?.bitStringContents ?? (value?.value as string | undefined))?.charCodeAt(1);
+  const names = Object.keys(usages) as (keyof typeof usages)[];
+  return bits === undefined ? undefined : names.filter((name) => bits & usages[name]);
+}
+
+/** Object identifier of the algorithm that the certificate is signed with. */
+export function signatureAlgorithm({ pem }: CertificateFacts): string {
+  const [, algorithm] = children(parseDer(new X509Certificate(pem).raw));
+  return forge.asn1.derToOid(children(algorithm!)[0]!.value as string);
 }
 
 function extensionValue(tbs: Asn1, oid: string): Asn1 | undefined {

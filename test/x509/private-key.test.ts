@@ -12,7 +12,7 @@ describe('PrivateKey', () => {
     const key = new PrivateKey(privateKey);
     assert.throws(() => JSON.stringify({ nested: key }), TypeError);
     assert.throws(() => defaultPayloadConverter.toPayload({ nested: { key } }));
-    const printed = `${key}${inspect({ nested: { key } }, { depth: 9, showHidden: true })}`;
+    const printed = `${String(key)}${inspect({ nested: { key } }, { depth: 9, showHidden: true })}`;
     assert.ok(!printed.includes('PRIVATE KEY-----'), 'the key is printed');
   });
 
