@@ -1,7 +1,7 @@
 import type { Fingerprint } from '../domain/certificate.js';
 import { isOfPod } from '../domain/pollers.js';
 import type { Evidence } from '../domain/rotation.js';
-import type { HolderEvidence } from '../targets/target.js';
+import type { HolderEvidence, Progress } from '../targets/target.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
@@ -23,9 +23,12 @@ interface TargetEvidence {
  * Reads from primary sources, now, whether every target of the authority is on the new CA: the certificate in its Secret,
  * signature verified, and the adoption of every pod. `confirm` shows it to people; the removal gathers it again itself.
  */
-export async function gatherEvidence(deps: Dependencies, request: EvidenceRequest): Promise<Evidence> {
+export async function gatherEvidence(deps: Dependencies, request: EvidenceRequest, work: Progress): Promise<Evidence> {
   const parts: TargetEvidence[] = [];
-  for (const target of targetsOf(deps, request.authority)) parts.push(await targetEvidence(deps, request, target));
+  for (const target of targetsOf(deps, request.authority)) {
+    work.report(`looking at ${target}`);
+    parts.push(await targetEvidence(deps, request, target));
+  }
   const missing = parts.flatMap((part) => part.missing);
   const holders = parts.flatMap((part) => part.holders);
   return {

@@ -3,7 +3,7 @@ import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence, type EvidenceRequest } from './evidence.js';
 import { expiryActivities } from './expiry.js';
-import { reportingFailures } from './failures.js';
+import { progress, reportingFailures } from './failures.js';
 import { followActivities } from './follow.js';
 import { leafActivities } from './leaf.js';
 import { notifyActivities } from './notify.js';
@@ -31,7 +31,7 @@ export function createActivities(deps: Dependencies) {
     ...expiryActivities(deps),
     ...authorityActivities(deps),
     ...retiringActivities(deps),
-    gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request),
+    gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request, progress()),
   });
 }
 

@@ -5,6 +5,7 @@ import { isOfPod } from '../domain/pollers.js';
 import type { NamespaceTrust } from '../cloud/cloud.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
+import { progress } from './failures.js';
 import { leavesInUse, leavesToCome } from './leaves.js';
 import { authorityConfig, targetConfig, targetsOf } from './plan.js';
 
@@ -20,6 +21,7 @@ export function preflightActivities(deps: Dependencies) {
       lines.push(...(await admission(deps, authority, trust)), ...(await room(deps, authority, trust)));
     }
     for (const target of targetsOf(deps, authority)) {
+      progress().report(`inspecting ${target}`);
       const { consumers, warnings } = await deps.target(target).inspect();
       await refuseOwnOutage(deps, target);
       lines.push(`${target}: ${consumers.join(', ')}`, ...warnings.map((warning) => `${target}: ${warning}`));

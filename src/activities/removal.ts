@@ -108,7 +108,7 @@ export function removalActivities(deps: Dependencies) {
       return { unproved: 'it had left before' };
     }
     const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
-    await refuseIncompleteEvidence(removal);
+    await refuseIncompleteEvidence(removal, work);
     work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
     await write(removal, work);
     work.removed(deps.now());
@@ -124,8 +124,8 @@ export function removalActivities(deps: Dependencies) {
     return { leaf };
   }
 
-  async function refuseIncompleteEvidence({ authority, ca }: Removal): Promise<void> {
-    const evidence = await gatherEvidence(deps, { authority, ca });
+  async function refuseIncompleteEvidence({ authority, ca }: Removal, work: Progress): Promise<void> {
+    const evidence = await gatherEvidence(deps, { authority, ca }, work);
     if (evidence.complete) return;
     throw new RotationError(
       'EvidenceMissing',

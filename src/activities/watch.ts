@@ -32,17 +32,19 @@ export async function holdWatch(deps: Dependencies, watched: Watched, progress: 
   const limits = { end: watched.removedAt + watchMs, awayMs: connectionAgeGrace, blindMs };
   const lookout = new Lookout(deps, watched);
   let watch: Watch | undefined;
+  let line = `watching ${watched.namespace}`;
   for (;;) {
     // By its end every connection of the old CA is gone: whoever polls after that does so on the new one.
     const polledSince = deps.now().getTime() >= limits.end ? watched.removedAt + blindMs : undefined;
-    const look = await lookout.look(polledSince);
+    const look = await lookout.look(polledSince, () => progress.report(line));
     const now = deps.now().getTime();
     watch = see(watch, look, now);
     const verdict = judge(watch, limits, now);
     if (verdict === 'over') return;
     if (verdict === 'lost') throw new RotationError('NotAdopted', `${lineOf(look)}.`);
     const left = Math.max(0, Math.ceil((limits.end - now) / 1000));
-    progress.report(`watching ${watched.namespace}: ${left} s left${look.kind === 'well' ? '' : `; ${lineOf(look)}`}`);
+    line = `watching ${watched.namespace}: ${left} s left${look.kind === 'well' ? '' : `; ${lineOf(look)}`}`;
+    progress.report(line);
     await wait(Math.min(1000, connectionAgeGrace), undefined, { signal: progress.signal });
   }
 }
@@ -62,12 +64,12 @@ class Lookout {
     this.#watched = watched;
   }
 
-  /** One look around. An error is no finding: whatever could not be read may still be well. */
-  async look(polledSince: number | undefined): Promise<Look> {
+  /** One look around, target by target. An error is no finding: whatever could not be read may still be well. */
+  async look(polledSince: number | undefined, stillLooking: () => void): Promise<Look> {
     try {
       const refused = await this.#namespace();
       if (refused.kind === 'lost') return refused;
-      const looks = [refused, ...(await this.#targets(polledSince))];
+      const looks = [refused, ...(await this.#targets(polledSince, stillLooking))];
       return worst(looks);
     } catch (error) {
       return { kind: 'blind', line: `cannot look: ${error instanceof Error ? error.message : String(error)}` };
@@ -88,14 +90,17 @@ class Lookout {
     return worst(looks);
   }
 
-  async #targets(polledSince: number | undefined): Promise<readonly Look[]> {
+  async #targets(polledSince: number | undefined, stillLooking: () => void): Promise<readonly Look[]> {
     const { authority, ca } = this.#watched;
     this.#ca ??= await new Authorities(this.#deps).known(authority, ca);
     this.#leaves ??= new Map(
       (await leavesInUse(this.#deps, authority)).map(({ name, certificate }) => [name, certificate.fingerprint]),
     );
     const looks: Look[] = [];
-    for (const target of targetsOf(this.#deps, authority)) looks.push(await this.#target(target, polledSince));
+    for (const target of targetsOf(this.#deps, authority)) {
+      looks.push(await this.#target(target, polledSince));
+      stillLooking();
+    }
     return looks;
   }
 

@@ -22,7 +22,7 @@ import { Approval } from './approval.js';
 import { accepted } from './failures.js';
 import { standInFor } from './fixed-id.js';
 import { moveLeaves } from './move-leaves.js';
-import { lasting, patient, read, write } from './options.js';
+import { inspecting, lasting, patient, read, write } from './options.js';
 import { removeOldCa } from './remove-old-ca.js';
 import type { Rotation } from './rotation.js';
 import { StatusBoard } from './status.js';
@@ -81,9 +81,10 @@ async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
 }
 
 async function preflight({ authority }: CaPlan, board: StatusBoard): Promise<void> {
-  const { lines } = await read.preflightCa.executeWithOptions({ summary: 'Look at everything that can fail later' }, [
-    { authority },
-  ]);
+  const { lines } = await inspecting.preflightCa.executeWithOptions(
+    { summary: 'Look at everything that can fail later' },
+    [{ authority }],
+  );
   lines.forEach((line) => board.prove(line));
 }
 

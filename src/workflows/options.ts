@@ -18,6 +18,15 @@ export const read = proxyActivities<Activities>({
   cancellationType,
 });
 
+/** The same for every target of an authority, heartbeating from one to the next. */
+export const inspecting = proxyActivities<Activities>({
+  startToCloseTimeout: '1h',
+  scheduleToCloseTimeout: '1h',
+  heartbeatTimeout: '2m',
+  retry,
+  cancellationType,
+});
+
 /** One small conditional write, seconds long. Giving up would leave half a step, so an outage of hours is sat out. */
 export const write = proxyActivities<Activities>({
   startToCloseTimeout: '1m',

@@ -14,7 +14,7 @@ function aStep(activity: string, phase: string, more: Partial<Step> = {}): Step 
 
 function told(more: Partial<Told> = {}): Told {
   const base = { steps: [], waiting: false, outcome: 'running' as const, startedAt, at: startedAt };
-  return { ...base, actions: 0, children: [], ...more };
+  return { ...base, actions: 0, heartbeatsAtMost: 0, children: [], ...more };
 }
 
 const gathered = [aStep('preflightCa', 'preflight'), aStep('gatherEvidence', 'confirm')];
