@@ -4,27 +4,32 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { runStarter } from '../support/starter.js';
+import { runStarter, type Ran } from '../support/starter.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const example = `${root}examples/temporal-booking/rotation.yaml`;
 const secrets = { ...process.env, TEMPORAL_CLOUD_API_KEY: 'key', CERT_ROTATION_KEY: 'key' };
 
-/** Every command there is, from the helps themselves. */
-async function commands(...prefix: string[]): Promise<readonly string[][]> {
-  const { stdout } = await runStarter([...prefix, '--help']);
-  const [, listed = ''] = /^Commands:\n((?: {2}.*\n)+)/m.exec(stdout) ?? [];
+interface Helped {
+  /** `rotate ca`; empty for the program itself. */
+  readonly command: string;
+  readonly help: Ran;
+}
+
+/** Every command there is with its help, from the helps themselves. */
+async function helps(...command: string[]): Promise<readonly Helped[]> {
+  const help = await runStarter([...command, '--help']);
+  const [, listed = ''] = /^Commands:\n((?: {2}.*\n)+)/m.exec(help.stdout) ?? [];
   const names = [...listed.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name!).filter((name) => name !== 'help');
-  const nested = await Promise.all(names.map((name) => commands(...prefix, name)));
-  return names.flatMap((name, index) => [[...prefix, name], ...nested[index]!]);
+  const nested = await Promise.all(names.map((name) => helps(...command, name)));
+  return [{ command: command.join(' '), help }, ...nested.flat()];
 }
 
 describe('the command line', async () => {
-  const all = await commands();
+  const all = await helps();
 
   it('is what the documentation names', () => {
-    const names = all.map((command) => command.join(' '));
-    for (const name of [
+    const documented = [
       'rotate ca',
       'rotate leaf',
       'approve',
@@ -33,23 +38,23 @@ describe('the command line', async () => {
       'validate',
       'sandbox up',
       'sandbox down',
-    ])
+    ];
+    const verbs = ['apply', 'show', 'trigger', 'pause', 'resume', 'delete'];
+    const names = all.map(({ command }) => command);
+    for (const name of [...documented, ...verbs.map((verb) => `schedule ${verb}`)])
       assert.ok(names.includes(name), name);
-    for (const verb of ['apply', 'show', 'trigger', 'pause', 'resume', 'delete'])
-      assert.ok(names.includes(`schedule ${verb}`), verb);
   });
 
-  for (const command of all) {
-    it(`${command.join(' ')} --help shows an example of itself`, async () => {
-      const { code, stdout } = await runStarter([...command, '--help']);
-      assert.equal(code, 0);
-      assert.match(stdout, new RegExp(`Examples:\n(.*\n)*  cert-rotation ${command.join(' ')}`));
-      assert.match(stdout, /--output <format>/);
+  for (const { command, help } of all) {
+    it(`${command} --help shows an example of itself`, () => {
+      assert.equal(help.code, 0);
+      assert.match(help.stdout, new RegExp(`Examples:\n(.*\n)*  cert-rotation ${command}`));
+      assert.match(help.stdout, /--output <format>/);
     });
   }
 
-  it('--help tells the exit codes', async () =>
-    assert.match((await runStarter(['--help'])).stdout, /Exit codes: 0 done, 1 the rotation failed, 2 bad input/));
+  it('--help tells the exit codes', () =>
+    assert.match(all[0]!.help.stdout, /Exit codes: 0 done, 1 the rotation failed, 2 bad input/));
 
   it('--version is that of the package', async () => {
     const { version } = JSON.parse(await readFile(`${root}package.json`, 'utf8')) as { version: string };

@@ -139,9 +139,16 @@ describe('sandbox up', () => {
       }
     });
 
-    it('a rotation that runs is joined, followed to its end and told in one JSON document', async () => {
-      const first = (await json('rotate', 'leaf', 'booking-worker', '--no-wait')) as { runId: string; joined: boolean };
-      assert.equal(first.joined, false);
+    it('Ctrl-C stops the following, not the rotation, which is joined and followed to its end', async () => {
+      const following = spawnStarter(['rotate', 'leaf', 'booking-worker', '-o', 'json'], shell);
+      following.stderr!.once('data', () => following.kill('SIGINT'));
+      const interrupted = await ended(following);
+      assert.equal(interrupted.code, 130);
+      assert.match(interrupted.stderr, /No longer following\. leaf\/booking-worker goes on/);
+      type Told = { runId: string; joined: boolean; outcome: string; actions: number };
+      const { runId, joined, outcome } = JSON.parse(interrupted.stdout) as Told;
+      assert.deepEqual([joined, outcome], [false, 'running']);
+
       const detail = await eventually(async () => {
         const [told] = (await json('status', 'booking-worker')) as {
           steps: unknown[];
@@ -151,26 +158,14 @@ describe('sandbox up', () => {
         return told!.steps.length > 0 && told!.worker === 'live' ? told : undefined;
       });
       assert.match(detail.details, /phase \*\*\w+\*\*/);
+
       const { code, stdout, stderr } = await starter('rotate', 'leaf', 'booking-worker', '-o', 'json');
       assert.equal(code, 0, stderr);
-      const told = JSON.parse(stdout) as { runId: string; joined: boolean; outcome: string; actions: number };
-      assert.deepEqual([told.runId, told.joined, told.outcome], [first.runId, true, 'completed']);
+      const told = JSON.parse(stdout) as Told;
+      assert.deepEqual([told.runId, told.joined, told.outcome], [runId, true, 'completed']);
       assert.ok(told.actions > 5);
       assert.match(stderr, /leaf\/booking-worker runs already: joined run/);
       assert.match(stderr, /test +Connect with leaf/);
-    });
-
-    it('Ctrl-C stops the following, not the rotation', async () => {
-      const following = spawnStarter(['rotate', 'leaf', 'booking-worker', '-o', 'json'], shell);
-      following.stderr!.once('data', () => following.kill('SIGINT'));
-      const { code, stdout, stderr } = await ended(following);
-      assert.equal(code, 130);
-      assert.match(stderr, /No longer following\. leaf\/booking-worker goes on/);
-      assert.equal((JSON.parse(stdout) as { outcome: string }).outcome, 'running');
-      await eventually(async () => {
-        const [told] = (await json('status', 'booking-worker')) as { outcome: string }[];
-        return told!.outcome === 'completed';
-      }, 60_000);
     });
 
     it('the schedule: applied, shown, paused, still paused after the next apply, resumed, deleted', async () => {
@@ -342,6 +337,26 @@ describe('sandbox up', () => {
       assert.equal(code, 2);
       assert.match(stderr, /not taken: nothing to decide: the rotation is in phase \w+/);
     });
+  });
+
+  it('a CA rotation is followed and approved over a connection whose own certificate it replaces', async () => {
+    const following = starter('rotate', 'ca', 'temporal-booking', '-o', 'json');
+    await eventually(async () => {
+      const [told] = (await json('status', 'temporal-booking')) as { phase: string; next: string }[];
+      return told!.phase === 'approve' && told!.next.startsWith('cert-rotation approve temporal-booking');
+    }, 240_000);
+    const taken = await json('approve', 'temporal-booking', '--who', 'ada', '--why', 'all workers moved');
+    assert.equal((taken as { accepted: boolean }).accepted, true);
+    const { code, stdout, stderr } = await following;
+    assert.equal(code, 0, stderr);
+    const { joined, outcome } = JSON.parse(stdout) as { joined: boolean; outcome: string };
+    assert.deepEqual([joined, outcome], [true, 'completed']);
+    assert.match(stderr, /waits for: a person to decide on the removal of the old CA/);
+    const rows = (await json('status')) as { workflowId: string; outcome: string; notAfter: string }[];
+    assert.deepEqual(
+      rows.map((row) => row.outcome),
+      ['completed', 'completed', 'completed'],
+    );
   });
 
   describe('safety 25: a configuration and a cluster that do not belong together are refused by the worker', () => {
