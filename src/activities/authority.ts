@@ -10,6 +10,7 @@ import {
 } from '../domain/authority.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
+import { warningsOf } from '../x509/check.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities, ownerOf } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
@@ -22,13 +23,16 @@ export function authorityActivities(deps: Dependencies) {
   async function issueCa({ authority, rotation }: { authority: string; rotation: string }): Promise<{
     ca: CertificateFacts;
     old?: CertificateFacts;
+    /** What the CA leaves out that Temporal documents, in words. */
+    warnings?: readonly string[];
   }> {
     const record = await authorities.record(authority);
     const old = record.current ? await authorities.certificate(authority, record.current) : undefined;
     const next = record.next ? await usableNext(authority, record.next) : undefined;
     const ca = next ?? (await madeEarlier(authority, rotation)) ?? (await makeCa(authority, rotation));
     await authorities.change(authority, (latest) => withNext(latest, ca.fingerprint, rotation));
-    return { ca, ...(old && { old }) };
+    const warnings = warningsOf(ca);
+    return { ca, ...(old && { old }), ...(warnings.length > 0 && { warnings }) };
   }
 
   /** `next` if it can still be used. Otherwise it is destroyed, unless a bundle or a leaf knows it: then a person is asked. */
@@ -79,16 +83,16 @@ export function authorityActivities(deps: Dependencies) {
   async function makeCa(authority: string, rotation: string): Promise<CertificateFacts> {
     const config = authorities.config(authority);
     const { generation } = await authorities.record(authority);
-    const made = await deps.issuer(authority).createCa({
+    const { certificate, key } = await deps.issuer(authority).createCa({
       subject: config.subject,
       algorithm: config.issuer.algorithm,
       generation: generation + 1,
       lifetimeMs: config.lifetime,
       now: deps.now(),
     });
-    const { certificate } = made;
     await deps.keystore.create(entries.ca(authority, certificate.fingerprint), {
-      ...made,
+      certificate,
+      key,
       record: { rotation },
       owner: ownerOf(authority),
     });

@@ -1,7 +1,8 @@
 import { mayIssueFrom } from '../domain/authority.js';
-import type { Fingerprint, LeafReference } from '../domain/certificate.js';
+import type { CertificateFacts, Fingerprint, LeafReference } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
 import { proveAccepted } from '../probes/streak.js';
+import { warningsOf } from '../x509/check.js';
 import type { KeyPair } from '../x509/pair.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
@@ -28,7 +29,7 @@ export class StagedLeaves {
   /** The key is born and stored here; a retry finds what it made. Without `ca` the signing CA signs (safety 12). */
   async issue({ target, entry, ca }: { target: string; entry: string; ca?: Fingerprint }): Promise<LeafReference> {
     const found = await this.#deps.keystore.get(entry);
-    if (found?.certificate) return { certificate: found.certificate, issuedBy: issuerOf(found.record), entry };
+    if (found?.certificate) return referenceTo(found.certificate, issuerOf(found.record), entry);
     const config = targetConfig(this.#deps, target);
     const signer = await this.#signer(config.authority, ca);
     const made = await this.#deps
@@ -42,7 +43,7 @@ export class StagedLeaves {
         now: this.#deps.now(),
       });
     await this.keep(target, entry, { ...made, issuedBy: signer });
-    return { certificate: made.certificate, issuedBy: signer, entry };
+    return referenceTo(made.certificate, signer, entry);
   }
 
   async #signer(authority: string, ca: Fingerprint | undefined): Promise<Fingerprint> {
@@ -83,6 +84,11 @@ export class StagedLeaves {
     const proof = { successes, overMs: over, deadlineMs: deadline };
     await proveAccepted(this.#deps.probe, leaf, endpoints, proof, progress());
   }
+}
+
+function referenceTo(certificate: CertificateFacts, issuedBy: Fingerprint, entry: string): LeafReference {
+  const warnings = warningsOf(certificate);
+  return { certificate, issuedBy, entry, ...(warnings.length > 0 && { warnings }) };
 }
 
 export function noCaYet(authority: string): RotationError {

@@ -15,11 +15,13 @@ const probeLeafLifetimeMs = 3_600_000;
 
 /** A leaf as the authority's targets have it, made for one test; its key never leaves this process. */
 export async function probeLeaf(deps: Dependencies, authority: string, ca: Fingerprint): Promise<KeyPair> {
+  const authorities = new Authorities(deps);
+  const { algorithm: ofCa } = authorities.config(authority).issuer;
   const [first] = targetsOf(deps, authority);
   const { subject, dnsNames, uris, algorithm } = first
     ? targetConfig(deps, first)
-    : { subject: { commonName: authority }, dnsNames: [], uris: [], algorithm: 'P-384' as const };
-  return deps.issuer(authority).issueLeaf(await new Authorities(deps).pair(authority, ca), {
+    : { subject: { organization: authority, commonName: authority }, dnsNames: [], uris: [], algorithm: ofCa };
+  return deps.issuer(authority).issueLeaf(await authorities.pair(authority, ca), {
     subject,
     dnsNames,
     uris,

@@ -34,6 +34,8 @@ export interface LeafReference {
   readonly issuedBy: Fingerprint;
   /** Keystore entry that holds certificate and key. */
   readonly entry: string;
+  /** What Temporal documents for a leaf and this one leaves out, in words. */
+  readonly warnings?: readonly string[];
 }
 
 export function isExpired(certificate: Pick<CertificateFacts, 'notAfter'>, now: Date): boolean {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { RotationError } from '../domain/failures.js';
-import { checkCa, checkLeaf, omissions } from '../x509/check.js';
+import { checkCa, checkLeaf, warningsOf } from '../x509/check.js';
 import type { KeyPair } from '../x509/pair.js';
 import type { CaRequest, Issued, LeafRequest } from './issuer.js';
 
@@ -16,9 +16,7 @@ export const issuedLeaf = (made: KeyPair, ca: KeyPair, request: LeafRequest): Is
 function accepted({ certificate, key }: KeyPair, problem: string | undefined): Issued {
   if (problem)
     throw new RotationError('IssuedCertificateInvalid', `The certificate ${certificate.subject} ${problem}.`);
-  const missing = omissions(certificate);
-  const warning = `${certificate.subject} leaves out ${missing.join(', ')}; the issuer builtin sets all that Temporal documents`;
-  return { certificate, key, warnings: missing.length > 0 ? [warning] : [] };
+  return { certificate, key, warnings: warningsOf(certificate) };
 }
 
 /** Unique per generation and attempt: two CAs of one name cannot be told apart by a person, nor by some TLS stacks. */

@@ -90,9 +90,14 @@ async function preflight({ authority }: CaPlan, board: StatusBoard): Promise<voi
 
 async function issue(plan: CaPlan, board: StatusBoard): Promise<Rotation> {
   board.enter('issue');
-  const { ca, old } = await write.issueCa.executeWithOptions({ summary: `Make the next CA of ${plan.authority}` }, [
+  const {
+    ca,
+    old,
+    warnings = [],
+  } = await write.issueCa.executeWithOptions({ summary: `Make the next CA of ${plan.authority}` }, [
     { authority: plan.authority, rotation: workflowInfo().runId },
   ]);
+  warnings.forEach((warning) => board.problem(warning));
   return { plan, ca, board, ...(old && { old }) };
 }
 

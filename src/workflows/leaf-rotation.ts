@@ -69,6 +69,7 @@ async function issueTested(plan: LeafPlan, { target, ca }: LeafRotationRequest, 
     const leaf = await write.issueLeaf.executeWithOptions({ summary: `Issue a leaf for ${target}` }, [
       { target, rotation: workflowInfo().runId, ...(ca && { ca }) },
     ]);
+    leaf.warnings?.forEach((warning) => board.problem(warning));
     const name = short(leaf.certificate.fingerprint);
     const namespaces = plan.namespaces.join(', ');
     board.enter('test', `${namespaces} to admit leaf ${name}, several times in a row`);

@@ -112,9 +112,11 @@ const documented = {
   ],
 } as const;
 
-/** The extensions that a certificate should have and leaves out. Servers let it pass: no reason to refuse it. */
-export function omissions(certificate: CertificateFacts): readonly string[] {
-  return documented[certificate.isCa ? 'ca' : 'leaf']
+/** What a certificate should have and leaves out, in words. Servers let it pass: no reason to refuse it. */
+export function warningsOf(certificate: CertificateFacts): readonly string[] {
+  const missing = documented[certificate.isCa ? 'ca' : 'leaf']
     .filter(([, oid]) => !extensionOf(certificate, oid))
     .map(([name]) => name);
+  const sentence = `${certificate.subject} leaves out ${missing.join(', ')}; the issuer builtin sets all that Temporal documents`;
+  return missing.length > 0 ? [sentence] : [];
 }
