@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
 import { createActivities } from '../../src/activities/index.js';
-import { caRotationId } from '../../src/domain/ids.js';
-import type { CaRotationResult } from '../../src/domain/rotation.js';
+import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
+import type { CaRotationResult, LeafRotationResult } from '../../src/domain/rotation.js';
 import { automatic, fakeActivities, plan } from '../support/fake-activities.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
-describe('a worker that is replaced during the watch after a removal', () => {
+describe('a worker that is replaced', () => {
   let tests: WorkflowTests;
   let world: World;
   before(async () => {
@@ -37,7 +39,24 @@ describe('a worker that is replaced during the watch after a removal', () => {
 
   const verbs = () => world.cloud.writes.map(({ generation }) => generation.split('/')[1]);
 
-  it('undoes nothing: the next worker goes on, and the rotation ends as if nothing had happened', async () => {
+  it('cancels nothing: what it was doing is done again by the next one', async () => {
+    let attempts = 0;
+    const rollOut = async () => {
+      if ((attempts += 1) > 1) return;
+      const { cancellationSignal } = Context.current();
+      await wait(60_000, undefined, { signal: cancellationSignal });
+    };
+    const fakes = fakeActivities({ rollOut });
+    tests.use(fakes);
+    const handle = await tests.start('leafRotation', leafRotationId('replaced'), { target: 'replaced' });
+    await tests.eventually(async () => attempts === 1);
+    await tests.replaceWorker();
+    assert.equal(((await handle.result()) as LeafRotationResult).outcome, 'rotated');
+    assert.equal(attempts, 2);
+    assert.ok(!fakes.names().includes('restoreTarget'));
+  });
+
+  it('undoes nothing during the watch after a removal: the rotation ends as if nothing had happened', async () => {
     const { handle, fakes, next } = await watching('replaced', '4s');
     await tests.replaceWorker();
     assert.equal(((await handle.result()) as CaRotationResult).outcome, 'rotated');
@@ -46,7 +65,7 @@ describe('a worker that is replaced during the watch after a removal', () => {
     assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
   });
 
-  it('and a person who cancels then gets the old CA back', async () => {
+  it('and a person who cancels the watch then gets the old CA back', async () => {
     const { handle, next } = await watching('cancelled', '60s');
     await tests.replaceWorker();
     await handle.cancel();
