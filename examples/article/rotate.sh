@@ -11,6 +11,7 @@
 # has another name in the commands than in the manifest, and `create secret` fails when the Secret is there. Added, because nothing
 # works without: waiting for tcld's operations, and for pods.
 set -euo pipefail
+exec </dev/null # a question that nobody expects must not wait for ever
 
 state=$(cd "${1:?usage: rotate.sh <state folder of the sandbox> ca|leaf}" && pwd)
 scenario=${2:?usage: rotate.sh <state folder of the sandbox> ca|leaf}
@@ -71,7 +72,7 @@ generate_leaf() {
     say certstrap request-cert --common-name "$namespace" --passphrase ''
     say certstrap sign "$namespace" --CA Booking --expires '364 days' --passphrase ''
   else
-    say tcld gen leaf --org Temporal --common-name "$namespace" -d 363d --ca-cert out/Booking.crt --ca-key out/Booking.key \
+    say tcld --auto_confirm gen leaf --org Temporal --common-name "$namespace" -d 363d --ca-cert out/Booking.crt --ca-key out/Booking.key \
       --cert "out/$namespace.crt" --key "out/$namespace.key"
   fi
 }
