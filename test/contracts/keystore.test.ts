@@ -69,7 +69,7 @@ describe('contract of Keystore', () => {
       ['another key-encryption key', () => encrypted(keyEncryptionKey())],
       ['none', () => plaintext()],
     ] as const)
-      it(`safety 6: with ${what} the entry does not open, and the error holds nothing of it: KeystoreUnreadable`, async () => {
+      it(`safety 6: with ${what} an entry does not open, and the error holds nothing of it: KeystoreUnreadable`, async () => {
         const name = `ca.locked-${what.split(' ')[0]}`;
         await encrypted(kek).create(name, { ...(await aCa()), owner: 'authority/acme' });
         const { data } = await secretOf(name);

@@ -57,7 +57,7 @@ export function targetContract(make: () => Promise<TargetUnderTest>, { reloads =
     assert.equal((await under.target().read())?.key.reveal(), first!.key.reveal());
   });
 
-  it('safety 19: delivered again, after a crash, it is the same delivery', async () => {
+  it('safety 19: a leaf delivered again, after a crash, is the same delivery', async () => {
     const delivery = await under.target().delivered();
     assert.deepEqual(await under.target().deliver(first!), delivery);
   });
@@ -81,7 +81,7 @@ export function targetContract(make: () => Promise<TargetUnderTest>, { reloads =
     assert.deepEqual(holders.map(({ name }) => name).sort(), [...(await under.inUse()).keys()].sort());
   });
 
-  it('a leaf delivered and rolled out twice restarts nothing twice', async () => {
+  it('safety 19: a leaf delivered and rolled out twice restarts nothing twice', async () => {
     const starts = await under.starts();
     await under.target().rollOut(await under.target().deliver(first!), silent);
     assert.deepEqual(await under.starts(), starts);

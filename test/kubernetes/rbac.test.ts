@@ -134,7 +134,7 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
     assert.deepEqual(unused, []);
   });
 
-  describe('refuses', () => {
+  describe('safety 22: refuses what the product must not do', () => {
     const core = (path: string) => `/api/v1/namespaces/${path}`;
     const apps = (path: string) => `/apis/apps/v1/namespaces/${path}`;
     const rbac = (path: string) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${path}`;
@@ -187,7 +187,6 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
       'looking at nodes': (as) => as.list('/api/v1/nodes'),
     };
     for (const [what, attempt] of Object.entries(refused))
-      it(`safety 22: ${what}`, () =>
-        assert.rejects(attempt(cluster.client), { type: 'KubernetesForbidden', message: /: 403 / }));
+      it(what, () => assert.rejects(attempt(cluster.client), { type: 'KubernetesForbidden', message: /: 403 / }));
   });
 });

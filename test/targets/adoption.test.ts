@@ -66,7 +66,7 @@ const refused: Readonly<Record<string, [Partial<AdoptionFacts>, RegExp]>> = {
 
 describe('safety 19: a pod is not adopted when', () => {
   for (const [name, [change, evidence]] of Object.entries(refused))
-    it(`safety 19: ${name}`, () => {
+    it(name, () => {
       const judged = judgePod({ ...restarted, ...change });
       assert.equal(judged.adopted, false);
       assert.match(judged.evidence, evidence);
@@ -87,7 +87,7 @@ const adopted: Readonly<Record<string, Partial<AdoptionFacts>>> = {
 
 describe('safety 19: a pod is adopted when', () => {
   for (const [name, change] of Object.entries(adopted))
-    it(`safety 19: ${name}`, () => {
+    it(name, () => {
       const judged = judgePod({ ...restarted, ...change });
       assert.deepEqual([judged.name, judged.adopted], ['worker-1', true], judged.evidence);
     });

@@ -68,7 +68,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
     };
     for (const [how, podSpec] of Object.entries(uses))
       for (const kind of ['Deployment', 'StatefulSet'] as const)
-        it(`safety 20: by ${how}, in a ${kind}`, async () => {
+        it(`by ${how}, in a ${kind}`, async () => {
           const placed = await placeTarget(cluster, { pair: leaf, kind, replicas: 0, podSpec });
           assert.deepEqual((await placed.target().inspect()).consumers, [`${kind} ${placed.namespace}/worker`]);
         });
@@ -142,7 +142,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       ],
     };
     for (const [what, [path, object, name]] of Object.entries(strangers)) {
-      it(`safety 20: ${what}, beside a Deployment`, async () => {
+      it(`${what}, beside a Deployment`, async () => {
         const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
         await create(placed, path, object);
         const { type, message } = await refusal(placed);
@@ -167,6 +167,20 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       await create(placed, 'apis/apps/v1/{}/replicasets', { ...replicaSet({ name: 'worker-abc' }), spec });
       await eventually(async () => (await placed.pods()).length === 1);
       assert.match((await refusal(placed)).message, /ReplicaSet worker-abc\.$/);
+    });
+
+    it('safety 20: a pod of a revision that is made while we look is no stranger', async () => {
+      const placed = await placeTarget(cluster, { pair: leaf, replicas: 1 });
+      const image = { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'none' } as const;
+      const list = async <T extends KubernetesObject>(path: string) => {
+        if (path.endsWith('/pods')) {
+          await cluster.admin.patch(placed.workloadPath, [image]);
+          await eventually(async () => (await placed.pods()).length === 2);
+        }
+        return cluster.client.list<T>(path);
+      };
+      const slow = placed.target({ client: { ...cluster.client, list } });
+      await assert.rejects(slow.inspect(), { type: 'WorkloadUnhealthy' });
     });
 
     it('safety 20: what has ended is no use: a finished Job, a pod that succeeded', async () => {

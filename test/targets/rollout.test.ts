@@ -76,7 +76,7 @@ describe('rollouts of a Kubernetes target', () => {
       await assertAllOn(placed, delivery);
     });
 
-    it('safety 19: nor is one that carries the stamp, because somebody stamped too early', async () => {
+    it('safety 19: nor is a pod that carries the stamp, because somebody stamped too early', async () => {
       const placed = await placeTarget(cluster, { pair: old });
       const delivery = await delivered(placed);
       const template = { metadata: { annotations: stampFor(delivery) } };
@@ -164,7 +164,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     const writes = ['record the count', 'to 0', 'stamp', 'back', 'forget the count'];
 
-    it('safety 17: takes five writes, and none of them drops what another one wrote', async () => {
+    it('safety 17: the rollout scale takes five writes, and none of them drops what another one wrote', async () => {
       const placed = await placeTarget(cluster, { pair: old, rollout: 'scale', replicas: 2 });
       const delivery = await placed.target().deliver(await aLeaf(ca));
       const seen: unknown[] = [];

@@ -44,7 +44,7 @@ describe('the Secret of a target', () => {
   });
 
   describe('that somebody else wrote', () => {
-    it('safety 17: only tls.crt and tls.key change, and become ours; all else stays theirs', async () => {
+    it('safety 17: of a Secret that somebody else wrote only tls.crt and tls.key change hands; all else stays theirs', async () => {
       const theirs = {
         ...secretObject(placed.namespace, old!),
         metadata: { name: 'worker-tls', labels: { team: 'booking' } },
@@ -73,7 +73,7 @@ describe('the Secret of a target', () => {
       assert.deepEqual([annotations?.[lastApplied], annotations?.['note']], [undefined, 'kept']);
     });
 
-    it('safety 7: also where the pair is in place already', async () => {
+    it('safety 7: so is one that came back, where the pair is in place already', async () => {
       await placed.target().deliver(leaf!);
       const path = `/metadata/annotations/${lastApplied.replace('/', '~1')}`;
       await cluster.admin.patch(placed.secretPath, [{ op: 'add', path, value: '{}' }]);
@@ -92,7 +92,7 @@ describe('the Secret of a target', () => {
       },
     });
 
-    it('safety 17: is not overwritten: KubernetesConflict, and a retry decides again', async () => {
+    it('safety 17: a Secret that changed meanwhile is not overwritten: KubernetesConflict, and a retry decides again', async () => {
       await putSecret(cluster.admin, placed, old!);
       const theirs = await aLeaf(ca);
       const client = meanwhile(() => cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, theirs)));
@@ -144,15 +144,15 @@ describe('the Secret of a target', () => {
     await holds(leaf!);
   });
 
-  describe('that can never hold our pair: SecretUnusable with the fix, and it stays as it is', () => {
+  describe('safety 17: one that can never hold our pair is refused with the fix, and stays as it is: SecretUnusable', () => {
     const unusable = {
       type: 'SecretUnusable',
       retryable: false,
       fix: /type kubernetes\.io\/tls and not immutable; recreate/,
     };
     const refused: Readonly<Record<string, object>> = {
-      'safety 17: immutable': { immutable: true },
-      'safety 17: of another type': { type: 'Opaque' },
+      immutable: { immutable: true },
+      'of another type': { type: 'Opaque' },
     };
     for (const [name, more] of Object.entries(refused))
       it(name, async () => {
@@ -162,7 +162,7 @@ describe('the Secret of a target', () => {
         await holds(old!);
       });
 
-    it('safety 17: when only the API server knows (422), and its answer, which may quote the Secret, is not passed on', async () => {
+    it('safety 17: so is one that only the API server refuses (422); its answer, which may quote the Secret, is not passed on', async () => {
       await putSecret(cluster.admin, placed, old!, { immutable: true });
       const unaware: KubernetesClient = {
         ...cluster.client,
@@ -186,7 +186,7 @@ describe('the Secret of a target', () => {
     const passed = ({ at }: Delivery) =>
       eventually(async () => (await cluster.admin.time()).getTime() > Date.parse(at));
 
-    it('safety 19: a retry after a crash, later, answers the same', async () => {
+    it('safety 19: a delivery asked for again after a crash, later, has the time of the first write', async () => {
       const first = await placed.target().deliver(leaf!);
       const { metadata } = await secret();
       await passed(first);
@@ -195,7 +195,7 @@ describe('the Secret of a target', () => {
       assert.equal((await secret()).metadata?.resourceVersion, metadata?.resourceVersion);
     });
 
-    it('safety 19: it does not move when somebody edits something else, or applies the same pair', async () => {
+    it('safety 19: the time of a delivery does not move when somebody edits something else, or applies the same pair', async () => {
       const delivery = await placed.target().deliver(leaf!);
       await passed(delivery);
       await cluster.admin.patch(placed.secretPath, [{ op: 'add', path: '/metadata/labels', value: { a: 'b' } }]);
@@ -203,7 +203,7 @@ describe('the Secret of a target', () => {
       assert.deepEqual(await placed.target().delivered(), delivery);
     });
 
-    it('safety 19: it ends when somebody puts another pair there, and begins anew with ours', async () => {
+    it('safety 19: a delivery ends when somebody puts another pair there, and begins anew with ours', async () => {
       const delivery = await placed.target().deliver(leaf!);
       await passed(delivery);
       await cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, old!));
@@ -213,7 +213,7 @@ describe('the Secret of a target', () => {
       assert.ok(again.at > delivery.at, `${again.at} is not after ${delivery.at}`);
     });
 
-    it('safety 19: a pair that somebody else put there has none, until we take it over', async () => {
+    it('safety 19: a pair that somebody else put there is no delivery, until we take it over', async () => {
       await cluster.admin.apply<KubernetesObject>(placed.secretPath, secretObject(placed.namespace, leaf!), 'kubectl');
       assert.equal(await placed.target().delivered(), undefined);
       const delivery = await placed.target().deliver(leaf!);

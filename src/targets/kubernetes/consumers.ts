@@ -44,15 +44,18 @@ export interface Users {
   readonly strangers: readonly string[];
 }
 
+/** Lists from the bottom up: an owner is older than what it owns, so that none is missed that is made meanwhile. */
 export async function findUsers(client: KubernetesClient, place: SecretPlace): Promise<Users> {
   const { namespace, secret } = place;
   const batch = `/apis/batch/v1/namespaces/${namespace}`;
-  const [workloads, replicaSets, jobs, cronJobs, pods] = await Promise.all([
-    listWorkloads(client, namespace),
+  const pods = await client.list<Pod>(podsPath(namespace));
+  const [replicaSets, jobs] = await Promise.all([
     client.list<Workload>(workloadsPath(namespace, 'replicasets')),
     client.list<Workload>(`${batch}/jobs`),
+  ]);
+  const [workloads, cronJobs] = await Promise.all([
+    listWorkloads(client, namespace),
     client.list<CronJob>(`${batch}/cronjobs`),
-    client.list<Pod>(podsPath(namespace)),
   ]);
   const family = new Family([...replicaSets, ...jobs]);
   const using = pods.filter((pod) => usesSecret(pod.spec, secret) && !isFinished(pod));
@@ -75,11 +78,8 @@ export async function findPodsOf(
   place: SecretPlace,
   consumer: Consumer,
 ): Promise<readonly UserPod[]> {
-  const [replicaSets, pods] = await Promise.all([
-    client.list<Workload>(workloadsPath(place.namespace, 'replicasets')),
-    client.list<Pod>(podsPath(place.namespace)),
-  ]);
-  const family = new Family(replicaSets);
+  const pods = await client.list<Pod>(podsPath(place.namespace));
+  const family = new Family(await client.list<Workload>(workloadsPath(place.namespace, 'replicasets')));
   return pods
     .filter((pod) => usesSecret(pod.spec, place.secret) && !isFinished(pod) && family.isOf(pod, consumer.workload))
     .map((pod) => userPod(pod, [consumer], family));
