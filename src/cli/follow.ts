@@ -32,27 +32,37 @@ export class Follower {
     this.#teller = teller;
   }
 
+  /** How the run ended; its actions are those of its children, too. */
   async follow(client: Client): Promise<Told> {
-    const children = new Map<string, Promise<void>>();
+    const children = new Map<string, Promise<Told>>();
     const heartbeats = setInterval(() => void this.#showProgress(client).catch(() => undefined), heartbeatEveryMs);
-    let last: Told | undefined;
     try {
-      for await (const told of watch(client, this.#run.workflowId, this.#run.runId)) {
-        last = told;
-        this.#tell(this.#run.workflowId, told);
-        for (const child of told.children)
-          if (!children.has(child)) children.set(child, this.#followChild(client, child));
-      }
-      await Promise.all(children.values());
+      const told = await this.#followOne(client, this.#run, (child) => {
+        if (children.has(child)) return;
+        const following = this.#followOne(client, { workflowId: child });
+        // Its error is thrown below, once the run itself has ended.
+        following.catch(() => undefined);
+        children.set(child, following);
+      });
+      const all = await Promise.all(children.values());
+      return { ...told, actions: all.reduce((sum, { actions }) => sum + actions, told.actions) };
     } finally {
       clearInterval(heartbeats);
-      await Promise.allSettled(children.values());
     }
-    return last!;
   }
 
-  async #followChild(client: Client, child: string): Promise<void> {
-    for await (const told of watch(client, child)) this.#tell(child, told);
+  async #followOne(
+    client: Client,
+    { workflowId, runId }: Pick<Run, 'workflowId'> & Partial<Run>,
+    onChild: (child: string) => void = () => undefined,
+  ): Promise<Told> {
+    let last: Told | undefined;
+    for await (const told of watch(client, workflowId, runId)) {
+      last = told;
+      this.#tell(workflowId, told);
+      told.children.forEach(onChild);
+    }
+    return last!;
   }
 
   #tell(workflowId: string, told: Told): void {

@@ -122,7 +122,9 @@ export function foldHistory(events: readonly HistoryEvent[]): Told {
     at: new Date(ms(events.at(-1) ?? {})).toISOString(),
     actions: countActions(events.map(counted)),
     heartbeatsAtMost: heartbeatsAtMost([...steps.values()]),
-    children: events.flatMap((event) => event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId ?? []),
+    children: events.flatMap(
+      (event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId ?? [],
+    ),
   };
 }
 
