@@ -74,6 +74,7 @@ async function apply(client: Client, wanted: Wanted): Promise<Applied> {
   }
 }
 
-export async function triggerLeafSchedule(client: Client): Promise<void> {
-  await client.schedule.getHandle(leafScheduleId).trigger(ScheduleOverlapPolicy.SKIP);
+/** Runs it now, unless it is running. */
+export async function triggerSchedule(client: Client, schedule: string): Promise<void> {
+  await client.schedule.getHandle(schedule).trigger(ScheduleOverlapPolicy.SKIP);
 }

@@ -172,12 +172,16 @@ describe('sandbox up', () => {
       const refused = await starter('schedule', 'show');
       assert.equal(refused.code, 2);
       assert.match(refused.stderr, /there is no schedule yet: cert-rotation schedule apply/);
-      const told = async (verb: string) => (await json('schedule', verb)) as Record<string, unknown>;
-      assert.equal((await told('apply'))['applied'], 'created');
+      const told = async (...verb: string[]) => (await json('schedule', ...verb)) as Record<string, unknown>;
+      const apply = async () => {
+        const both = (await json('schedule', 'apply')) as { schedule: string; applied: string; paused: boolean }[];
+        return both.map(({ schedule, applied, paused }) => `${schedule} ${applied}${paused ? ', paused' : ''}`);
+      };
+      assert.deepEqual(await apply(), ['cert-rotation-leaf created', 'cert-rotation-expiry created']);
       assert.equal((await told('show'))['upToDate'], true);
+      assert.equal((await told('show', 'expiry'))['upToDate'], true);
       await told('pause');
-      const { applied, paused } = await told('apply');
-      assert.deepEqual([applied, paused], ['updated', true]);
+      assert.deepEqual(await apply(), ['cert-rotation-leaf updated, paused', 'cert-rotation-expiry updated']);
       const { stdout } = await starter('schedule', 'show');
       assert.match(stdout, /cert-rotation-leaf: paused \(paused by cert-rotation\)\nWhen: +0 4 \* \* \* \(UTC\)\n/);
       await told('resume');

@@ -3,7 +3,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { caRotationId, defaultTaskQueue, leafRotationId, leafScheduleId } from '../../domain/ids.js';
 import type { CaRotationResult, LeafRotationResult } from '../../domain/rotation.js';
 import { tell, type Step } from '../../temporal/history.js';
-import { triggerLeafSchedule } from '../../temporal/schedules.js';
+import { triggerSchedule } from '../../temporal/schedules.js';
 import { booking } from '../configuration.js';
 
 export interface Rotated<Result> {
@@ -55,7 +55,7 @@ async function approveWhenAsked(client: Client, handle: WorkflowHandle, say: Say
 /** Triggers the daily schedule once and waits for the run that it starts. */
 export async function runSchedule(client: Client, say: Say): Promise<number> {
   const before = await lastRun(client);
-  await triggerLeafSchedule(client);
+  await triggerSchedule(client, leafScheduleId);
   let workflowId: string | undefined;
   while (!workflowId || workflowId === before) {
     await wait(300);
