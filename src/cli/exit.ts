@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../config/load.js';
-import { RotationError } from '../domain/failures.js';
+import { RotationError, type FailureType } from '../domain/failures.js';
 
 /** Exit codes, for scripts. */
 export const exitCodes = {
@@ -12,7 +12,7 @@ export const exitCodes = {
 } as const;
 
 export const exitCodesHelp = `
-Exit codes: 0 done, 1 the rotation failed, 2 bad input (nothing was started), 3 the removal was rejected (both CAs stay
+Exit codes: 0 done, 1 failed, 2 bad input (nothing was started), 3 the removal was rejected (both CAs stay
 trusted), 4 Temporal, or a worker that answers, cannot be reached, 130 Ctrl-C (what was started goes on).`;
 
 /** Bad input found by a command itself. */
@@ -30,12 +30,21 @@ export interface Refusal {
   readonly exitCode: number;
 }
 
-const unreachable = new Set(['TemporalUnreachable', 'TemporalRefused', 'TemporalNamespaceUnknown']);
+const exitCodeOf: Partial<Record<FailureType, number>> = {
+  UnknownAuthority: exitCodes.badInput,
+  UnknownTarget: exitCodes.badInput,
+  ConfigurationInvalid: exitCodes.badInput,
+  ReferenceUnreadable: exitCodes.badInput,
+  TemporalProfileInvalid: exitCodes.badInput,
+  TemporalUnreachable: exitCodes.unreachable,
+  TemporalRefused: exitCodes.unreachable,
+  TemporalNamespaceUnknown: exitCodes.unreachable,
+};
 
 /** The refusal for an error that ended a command; undefined for one that is a fault of this program. */
 export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof RotationError) {
-    const exitCode = unreachable.has(error.type) ? exitCodes.unreachable : exitCodes.badInput;
+    const exitCode = exitCodeOf[error.type] ?? exitCodes.failed;
     return { type: error.type, message: error.message, fix: error.fix, exitCode };
   }
   if (error instanceof ConfigurationError)
