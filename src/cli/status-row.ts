@@ -48,9 +48,10 @@ export function nextOf(workflowId: string, told: Told): string {
 /** What a running rotation waits for; undefined while it works. */
 export function waitOf(told: Told): string | undefined {
   if (told.outcome !== 'running' || !told.timer || lastStep(told)?.state === 'running') return undefined;
+  // Its timer is that of the next reminder, not the deadline.
+  if (asksAPerson(told)) return 'a person to decide on the removal of the old CA';
   const { summary = 'time to pass', firesAt } = told.timer;
-  const what = asksAPerson(told) ? 'a person to decide on the removal of the old CA' : summary;
-  return `${what} (until ${atSecond(firesAt)})`;
+  return `${summary} (until ${atSecond(firesAt)})`;
 }
 
 function nowOf(workflowId: string, told: Told): string {

@@ -109,9 +109,7 @@ describe('the detail of a rotation', () => {
   it('says what it waits for, what to do next, and that no worker answers', () => {
     const waiting = told({ steps: gathered, waiting: true, timer: { firesAt: until } });
     const lines = detailLines(detail({ waitsFor: waitOf(waiting)!, next: nextOf('ca/shop', waiting), worker: 'none' }));
-    assert.ok(
-      lines.includes('Waits for: a person to decide on the removal of the old CA (until 2026-11-29T10:00:00Z)'),
-    );
+    assert.ok(lines.includes('Waits for: a person to decide on the removal of the old CA'));
     assert.ok(lines.includes('Next: cert-rotation approve shop --who <you> --why <reason>   (or: reject)'));
     assert.ok(lines.includes('No live worker answers: this is from history alone.'));
   });
