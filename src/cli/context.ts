@@ -19,8 +19,9 @@ export function configFile({ config }: GlobalOptions): string {
 }
 
 /**
- * Loads the configuration, connects, works, and closes the connection however the work ends. What fails because of the
- * connection is thrown as TemporalUnreachable, TemporalRefused or TemporalNamespaceUnknown.
+ * Loads the configuration, connects and works. What fails because of the connection is thrown as TemporalUnreachable,
+ * TemporalRefused or TemporalNamespaceUnknown. The connection ends with the process: closed under a call that waits to be
+ * tried again, it would throw where nobody catches it.
  */
 export async function withClient<T>(
   options: GlobalOptions,
@@ -29,13 +30,11 @@ export async function withClient<T>(
 ): Promise<T> {
   const loaded = await loadConfig(configFile(options));
   check(loaded);
-  const { client, close } = await connectClient(loaded);
+  const client = await connectClient(loaded);
   try {
     return await work(client, loaded);
   } catch (error) {
     throw temporalFailure(error) ?? error;
-  } finally {
-    await close();
   }
 }
 

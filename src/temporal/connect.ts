@@ -136,15 +136,15 @@ async function read(file: string): Promise<string> {
 }
 
 /**
- * A client for commands: connected once, closed by its user. Throws TemporalUnreachable or TemporalRefused, with the reason
- * of the TLS layer.
+ * A client for commands: connected once, until the process ends. Throws TemporalUnreachable or TemporalRefused, with the
+ * reason of the TLS layer.
  */
-export async function connectClient(loaded: LoadedConfig): Promise<{ client: Client; close: () => Promise<void> }> {
+export async function connectClient(loaded: LoadedConfig): Promise<Client> {
   const address = temporalAddress(loaded);
   const pair = address.files && (await readPair(address.files));
   const options = await optionsWith(address, pair);
   const connection = await connect(options, await attemptOf(address, pair));
-  return { client: new Client({ connection, namespace: address.namespace }), close: () => connection.close() };
+  return new Client({ connection, namespace: address.namespace });
 }
 
 /** gRPC tries again until its deadline, whatever the server says: when it takes long, the server is asked why. */

@@ -19,11 +19,18 @@ export function temporalFailure(error: unknown): RotationError | undefined {
     // "Namespace x is not found.", as opposed to a workflow or a schedule that is not.
     if (error.code === status.NOT_FOUND && /^namespace/i.test(error.details))
       return new RotationError('TemporalNamespaceUnknown', `Temporal answered: ${error.details}`);
-    const said = `Temporal answered ${status[error.code]}: ${error.details || 'no reason given'}.`;
+    const said = `Temporal answered ${status[error.code]}: ${inShort(error.details)}.`;
     if (refused.has(error.code)) return new RotationError('TemporalRefused', said);
     if (unreachable.has(error.code)) return new RotationError('TemporalUnreachable', said);
   }
   return error instanceof Error && error.cause ? temporalFailure(error.cause) : undefined;
+}
+
+/** Of what the TLS library says across several lines, the name of the alert. */
+function inShort(details: string): string {
+  const [, alert] = /\balert ([a-z ]+)/.exec(details) ?? [];
+  if (alert) return `no connection, TLS alert ${alert}`;
+  return details.split('\n')[0]!.replace(/\.$/, '') || 'no reason given';
 }
 
 /** What a failed connection was made with. */
