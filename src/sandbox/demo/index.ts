@@ -6,6 +6,7 @@ import type { KubernetesObject } from '../../kubernetes/client.js';
 import { readCertificates } from '../../x509/read.js';
 import { booking } from '../configuration.js';
 import { measure, type Measures } from '../gateway/measures.js';
+import { pollKinds, pollSpans } from '../gateway/polls.js';
 import type { Sandbox } from '../index.js';
 import { rotateCa, rotateLeaf, runSchedule, type Rotated } from './rotations.js';
 
@@ -33,7 +34,7 @@ export interface DemoResult extends Measures {
  * triggered once. What it says about calls and downtime comes from the gateway's record.
  */
 export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Promise<DemoResult> {
-  const from = Date.now();
+  const from = await everyWorkerPolls(sandbox);
   const connection = await Connection.connect({ address: sandbox.temporal.address });
   const client = new Client({ connection, namespace: booking.namespace });
   try {
@@ -66,6 +67,23 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
     };
   } finally {
     await connection.close();
+  }
+}
+
+const workers = 3;
+
+/**
+ * When the traffic begins: Kubernetes calls the workers available before they poll, because the article's readiness probe does
+ * not ask Temporal.
+ */
+async function everyWorkerPolls({ gateway }: Sandbox): Promise<number> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const record = await gateway.record();
+    const polling = pollKinds.map((kind) => pollSpans(record, kind, booking.taskQueue).map(({ worker }) => worker));
+    if (polling.every((identities) => new Set(identities).size >= workers)) return Date.now();
+    if (Date.now() > deadline) throw new Error(`not all of the ${workers} workers poll`);
+    await wait(200);
   }
 }
 
@@ -103,7 +121,8 @@ async function targetLeaves({ kubernetes, configFile }: Sandbox): Promise<readon
 
 /** Stops the traffic first, so that what was started can be completed; then every booking must be. */
 async function bookingsOf(client: Client, { nodeAgent }: Sandbox) {
-  for (const [pod, pid] of nodeAgent.pods()) if (pod.startsWith('temporal-booking-worker') && pid) process.kill(pid, 'SIGUSR2');
+  for (const [pod, pid] of nodeAgent.pods())
+    if (pod.startsWith('temporal-booking-worker') && pid) process.kill(pid, 'SIGUSR2');
   const count = async (query: string) => (await client.workflow.count(`WorkflowType = "book"${query}`)).count;
   const deadline = Date.now() + 60_000;
   let quiet = 0;
