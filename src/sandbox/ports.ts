@@ -1,17 +1,31 @@
+import { randomInt } from 'node:crypto';
 import net from 'node:net';
+
+/**
+ * Below the ports that systems hand out by themselves (Linux from 32768, others from 49152): what is free there stays free until
+ * its server has started, although other servers and connections take ports of the system's choosing meanwhile.
+ */
+const [lowest, highest] = [15_000, 32_767];
 
 /** Free loopback ports, all different. */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const held: net.Server[] = [];
+  while (held.length < count) {
+    const server = await listen(randomInt(lowest, highest + 1));
+    if (server) held.push(server);
+  }
+  const ports = held.map((server) => (server.address() as net.AddressInfo).port);
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
+}
+
+/** Undefined where somebody else has the port. */
+function listen(port: number): Promise<net.Server | undefined> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
 }
 
 export function accepts(port: number): Promise<boolean> {
