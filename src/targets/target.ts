@@ -40,7 +40,7 @@ export interface Adoption {
   readonly holders: readonly HolderEvidence[];
 }
 
-/** What is known of one pod (or process) that uses the target's leaf. */
+/** What is known of one pod (or process) that uses the target's leaf, or what stands in the way of any proof. */
 export interface HolderEvidence {
   readonly name: string;
   readonly adopted: boolean;

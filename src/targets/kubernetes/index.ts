@@ -88,7 +88,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     const presented = options.presentedByThisProcess();
     const holders = [
       ...(reason ? [{ name: secretName, adopted: false, evidence: reason }] : []),
-      ...consumers.filter((consumer) => !pods.some((pod) => pod.consumer === consumer)).map(withoutPods),
+      ...consumers.filter((consumer) => !pods.some((pod) => pod.consumer === consumer)).flatMap(missingPods),
       ...pods.map((user) =>
         judgePod({
           ...user,
@@ -100,13 +100,13 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
         }),
       ),
     ];
-    return { adopted: holders.length > 0 && holders.every((holder) => holder.adopted), holders };
+    return { adopted: consumers.length > 0 && holders.every((holder) => holder.adopted), holders };
   }
 
   /** No pod proves nothing, unless none is wanted and a person said that this may be so. */
-  function withoutPods({ kind, name, workload }: Consumer): HolderEvidence {
-    const adopted = config.allowIdle && wantedPods(workload) === 0;
-    return { name: `${kind} ${name}`, adopted, evidence: 'has no pods' };
+  function missingPods({ kind, name, workload }: Consumer): readonly HolderEvidence[] {
+    if (config.allowIdle && wantedPods(workload) === 0) return [];
+    return [{ name: `${kind} ${name}`, adopted: false, evidence: 'has no pods' }];
   }
 
   return {
