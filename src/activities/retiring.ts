@@ -1,6 +1,7 @@
 import { markRetiring as retire, unmarkRetiring } from '../domain/authority.js';
 import type { Fingerprint } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
+import { isRunning } from '../temporal/running.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { pause } from './failures.js';
@@ -13,16 +14,8 @@ export function retiringActivities(deps: Dependencies) {
   async function markRetiring({ authority, old }: { authority: string; old: Fingerprint }): Promise<void> {
     await authorities.change(authority, (record) => retire(record, old));
     for (const target of targetsOf(deps, authority)) {
-      while (await isOpen(leafRotationId(target))) await pause(1000, `waiting for ${leafRotationId(target)} to end`);
-    }
-  }
-
-  async function isOpen(workflowId: string): Promise<boolean> {
-    try {
-      return (await deps.client().workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
-    } catch (error) {
-      if ((error as Error).name === 'WorkflowNotFoundError') return false;
-      throw error;
+      const id = leafRotationId(target);
+      while (await isRunning(deps.client(), id)) await pause(1000, `waiting for ${id} to end`);
     }
   }
 
