@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { readTrust } from '../../src/cloud/namespace-spec.js';
+import { createKeystore } from '../../src/keystore/index.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { runDemo, type DemoResult } from '../../src/sandbox/demo/index.js';
 import type { GatewayEvent } from '../../src/sandbox/gateway/index.js';
@@ -15,6 +16,7 @@ import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { freePorts } from '../../src/sandbox/ports.js';
 import { tell } from '../../src/temporal/history.js';
 import { readCertificates } from '../../src/x509/read.js';
+import { eventually } from '../support/eventually.js';
 import { recordedKeys, scan, type Place } from '../support/key-scan.js';
 import { temporalCli, type TemporalCli } from '../support/temporal-cli.js';
 import { tracesOf, watchProcesses } from '../support/witness.js';
@@ -184,5 +186,15 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
       const last = told.steps.at(-1);
       return told.waiting && last?.activity === 'gatherEvidence' && last.state === 'done';
     }
+  });
+
+  it('safety 6: a worker that starts removes from the keystore what a rotation left behind', async () => {
+    const { admin } = sandbox.kubernetes;
+    const config = { kind: 'kubernetes', namespace: 'cert-rotation', allowPlaintext: true } as const;
+    const keystore = createKeystore(config, { kubernetes: admin });
+    await keystore.create('leaf.gone.run', { owner: 'leaf/gone', expiresAt: '2020-01-01T00:00:00Z' });
+    const pods = '/api/v1/namespaces/cert-rotation/pods';
+    for (const { metadata } of await admin.list(pods)) await admin.delete(`${pods}/${metadata!.name}`);
+    await eventually(async () => (await keystore.get('leaf.gone.run')) === undefined, 60_000);
   });
 });
