@@ -44,6 +44,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
 
   describe('safety 20: whoever uses the Secret is found, however it does', { concurrency: true }, () => {
     const container = { name: 'worker', image: 'none' };
+    const unmounted = { volumes: [] };
     const reference = { name: secretName, key: 'tls.crt' };
     const uses: Readonly<Record<string, object>> = {
       'a volume': mounting('none'),
@@ -58,10 +59,15 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
         volumes: [{ name: 'csi', csi: { driver: 'secrets.acme', nodePublishSecretRef: { name: secretName } } }],
       },
       'an environment variable': {
+        ...unmounted,
         containers: [{ ...container, env: [{ name: 'CERT', valueFrom: { secretKeyRef: reference } }] }],
       },
-      'a whole environment': { containers: [{ ...container, envFrom: [{ secretRef: { name: secretName } }] }] },
+      'a whole environment': {
+        ...unmounted,
+        containers: [{ ...container, envFrom: [{ secretRef: { name: secretName } }] }],
+      },
       'an init container': {
+        ...unmounted,
         containers: [container],
         initContainers: [{ name: 'first', image: 'none', envFrom: [{ secretRef: { name: secretName } }] }],
       },
@@ -145,6 +151,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       it(`${what}, beside a Deployment`, async () => {
         const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
         await create(placed, path, object);
+        if (path.includes('replicasets')) await eventually(async () => (await placed.pods()).length === 1);
         const { type, message } = await refusal(placed);
         assert.deepEqual([type, message.slice(message.indexOf(': ') + 2)], ['UnknownOwner', `${name}.`]);
       });

@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { KubernetesClient, KubernetesObject } from '../../src/kubernetes/client.js';
+import type { Workload } from '../../src/targets/kubernetes/objects.js';
 import { isStamped, stampFor } from '../../src/targets/kubernetes/stamp.js';
 import type { Delivery } from '../../src/targets/target.js';
 import type { KeyPair } from '../../src/x509/pair.js';
@@ -286,9 +287,27 @@ describe('rollouts of a Kubernetes target', () => {
       });
       await rm(broken);
       const previous = await placed.target().deliver(old);
-      await placed.target().rollOut(previous, silent);
+      await placed.target({ client: behind(placed) }).rollOut(previous, silent);
       await assertAllOn(placed, previous);
     });
+
+    /** As if the controller were a moment late: right after the stamp the workload says of itself what it said before. */
+    function behind(placed: Placed): KubernetesClient {
+      let said: Workload['status'];
+      return {
+        ...cluster.client,
+        apply: async (path, object, manager) => {
+          said = (await placed.workload()).status;
+          return cluster.client.apply(path, object, manager);
+        },
+        get: async <T extends KubernetesObject>(path: string) => {
+          const found = await cluster.client.get<T>(path);
+          const late = said && { ...found!, status: said };
+          said = undefined;
+          return late ?? found;
+        },
+      };
+    }
 
     it('a crash loop: RolloutFailed before any deadline, with the last message and nothing of the key that is in it', async () => {
       const { broken, podSpec } = picky('crash', 'fragile');

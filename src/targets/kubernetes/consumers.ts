@@ -6,7 +6,6 @@ import {
   isUnfinished,
   podsPath,
   templateOf,
-  wantedPods,
   workloadKinds,
   workloadsPath,
   type CronJob,
@@ -59,7 +58,7 @@ export async function findUsers(client: KubernetesClient, place: SecretPlace): P
   ]);
   const family = new Family([...replicaSets, ...jobs]);
   const using = pods.filter((pod) => usesSecret(pod.spec, secret) && !isFinished(pod));
-  const makers = [...replicaSets.filter((set) => wantedPods(set) > 0), ...jobs.filter(isUnfinished), ...cronJobs];
+  const makers = [...jobs.filter(isUnfinished), ...cronJobs];
   const users = [...makers.filter((maker) => usesSecret(templateOf(maker), secret)), ...using];
   const consumers = workloads.filter(
     ({ workload }) => usesSecret(templateOf(workload), secret) || users.some((user) => family.isOf(user, workload)),
