@@ -155,17 +155,17 @@ export function issuerContract({ kind, open, algorithms, allowed = {} }: IssuerR
       );
     });
 
-    const longLived = { skip: (allowed.longestLifetimeMs ?? Infinity) < 40 * year && 'its CAs do not live so long' };
-    it('safety 1: UTCTime before 2050, GeneralizedTime from then on, and Go reads both', longLived, async () => {
-      const signer = await aCa({ lifetimeMs: 40 * year });
-      verified(signer, await aLeaf(signer));
-      const times = oracle.elements(signer.certificate.pem).filter(([type]) => type.endsWith('TIME'));
-      assert.deepEqual(
-        times.map(([type]) => type),
-        ['UTCTIME', 'GENERALIZEDTIME'],
-      );
-      assert.ok(signer.certificate.notAfter > '2050');
-    });
+    if ((allowed.longestLifetimeMs ?? Infinity) >= 40 * year)
+      it('safety 1: UTCTime before 2050, GeneralizedTime from then on, and Go reads both', async () => {
+        const signer = await aCa({ lifetimeMs: 40 * year });
+        verified(signer, await aLeaf(signer));
+        const times = oracle.elements(signer.certificate.pem).filter(([type]) => type.endsWith('TIME'));
+        assert.deepEqual(
+          times.map(([type]) => type),
+          ['UTCTIME', 'GENERALIZEDTIME'],
+        );
+        assert.ok(signer.certificate.notAfter > '2050');
+      });
 
     it('safety 2: two CAs of one authority never share a name, whatever the case', async () => {
       const subjects = [ca, await aCa(), await aCa({ generation: 2 })].map(({ certificate }) => certificate.subject);

@@ -9,6 +9,7 @@ import { applyManifest } from '../../src/sandbox/manifests.js';
 import { StopStack } from '../../src/sandbox/processes.js';
 import { findTools } from '../../src/sandbox/tools/index.js';
 import type { KeyPair } from '../../src/x509/pair.js';
+import { eventually } from './eventually.js';
 import { filesOf, type Place } from './key-scan.js';
 
 /** A real control plane and node agent, and the service account of deploy/rbac.yaml. */
@@ -49,10 +50,12 @@ export async function startCluster(clientCa?: KeyPair): Promise<Cluster> {
     await createNamespace(admin, 'temporal-booking');
     await applyManifest(admin, 'deploy/rbac.yaml');
     const kubeconfig = await plane.kubeconfigFor('cert-rotation', 'cert-rotation');
+    const client = createKubernetesClient({ kubeconfig });
+    await authorized(client, { namespace: 'temporal-booking', secret: 'temporal-booking-tls' });
     return {
       dir,
       admin,
-      client: createKubernetesClient({ kubeconfig }),
+      client,
       kubeconfig,
       agent,
       images,
@@ -85,6 +88,24 @@ function workerImages(dir: string): Record<string, Image> {
 
 export async function createNamespace(admin: KubernetesClient, name: string): Promise<void> {
   await admin.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+}
+
+/**
+ * Waits until the API server's authorizer knows of the Roles that were just written: it follows them by a watch of its own,
+ * some milliseconds late.
+ */
+export async function authorized(
+  client: KubernetesClient,
+  { namespace, secret }: Pick<Allowed, 'namespace' | 'secret'>,
+): Promise<void> {
+  const resourceAttributes = { namespace, verb: 'get', resource: 'secrets', name: secret };
+  const review: KubernetesObject & { readonly spec: object; readonly status?: { readonly allowed: boolean } } = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: { resourceAttributes },
+  };
+  const ask = () => client.create(`/apis/${review.apiVersion}/selfsubjectaccessreviews`, review);
+  await eventually(async () => (await ask()).status?.allowed === true);
 }
 
 export interface Allowed {

@@ -11,7 +11,7 @@ import {
   type WorkloadKind,
 } from '../../src/targets/kubernetes/objects.js';
 import type { KeyPair } from '../../src/x509/pair.js';
-import { allow, createNamespace, type Cluster } from './cluster.js';
+import { allow, authorized, createNamespace, type Cluster } from './cluster.js';
 import { eventually } from './eventually.js';
 
 export const secretName = 'worker-tls';
@@ -61,6 +61,7 @@ export async function placeTarget(cluster: Cluster, options: PlacedOptions): Pro
   await createNamespace(admin, namespace);
   const workload = rollout === 'none' ? undefined : { resource, name: workloadName };
   await allow(admin, { namespace, secret: secretName, ...(workload && { workload }), scale: rollout === 'scale' });
+  await authorized(cluster.client, { namespace, secret: secretName });
   const placed: Placed = {
     namespace,
     secretPath: `/api/v1/namespaces/${namespace}/secrets/${secretName}`,

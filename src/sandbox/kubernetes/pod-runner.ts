@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { killGroup, sandboxEnvironment, spawnChild } from '../children.js';
@@ -98,12 +98,18 @@ export class PodRunner {
     };
   }
 
+  /** A container has a file system of its own: what it leaves in its temporary folder goes with the pod. */
+  get #temporary(): string {
+    return join(this.#options.dir, '.tmp');
+  }
+
   get #container(): ContainerSpec {
     return this.#options.pod.spec.containers[0]!;
   }
 
   #start(): void {
     const { image, logFile } = this.#options;
+    mkdirSync(this.#temporary, { recursive: true, mode: 0o700 });
     const log = openSync(logFile, 'a', 0o600);
     const child = spawnChild(image.command, image.args, { env: this.#environment(), stdio: ['pipe', log, log] });
     closeSync(log);
@@ -138,7 +144,7 @@ export class PodRunner {
   /** Paths below a mount become paths of the folder that stands for it: a process has no file system of its own. */
   #environment(): Record<string, string> {
     const { pod, image } = this.#options;
-    const values: Record<string, string> = { HOSTNAME: pod.metadata!.name!, HOME: this.#options.dir, ...image.env };
+    const values: Record<string, string> = { HOSTNAME: pod.metadata!.name!, HOME: this.#options.dir, TMPDIR: this.#temporary, ...image.env };
     for (const { name, value, valueFrom } of this.#container.env ?? []) {
       const { secretKeyRef, fieldRef } = valueFrom ?? {};
       if (value !== undefined) values[name] = this.#onThisMachine(value);
