@@ -42,7 +42,8 @@ export async function assertSuitable(program: Program, { name, oldest, version }
 /** Of a program whose `--version` answers `<name> version 1.3.0`. */
 function askedFor(name: string): KnownProgram['version'] {
   return async (program) => {
-    const asked = runCommand({ program, args: ['--version'], deadlineMs: 10_000 });
+    // The Temporal CLI wants a home that is a folder, even then.
+    const asked = runCommand({ program, args: ['--version'], env: { HOME: '/' }, deadlineMs: 10_000 });
     const { stdout } = await asked.catch((error: unknown) => {
       throw commandFailure(`Asking ${name} for its version`, error);
     });

@@ -35,7 +35,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     configDigest: digest,
     keystore: createKeystore(config.keystore, { kubernetes, ...(encryptionKey && { encryptionKey }) }),
     cloud: createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) }),
-    probe: createProbe(),
+    probe: createProbe(config.probe),
     issuer: (authority) => createIssuer(config.authorities[authority]!.issuer),
     target: (name) => {
       const target = config.targets[name];

@@ -258,6 +258,15 @@ const target = z
   })
   .describe('A Secret that holds one leaf, and the workloads that mount it.');
 
+const probe = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('client') }),
+    z.strictObject({ kind: z.literal('temporal-cli'), ...program }),
+  ])
+  .prefault({ kind: 'client' })
+  .describe('The connection test with a new leaf: built in, or `temporal workflow list`.')
+  .meta({ examples: [{ kind: 'client' }] });
+
 const timing = z
   .strictObject({
     connectionAge: positiveDuration.prefault('5m').describe("The server's maximum connection age."),
@@ -338,6 +347,7 @@ export const configSchema = z.strictObject({
   namespaces: z.record(temporalNamespace, namespace),
   authorities: z.record(name, authority),
   targets: z.record(name, target),
+  probe,
   timing,
   schedule,
   notices,

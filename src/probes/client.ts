@@ -2,21 +2,11 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import type { KeyPair } from '../x509/pair.js';
-import type { Endpoint, Probe, ProbeResult } from './probe.js';
+import { isCertificateAlert } from './alerts.js';
+import { hostAndPort, type Endpoint, type Probe, type ProbeResult } from './probe.js';
 
 /** gRPC status codes that say no: NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED (grpc.io/docs/guides/status-codes). */
 const refusals = new Set([5, 7, 16]);
-/** Alerts by which a server refuses a client's certificate (RFC 8446 6.2); another one is trouble of the server. */
-const certificateAlerts = new Set([
-  'bad certificate',
-  'unsupported certificate',
-  'certificate revoked',
-  'certificate expired',
-  'certificate unknown',
-  'certificate required',
-  'unknown ca',
-  'access denied',
-]);
 /** An HTTP/2 client begins with these bytes (RFC 9113 3.4) and an empty SETTINGS frame. */
 const preface = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
@@ -70,7 +60,7 @@ function handshake(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number): Promi
 /** Only an alert is the server's word: a connection that breaks proves nothing about the certificate. */
 function judge({ code = '', message }: NodeJS.ErrnoException): ProbeResult {
   const alert = code.includes('_ALERT_') ? alertName(code) : '';
-  if (certificateAlerts.has(alert)) return { outcome: 'refused', layer: 'tls', reason: alert };
+  if (isCertificateAlert(alert)) return { outcome: 'refused', layer: 'tls', reason: alert };
   return { outcome: 'unreachable', reason: code === '' ? message : `${code}: ${message}` };
 }
 
@@ -107,9 +97,4 @@ async function call(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number, remot
   } finally {
     await connection.close();
   }
-}
-
-function hostAndPort(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
 }

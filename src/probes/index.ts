@@ -1,7 +1,13 @@
+import type { Config } from '../config/schema.js';
 import { createClientProbe } from './client.js';
 import type { Probe } from './probe.js';
+import { createTemporalCliProbe } from './temporal-cli.js';
 
-/** The built-in probe; another kind is a file beside it and a choice here. */
-export function createProbe(): Probe {
-  return createClientProbe();
+export function createProbe(config: Config['probe']): Probe {
+  switch (config.kind) {
+    case 'client':
+      return createClientProbe();
+    case 'temporal-cli':
+      return createTemporalCliProbe({ program: { path: config.binary, sha256: config.sha256 } });
+  }
 }

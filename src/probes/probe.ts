@@ -1,6 +1,9 @@
 import type { KeyPair } from '../x509/pair.js';
 
-/** Port: the connection test with a candidate leaf. One fresh connection per call; never throws for what the far side does. */
+/**
+ * Port: the connection test with a candidate leaf, over fresh connections each time; never throws for what the far side does.
+ * A probe that runs a program throws RotationError `ToolMissing` or `ToolUnsuitable`.
+ */
 export interface Probe {
   test(leaf: KeyPair, endpoint: Endpoint): Promise<ProbeResult>;
 }
@@ -24,3 +27,9 @@ export type ProbeResult =
   | { readonly outcome: 'refused'; readonly layer: 'tls' | 'rpc'; readonly reason: string; readonly remote?: string }
   /** No answer about the certificate: DNS, route, port, deadline, a broken connection, a server that is not trusted. */
   | { readonly outcome: 'unreachable'; readonly reason: string };
+
+/** Of `host:port`; an IPv6 address has brackets there and none here. */
+export function hostAndPort(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
+}

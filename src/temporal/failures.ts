@@ -4,7 +4,7 @@ import { isGrpcServiceError } from '@temporalio/client';
 import { NamespaceNotFoundError } from '@temporalio/common';
 import { short } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
-import { createProbe } from '../probes/index.js';
+import { createClientProbe } from '../probes/client.js';
 import type { KeyPair } from '../x509/pair.js';
 
 const unreachable = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.RESOURCE_EXHAUSTED]);
@@ -61,7 +61,7 @@ export async function whyRefused(attempt: Attempt): Promise<RotationError | unde
     return reason === undefined ? undefined : noAnswer(address, reason);
   }
   const endpoint = { namespace, address, ...(serverName && { serverName }), ...(serverRoots && { serverRoots }) };
-  const result = await createProbe().test(pair, endpoint);
+  const result = await createClientProbe().test(pair, endpoint);
   if (result.outcome === 'accepted') return undefined;
   if (result.outcome === 'unreachable') return noAnswer(address, result.reason);
   const { fingerprint, notAfter } = pair.certificate;
