@@ -56,13 +56,12 @@ async function isAbandoned(folder: string, owner: number): Promise<boolean> {
 /** Somebody else's folder of that name, or a link to one, must not get our keys. */
 async function safeRoot(): Promise<string> {
   const root = temporaryRoot();
-  await mkdir(root, { recursive: true, mode: 0o700 });
+  await mkdir(root, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new RotationError('TemporaryRootUnsafe', `${root} cannot be made (${error.code}); no key was written.`);
+  });
   const found = await lstat(root);
-  if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o077) !== 0)
-    throw new RotationError(
-      'TemporaryRootUnsafe',
-      `${root} is no folder of mode 0700 of this user; no key was written.`,
-    );
+  if (found.uid !== userInfo().uid || (found.mode & 0o077) !== 0)
+    throw new RotationError('TemporaryRootUnsafe', `${root} is not for this user only; no key was written.`);
   return root;
 }
 

@@ -99,7 +99,7 @@ describe('withTemporaryFolder', () => {
     assert.deepEqual(await sweepTemporaryFolders(), [old]);
   });
 
-  it('safety 7: no key is written below a root that others may read, or that is a link', async () => {
+  it('safety 7: no key is written below a root that others may read, or that is a file or a link', async () => {
     const refused = () =>
       assert.rejects(
         withTemporaryFolder(async () => undefined),
@@ -109,6 +109,9 @@ describe('withTemporaryFolder', () => {
     await chmod(temporaryRoot(), 0o755);
     await refused();
     await rm(temporaryRoot(), { recursive: true });
+    await writeFile(temporaryRoot(), '');
+    await refused();
+    await rm(temporaryRoot());
     await symlink(await mkdtemp(join(parent, 'elsewhere-')), temporaryRoot());
     await refused();
   });

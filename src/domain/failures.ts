@@ -112,7 +112,7 @@ export const failures = {
   },
   TemporaryRootUnsafe: {
     retryable: false,
-    fix: 'Remove what is at that path, or give the worker a TMPDIR of its own.',
+    fix: 'Remove what is at that path, or give the worker a writable TMPDIR of its own.',
   },
   // Refusals of ours
   WouldLockOut: {
