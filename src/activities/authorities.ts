@@ -56,7 +56,13 @@ export class Authorities {
     if (!entry?.certificate || !entry.key) {
       throw new RotationError('AuthorityKeyMissing', `The keystore has no key for CA ${ca} of ${authority}.`);
     }
-    return { certificate: entry.certificate, key: entry.key };
+    return { certificate: entry.certificate, key: entry.key, chain: entry.chain };
+  }
+
+  /** The CA and everything above it: leaves of the CA are admitted while a namespace trusts any of them (safety 3). */
+  async chain(authority: string, ca: Fingerprint): Promise<readonly Fingerprint[]> {
+    const above = (await this.#deps.keystore.get(entries.ca(authority, ca)))?.chain ?? [];
+    return [ca, ...above.map(({ fingerprint }) => fingerprint)];
   }
 
   async holdsKey(authority: string, ca: Fingerprint): Promise<boolean> {

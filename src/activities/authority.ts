@@ -10,6 +10,7 @@ import {
 } from '../domain/authority.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
+import type { Provenance } from '../keystore/first-ca.js';
 import { warningsOf } from '../x509/check.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities, ownerOf } from './authorities.js';
@@ -31,8 +32,17 @@ export function authorityActivities(deps: Dependencies) {
     const next = record.next ? await usableNext(authority, record.next) : undefined;
     const ca = next ?? (await madeEarlier(authority, rotation)) ?? (await makeCa(authority, rotation));
     await authorities.change(authority, (latest) => withNext(latest, ca.fingerprint, rotation));
-    const warnings = warningsOf(ca);
+    const warnings = [...warningsOf(ca), ...(record.current ? await copiesOf(authority, record.current) : [])];
     return { ca, ...(old && { old }), ...(warnings.length > 0 && { warnings }) };
+  }
+
+  /** The key of an imported CA is not destroyed with its entry in the keystore (safety 3). */
+  async function copiesOf(authority: string, ca: Fingerprint): Promise<readonly string[]> {
+    const entry = await deps.keystore.get(entries.ca(authority, ca));
+    const imported = (entry?.record as Partial<Provenance> | undefined)?.importedAt;
+    return imported
+      ? [`CA ${short(ca)} was imported: copies of its key exist, and are of no use only once no namespace trusts it`]
+      : [];
   }
 
   /** `next` if it can still be used. Otherwise it is destroyed, unless a bundle or a leaf knows it: then a person is asked. */

@@ -62,7 +62,8 @@ export function leafActivities(deps: Dependencies) {
     if (!mayIssueFrom(record, leaf.issuedBy))
       throw new RotationError('AuthorityRetiring', `CA ${leaf.issuedBy} is being removed; nothing was delivered.`);
     await keepPrevious(target, rotation, leaf);
-    return deps.target(target).deliver({ certificate: leaf.certificate, key: leaf.key });
+    const { certificate, key, chain } = leaf;
+    return deps.target(target).deliver({ certificate, key, chain });
   }
 
   /** Write-once per rotation, and never the new pair: a second attempt finds that in place (safety 32). */

@@ -8,17 +8,16 @@ export interface LeafInUse {
   /** Of its target. */
   readonly name: string;
   readonly certificate: CertificateFacts;
+  /** What it presents besides itself. */
+  readonly chain?: readonly CertificateFacts[] | undefined;
 }
 
 /** The certificates in the targets of an authority, as they are now. */
 export async function leavesInUse(deps: Dependencies, authority: string): Promise<readonly LeafInUse[]> {
   const found = await Promise.all(
-    targetsOf(deps, authority).map(async (name) => ({
-      name,
-      certificate: (await deps.target(name).read())?.certificate,
-    })),
+    targetsOf(deps, authority).map(async (name) => ({ name, pair: await deps.target(name).read() })),
   );
-  return found.flatMap(({ name, certificate }) => (certificate ? [{ name, certificate }] : []));
+  return found.flatMap(({ name, pair }) => (pair ? [{ name, certificate: pair.certificate, chain: pair.chain }] : []));
 }
 
 /** The leaves that will be issued for the targets of an authority, as filters will see them. */

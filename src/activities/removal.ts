@@ -8,8 +8,8 @@ import { sameFilters } from '../domain/filters.js';
 import type { RememberedTrust } from '../domain/rotation.js';
 import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
+import { anchorsOf, issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
-import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
@@ -100,7 +100,8 @@ export function removalActivities(deps: Dependencies) {
     const { namespace } = removal.before;
     const current = await deps.cloud.readNamespace(namespace);
     const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
-    const trusted = current.bundle.some((ca) => ca.fingerprint === removal.old);
+    const leaving = await authorities.chain(removal.authority, removal.old);
+    const trusted = current.bundle.some((ca) => leaving.includes(ca.fingerprint));
     if (!trusted && sameFilters(current.filters, wanted)) {
       work.foundRemoved(deps.now());
       // The attempt before this one died while it was writing: what it began is brought to its end.
@@ -135,6 +136,7 @@ export function removalActivities(deps: Dependencies) {
 
   async function write({ authority, before, old, rotation }: Removal, work: RemovalProgress): Promise<void> {
     const inUse = await leavesInUse(deps, authority);
+    const leaving = await authorities.chain(authority, old);
     const wanted = deps.config.namespaces[before.namespace]?.filters;
     await deps.cloud.changeTrust(
       before.namespace,
@@ -142,12 +144,10 @@ export function removalActivities(deps: Dependencies) {
         bundle: planBundle({
           current: current.bundle,
           add: [],
-          remove: [old],
+          remove: leaving,
           now: deps.now(),
-          leavesInUse: inUse.map(({ name, certificate }) => ({
-            name,
-            issuedBy: current.bundle.find((candidate) => signedBy(certificate, candidate))?.fingerprint ?? '',
-          })),
+          leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
+          issuers: issuersAmong(current.bundle),
         }).bundle,
         filters: wanted
           ? planFilters({ wanted, leaves: [...inUse, ...leavesToCome(deps, authority)] })
@@ -203,6 +203,7 @@ export function removalActivities(deps: Dependencies) {
           remove: [],
           now: deps.now(),
           leavesInUse: [],
+          issuers: issuersAmong([...current.bundle, ...before.bundle]),
         }).bundle,
         filters: before.filters,
       }),

@@ -1,9 +1,9 @@
-import { isExpired, short, type CertificateFacts } from '../domain/certificate.js';
+import { isExpired, short } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
 import type { StoredEntry } from '../keystore/keystore.js';
+import { anchorsOf } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
-import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
@@ -45,7 +45,7 @@ export function restoreActivities(deps: Dependencies) {
   ): Promise<{ line: string; pair?: KeyPair }> {
     if (!previous?.certificate || !previous.key)
       return { line: `Nothing was to be put back: ${target} had no pair before, or still has it.` };
-    const pair = { certificate: previous.certificate, key: previous.key };
+    const pair = { certificate: previous.certificate, key: previous.key, chain: previous.chain };
     const objection = await objectionTo(target, pair);
     if (!objection) {
       return { line: `The previous pair of ${target}, leaf ${short(pair.certificate.fingerprint)}, is back.`, pair };
@@ -62,17 +62,19 @@ export function restoreActivities(deps: Dependencies) {
   async function objectionTo(target: string, pair: KeyPair): Promise<string | undefined> {
     const { certificate } = pair;
     if (isExpired(certificate, deps.now())) return `it expired at ${certificate.notAfter}`;
-    return (await objectionToItsCa(target, certificate)) ?? (await refusal(target, pair));
+    return (await objectionToItsCa(target, pair)) ?? (await refusal(target, pair));
   }
 
-  async function objectionToItsCa(target: string, certificate: CertificateFacts): Promise<string | undefined> {
+  async function objectionToItsCa(target: string, pair: KeyPair): Promise<string | undefined> {
     const { authority } = targetConfig(deps, target);
-    const { retiring } = await new Authorities(deps).record(authority);
+    const authorities = new Authorities(deps);
+    const { retiring } = await authorities.record(authority);
+    const leaving = retiring ? await authorities.chain(authority, retiring) : [];
     for (const namespace of authorityConfig(deps, authority).namespaces) {
       const { bundle } = await deps.cloud.readNamespace(namespace);
-      const issuers = bundle.filter((ca) => signedBy(certificate, ca));
-      if (issuers.length === 0) return `${namespace} does not trust its CA`;
-      if (issuers.every((ca) => ca.fingerprint === retiring)) return 'its CA is being removed';
+      const anchors = anchorsOf(pair, bundle);
+      if (anchors.length === 0) return `${namespace} does not trust its CA`;
+      if (anchors.every((ca) => leaving.includes(ca))) return 'its CA is being removed';
     }
     return undefined;
   }
@@ -91,7 +93,7 @@ export function restoreActivities(deps: Dependencies) {
     const { entry } = await staged.issue({ target, entry: entries.fresh(target, rotation) });
     const leaf = await staged.take(entry);
     await staged.prove(target, leaf);
-    return { certificate: leaf.certificate, key: leaf.key };
+    return { certificate: leaf.certificate, key: leaf.key, chain: leaf.chain };
   }
 
   return { restoreTarget };

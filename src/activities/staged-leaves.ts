@@ -58,11 +58,12 @@ export class StagedLeaves {
   async keep(
     target: string,
     entry: string,
-    { certificate, key, issuedBy }: KeyPair & Partial<StagedLeaf>,
+    { certificate, key, chain, issuedBy }: KeyPair & Partial<StagedLeaf>,
   ): Promise<void> {
     await this.#deps.keystore.create(entry, {
       certificate,
       key,
+      chain,
       ...(issuedBy && { record: { issuedBy } }),
       owner: `leaf/${target}`,
       expiresAt: new Date(this.#deps.now().getTime() + abandonedAfterMs).toISOString(),
@@ -73,7 +74,8 @@ export class StagedLeaves {
     const found = await this.#deps.keystore.get(entry);
     if (!found?.certificate || !found.key)
       throw new RotationError('KeystoreUnreadable', `The keystore entry ${entry} is gone.`);
-    return { certificate: found.certificate, key: found.key, issuedBy: issuerOf(found.record) };
+    const { certificate, key, chain, record } = found;
+    return { certificate, key, chain, issuedBy: issuerOf(record) };
   }
 
   /** Real calls with that very leaf, several times in a row, on every endpoint of every namespace of its authority. */

@@ -2,6 +2,7 @@ import { short, type Fingerprint } from '../domain/certificate.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
 import { sameFilters, widens } from '../domain/filters.js';
 import { proveAccepted } from '../probes/streak.js';
+import { issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress } from './cloud-progress.js';
@@ -46,6 +47,7 @@ export function trustActivities(deps: Dependencies) {
           remove: [],
           now: deps.now(),
           leavesInUse: [],
+          issuers: issuersAmong([...current.bundle, certificate]),
         });
         return { bundle, filters: current.filters };
       },

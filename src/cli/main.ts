@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { answer, withExamples, type GlobalOptions } from './context.js';
+import { addAuthorityCommands } from './authority.js';
 import { addDecideCommands } from './decide.js';
 import { exitCodes, exitCodesHelp, refusalOf } from './exit.js';
 import { addNotifyCommands } from './notify.js';
@@ -37,6 +38,7 @@ async function createProgram(): Promise<Command> {
   addDecideCommands(program);
   addStatusCommand(program);
   addScheduleCommands(program);
+  addAuthorityCommands(program);
   addNotifyCommands(program);
   addValidateCommand(program);
   addSandboxCommands(program);

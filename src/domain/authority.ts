@@ -28,8 +28,9 @@ export const newAuthority: AuthorityRecord = { generation: 0 };
 
 /** The first CA: made or imported, trusted already. */
 export function withFirst(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
-  if (record.current)
-    throw new RotationError('ForeignNextAuthority', `The authority has the CA ${short(record.current)} already.`);
+  if (record.current === ca) return record;
+  const other = record.current ?? record.next;
+  if (other) throw new RotationError('AuthorityExists', `The authority has the CA ${short(other)} already.`);
   return { generation: record.generation + 1, current: ca, signing: ca };
 }
 

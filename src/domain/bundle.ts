@@ -13,8 +13,10 @@ export interface BundleChange {
   readonly add: readonly CertificateFacts[];
   readonly remove: readonly Fingerprint[];
   readonly now: Date;
-  /** Leaves that somebody uses, and the CA of the bundle whose signature they carry. */
-  readonly leavesInUse: readonly { readonly name: string; readonly issuedBy: Fingerprint }[];
+  /** Leaves that somebody uses, and the CAs of the bundle that they chain to. */
+  readonly leavesInUse: readonly { readonly name: string; readonly chainsTo: readonly Fingerprint[] }[];
+  /** Of the CAs that another one of them issued, which one that is. */
+  readonly issuers: ReadonlyMap<Fingerprint, Fingerprint>;
 }
 
 export interface BundlePlan {
@@ -36,6 +38,7 @@ export function planBundle(change: BundleChange): BundlePlan {
   const expired = added.length + removed.length > 0 ? kept.filter((ca) => isExpired(ca, now)) : [];
   const bundle = [...kept.filter((ca) => !expired.includes(ca)), ...added.filter((ca) => !isExpired(ca, now))];
   refuseLockOut(change, bundle);
+  refuseOrphans(change, bundle);
   if (added.length > 0) refuseOverflow({ count: bundle.length, bytes: sizeOf(bundle) });
   return {
     bundle,
@@ -55,10 +58,27 @@ function refuseLockOut({ remove, leavesInUse, now }: BundleChange, bundle: reado
   if (!bundle.some((ca) => isValidAt(ca, now))) {
     throw new RotationError('WouldLockOut', 'No valid CA would be left in the namespace.');
   }
-  const users = leavesInUse.filter((leaf) => remove.includes(leaf.issuedBy));
+  const users = leavesInUse.flatMap(({ name, chainsTo }) =>
+    chainsTo.filter((ca) => remove.includes(ca)).map((ca) => `${name} (CA ${short(ca)})`),
+  );
   if (users.length > 0) {
-    const names = users.map((leaf) => `${leaf.name} (CA ${short(leaf.issuedBy)})`).join(', ');
+    const names = users.join(', ');
     throw new RotationError('WouldLockOut', `Still in use under the CA to be removed: ${names}.`);
+  }
+}
+
+/** A bundle is edited as chains: who issued a CA that stays goes only with it or after it; alone, the server takes neither. */
+function refuseOrphans({ current, issuers }: BundleChange, bundle: readonly CertificateFacts[]): void {
+  const stays = new Set(bundle.map((ca) => ca.fingerprint));
+  const leaves = new Set(current.map((ca) => ca.fingerprint).filter((ca) => !stays.has(ca)));
+  for (const { fingerprint, subject } of bundle) {
+    const issuer = issuers.get(fingerprint);
+    if (issuer && leaves.has(issuer)) {
+      throw new RotationError(
+        'WouldLockOut',
+        `CA ${short(fingerprint)} (${subject}) would be left without CA ${short(issuer)}, which issued it and goes only with or after it.`,
+      );
+    }
   }
 }
 

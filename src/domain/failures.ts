@@ -49,6 +49,31 @@ export const failures = {
     retryable: false,
     fix: 'The key of the CA is not in the keystore. Rotate the CA: a new one is made.',
   },
+  // Importing an authority
+  ImportUnreadable: { retryable: false, fix: 'Give PEM files: the CA with --certificate, its key with --key.' },
+  ImportKeyLocked: {
+    retryable: false,
+    fix: 'Give the passphrase of the key with --passphrase-file or --passphrase-env.',
+  },
+  ImportKeyMismatch: {
+    retryable: false,
+    fix: 'Give the key that belongs to it: `openssl pkey -pubout` and `openssl x509 -pubkey -noout` print the same.',
+  },
+  ImportNotCa: { retryable: false, fix: "Give the CA's certificate, not that of a leaf." },
+  ImportExpired: { retryable: false, fix: 'Leave it and rotate the authority: a new CA is made.' },
+  ImportTooWeak: {
+    retryable: false,
+    fix: 'Temporal Cloud wants RSA or ECDSA with SHA-256 or stronger: rotate the authority, a new CA is made.',
+  },
+  ImportChainIncomplete: {
+    retryable: false,
+    fix: 'Give with --chain every certificate from the one that issued the CA up to its self-signed root.',
+  },
+  ImportNotAdmitted: {
+    retryable: false,
+    fix: 'Its path length, purposes or name constraints forbid client leaves: rotate the authority, a new CA is made.',
+  },
+  AuthorityExists: { retryable: false, fix: 'An import is for an authority without a CA; rotate this one.' },
   KeystoreConflict: { retryable: true, fix: 'Somebody else changed the entry; it is read again and decided again.' },
   KeystoreUnreadable: {
     retryable: false,

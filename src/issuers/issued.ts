@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { RotationError } from '../domain/failures.js';
+import { admissionRefusal } from '../x509/admission.js';
+import { intermediatesOf } from '../x509/chain.js';
 import { checkCa, checkLeaf, warningsOf } from '../x509/check.js';
 import type { KeyPair } from '../x509/pair.js';
 import type { CaRequest, Issued, LeafRequest } from './issuer.js';
@@ -7,16 +9,26 @@ import type { CaRequest, Issued, LeafRequest } from './issuer.js';
 const maxCommonName = 64;
 
 /** The CA that was made, read back and found good; throws `IssuedCertificateInvalid`. */
-export const issuedCa = (made: KeyPair): Issued => accepted(made, checkCa(made));
+export function issuedCa(made: KeyPair): Issued {
+  refuse(made, checkCa(made));
+  return { ...made, warnings: warningsOf(made.certificate) };
+}
 
 /** The leaf that was made for a request, read back and found good; throws `IssuedCertificateInvalid`. */
-export const issuedLeaf = (made: KeyPair, ca: KeyPair, request: LeafRequest): Issued =>
-  accepted(made, checkLeaf(made, ca, request));
+export async function issuedLeaf(made: KeyPair, ca: KeyPair, request: LeafRequest): Promise<Issued> {
+  refuse(made, checkLeaf(made, ca, request));
+  const warnings = warningsOf(made.certificate);
+  const root = ca.chain?.at(-1);
+  if (!root) return { ...made, warnings };
+  const leaf = { ...made, chain: intermediatesOf(ca) };
+  const refusal = await admissionRefusal(leaf, [root]);
+  refuse(leaf, refusal && `is not admitted under the root of its CA: ${refusal}`);
+  return { ...leaf, warnings };
+}
 
-function accepted({ certificate, key }: KeyPair, problem: string | undefined): Issued {
+function refuse({ certificate }: KeyPair, problem: string | undefined): void {
   if (problem)
     throw new RotationError('IssuedCertificateInvalid', `The certificate ${certificate.subject} ${problem}.`);
-  return { certificate, key, warnings: warningsOf(certificate) };
 }
 
 /** Unique per generation and attempt: two CAs of one name cannot be told apart by a person, nor by some TLS stacks. */

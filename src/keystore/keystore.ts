@@ -25,6 +25,8 @@ export interface Entry {
   readonly record?: unknown;
   readonly certificate?: CertificateFacts;
   readonly key?: PrivateKey;
+  /** Certificates above it, issuer first. */
+  readonly chain?: readonly CertificateFacts[] | undefined;
   /** Workflow id of whoever must remove it, or `authority/<name>` for what lives as long as its authority. */
   readonly owner: string;
   /** RFC 3339. After this a sweep removes it; absent = kept until its owner removes it. */

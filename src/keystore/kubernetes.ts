@@ -37,13 +37,14 @@ export function createKubernetesKeystore(client: KubernetesClient, namespace: st
       data: {
         ...(entry.record !== undefined && { record: json(entry.record) }),
         ...(entry.certificate && { certificate: json(entry.certificate) }),
+        ...(entry.chain && { chain: json(entry.chain) }),
         ...(entry.key && { key: Buffer.from(envelope.seal(name, entry.key)).toString('base64') }),
       },
     };
   }
 
   function toEntry(name: string, secret: SecretObject): StoredEntry {
-    const { record, certificate, key } = secret.data ?? {};
+    const { record, certificate, chain, key } = secret.data ?? {};
     const parse = (text: string): unknown => JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
     const annotations = secret.metadata?.annotations ?? {};
     return {
@@ -53,6 +54,7 @@ export function createKubernetesKeystore(client: KubernetesClient, namespace: st
       ...(annotations[expiryAnnotation] && { expiresAt: annotations[expiryAnnotation] }),
       ...(record && { record: parse(record) }),
       ...(certificate && { certificate: parse(certificate) as CertificateFacts }),
+      ...(chain && { chain: parse(chain) as readonly CertificateFacts[] }),
       ...(key && { key: envelope.open(name, Buffer.from(key, 'base64').toString('utf8')) }),
     };
   }

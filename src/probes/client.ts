@@ -1,6 +1,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { presented } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import { isCertificateAlert } from './alerts.js';
 import { hostAndPort, type Endpoint, type Probe, type ProbeResult } from './probe.js';
@@ -41,7 +42,7 @@ function handshake(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number): Promi
       port,
       ...(net.isIP(serverName) ? {} : { servername: serverName }),
       ALPNProtocols: ['h2'],
-      cert: leaf.certificate.pem,
+      cert: presented(leaf),
       key: leaf.key.reveal(),
       ...(endpoint.serverRoots && { ca: endpoint.serverRoots }),
     });
@@ -79,7 +80,7 @@ async function call(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number, remot
     tls: {
       serverNameOverride: endpoint.serverName ?? hostAndPort(endpoint.address).host,
       ...(endpoint.serverRoots && { serverRootCACertificate: Buffer.from(endpoint.serverRoots) }),
-      clientCertPair: { crt: Buffer.from(leaf.certificate.pem), key: Buffer.from(leaf.key.reveal()) },
+      clientCertPair: { crt: Buffer.from(presented(leaf)), key: Buffer.from(leaf.key.reveal()) },
     },
   });
   let asked = 'any call';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CommandError, commandFailure, runCommand, type Program } from '../command.js';
 import { assertSuitable, temporalProgram } from '../program-version.js';
 import { withTemporaryFolder } from '../temporary-folder.js';
+import { presented } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import type { CertificateAlert } from './alerts.js';
 import { hostAndPort, type Endpoint, type Probe, type ProbeResult } from './probe.js';
@@ -46,7 +47,7 @@ async function connection(folder: string, leaf: KeyPair, endpoint: Endpoint): Pr
     `--address=${address}`,
     `--namespace=${namespace}`,
     `--tls-server-name=${serverName ?? hostAndPort(address).host}`,
-    `--tls-cert-path=${await file('tls.crt', leaf.certificate.pem)}`,
+    `--tls-cert-path=${await file('tls.crt', presented(leaf))}`,
     `--tls-key-path=${await file('tls.key', leaf.key.reveal())}`,
     ...(serverRoots ? [`--tls-ca-path=${await file('roots.pem', serverRoots)}`] : []),
   ];

@@ -1,8 +1,7 @@
 import { loadConfig } from '../config/load.js';
 import { resolveSecret } from '../config/references.js';
-import { newAuthority, withFirst } from '../domain/authority.js';
-import { entries } from '../domain/ids.js';
 import { createIssuer } from '../issuers/index.js';
+import { keepFirstCa } from '../keystore/first-ca.js';
 import { createKeystore } from '../keystore/index.js';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
 import type { KeyPair } from '../x509/pair.js';
@@ -24,9 +23,7 @@ export async function bootstrap(configFile: string, ca: KeyPair, admin: Kubernet
   const { config } = await loadConfig(configFile);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const keystore = createKeystore(config.keystore, { kubernetes: admin, encryptionKey });
-  const owner = `authority/${booking.authority}`;
-  await keystore.create(entries.ca(booking.authority, ca.certificate.fingerprint), { ...ca, owner });
-  await keystore.create(entries.authority(booking.authority), { record: withFirst(newAuthority, ca.certificate.fingerprint), owner });
+  await keepFirstCa(keystore, { authority: booking.authority, ca });
   for (const { namespace, secret, subject, algorithm, lifetime } of Object.values(config.targets)) {
     const leaf = await createIssuer({ kind: 'builtin', algorithm }).issueLeaf(ca, { subject, algorithm, lifetimeMs: lifetime, now: new Date() });
     await createTlsSecret(admin, { namespace, secret, leaf });

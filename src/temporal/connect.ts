@@ -10,6 +10,7 @@ import {
 } from '@temporalio/envconfig';
 import type { LoadedConfig } from '../config/load.js';
 import { RotationError } from '../domain/failures.js';
+import { presented } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import { PrivateKey } from '../x509/private-key.js';
 import { keyMatches, readCertificates } from '../x509/read.js';
@@ -96,7 +97,7 @@ export async function optionsWith(
     tls: {
       ...(files?.serverName && { serverNameOverride: files.serverName }),
       ...(files?.serverRootsFile && { serverRootCACertificate: Buffer.from(await read(files.serverRootsFile)) }),
-      clientCertPair: { crt: Buffer.from(pair.certificate.pem), key: Buffer.from(pair.key.reveal()) },
+      clientCertPair: { crt: Buffer.from(presented(pair)), key: Buffer.from(pair.key.reveal()) },
     },
   };
 }
@@ -107,7 +108,7 @@ export async function optionsWith(
  */
 export async function readPair(files: CertificateFiles): Promise<KeyPair> {
   const [pem, keyPem] = await Promise.all([read(files.certificateFile), read(files.keyFile)]);
-  const [certificate] = parsed(files.certificateFile, 'certificate', () => readCertificates(pem));
+  const [certificate, ...chain] = parsed(files.certificateFile, 'certificate', () => readCertificates(pem));
   const key = parsed(files.keyFile, 'private key', () => new PrivateKey(keyPem));
   if (!certificate || !keyMatches(certificate, key)) {
     throw new RotationError(
@@ -115,7 +116,7 @@ export async function readPair(files: CertificateFiles): Promise<KeyPair> {
       `${files.certificateFile} and ${files.keyFile} do not belong together.`,
     );
   }
-  return { certificate, key };
+  return { certificate, key, ...(chain.length > 0 && { chain }) };
 }
 
 /** The parser's own words are left out: they may quote what it was given. */

@@ -17,7 +17,9 @@ export function checkCa(made: KeyPair): string | undefined {
 export function checkLeaf(made: KeyPair, ca: KeyPair, asked: LeafRequest): string | undefined {
   const { certificate } = made;
   if (certificate.isCa) return 'is a CA';
-  if (certificate.subject.toLowerCase() === ca.certificate.subject.toLowerCase()) return 'has the name of its CA';
+  const above = [ca.certificate, ...(ca.chain ?? [])];
+  if (above.some(({ subject }) => subject.toLowerCase() === certificate.subject.toLowerCase()))
+    return 'has the name of a CA above it';
   if (!signedBy(certificate, ca.certificate)) return 'is not signed by its CA';
   if (Date.parse(certificate.notAfter) > Date.parse(ca.certificate.notAfter)) return 'outlives its CA';
   if (Date.parse(certificate.notBefore) < Date.parse(ca.certificate.notBefore)) return 'begins before its CA';

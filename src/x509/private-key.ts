@@ -50,9 +50,9 @@ export function openPrivateKey(pem: string, passphrase?: string): PrivateKey {
   try {
     const key = passphrase === undefined ? pem : withReadableHash(pem);
     return new PrivateKey(createPrivateKey({ key, format: 'pem', ...(passphrase !== undefined && { passphrase }) }));
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
-    throw new Error(missing ? 'it is encrypted' : passphrase ? 'it does not open with the passphrase' : 'it is no key');
+  } catch {
+    if (!pem.includes('ENCRYPTED')) throw new Error('it is no key');
+    throw new Error(passphrase === undefined ? 'it is encrypted' : 'it does not open with the passphrase');
   }
 }
 

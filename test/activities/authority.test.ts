@@ -40,6 +40,14 @@ describe('issueCa', () => {
     assert.ok(world.keystore.entries.get(entries.ca('booking', ca.fingerprint))!.key);
   });
 
+  it('safety 3: says of an imported CA that copies of its key exist', async () => {
+    assert.equal((await issue()).warnings, undefined);
+    const name = entries.ca('booking', world.old.certificate.fingerprint);
+    const entry = world.keystore.entries.get(name)!;
+    world.keystore.entries.set(name, { ...entry, record: { importedAt: '2026-01-01T00:00:00.000Z' } });
+    assert.match((await issue()).warnings!.join(), /was imported: copies of its key exist/);
+  });
+
   it('run twice, it makes one CA', async () => {
     const [first, second] = [await issue(), await issue()];
     assert.equal(second.ca.fingerprint, first.ca.fingerprint);

@@ -119,6 +119,7 @@ export function cloudContract({ kind, open, service, operationMethod }: CloudRow
           remove: remove.map((ca) => ca.fingerprint),
           now: new Date(),
           leavesInUse: [],
+          issuers: new Map(),
         }).bundle,
         filters: filters ?? current.filters,
       });

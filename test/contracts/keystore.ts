@@ -14,12 +14,14 @@ export function keystoreContract(open: () => Keystore): void {
 
   it('gives back what was stored: record, certificate, key, owner and expiry', async () => {
     const expiresAt = '2030-01-01T00:00:00.000Z';
-    await open().create('contract.whole', { ...one!, record: { of: ['any', 1] }, owner, expiresAt });
+    const chain = [other!.certificate];
+    await open().create('contract.whole', { ...one!, chain, record: { of: ['any', 1] }, owner, expiresAt });
     const { key, version, ...entry } = (await open().get('contract.whole'))!;
     assert.deepEqual(entry, {
       name: 'contract.whole',
       record: { of: ['any', 1] },
       certificate: one!.certificate,
+      chain,
       owner,
       expiresAt,
     });

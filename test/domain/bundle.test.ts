@@ -3,6 +3,7 @@ import { before, describe, it } from 'node:test';
 import { maxBundleBytes, planBundle, planFilters, refuseFullBundle } from '../../src/domain/bundle.js';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import { aCa, aLeaf } from '../support/certificates.js';
+import { aCaUnder } from '../support/chains.js';
 
 const now = new Date();
 const fingerprints = (cas: readonly CertificateFacts[]) => cas.map((ca) => ca.fingerprint);
@@ -17,7 +18,7 @@ describe('planBundle', () => {
   });
 
   const plan = (change: Partial<Parameters<typeof planBundle>[0]>) =>
-    planBundle({ current: [old!], add: [], remove: [], now, leavesInUse: [], ...change });
+    planBundle({ current: [old!], add: [], remove: [], now, leavesInUse: [], issuers: new Map(), ...change });
 
   it('adds the new CA next to the old one, at the end', () => {
     assert.deepEqual(fingerprints(plan({ add: [next!] }).bundle), fingerprints([old!, next!]));
@@ -37,7 +38,7 @@ describe('planBundle', () => {
   });
 
   it('refuses to remove a CA that a leaf in use was issued by, and names the leaf', () => {
-    const leavesInUse = [{ name: 'booking-worker', issuedBy: old!.fingerprint }];
+    const leavesInUse = [{ name: 'booking-worker', chainsTo: [old!.fingerprint] }];
     assert.throws(() => plan({ current: [old!, next!], remove: [old!.fingerprint], leavesInUse }), /booking-worker/);
   });
 
@@ -66,6 +67,82 @@ describe('refuseFullBundle', () => {
     const [ca] = await many(1);
     const large = { ...ca!, pem: ca!.pem.padEnd(maxBundleBytes - 1500) };
     assert.throws(() => refuseFullBundle([large], now), { type: 'BundleFull' });
+  });
+});
+
+describe('safety 3: a bundle is edited as chains', () => {
+  let [root, one, two, other, expired]: CertificateFacts[] = [];
+  const issuers = () => new Map([one, two, expired].map((ca) => [ca!.fingerprint, root!.fingerprint]));
+  before(async () => {
+    const past = { now: new Date(now.getTime() - 10 * 86_400_000), lifetimeMs: 86_400_000 };
+    const signer = await aCaUnder(undefined);
+    const cas = [
+      Promise.resolve(signer),
+      aCaUnder(signer),
+      aCaUnder(signer),
+      aCaUnder(undefined),
+      aCaUnder(signer, past),
+    ];
+    [root, one, two, other, expired] = (await Promise.all(cas)).map((ca) => ca.certificate);
+  });
+  const remove = (current: readonly CertificateFacts[], ...gone: readonly CertificateFacts[]) =>
+    fingerprints(
+      planBundle({
+        current,
+        add: [],
+        remove: fingerprints(gone),
+        now,
+        leavesInUse: [],
+        issuers: issuers(),
+      }).bundle,
+    );
+
+  it('an intermediate goes alone; its root stays for those who are left', () => {
+    assert.deepEqual(remove([root!, one!, two!, other!], one!), fingerprints([root!, two!, other!]));
+  });
+
+  it('a root goes with the last CA that it issued, or after it', () => {
+    assert.deepEqual(remove([root!, one!, other!], one!, root!), fingerprints([other!]));
+    assert.deepEqual(remove([root!, other!], root!), fingerprints([other!]));
+  });
+
+  it('a root does not go before a CA that it issued: refused, and both are named', () => {
+    assert.throws(() => remove([root!, one!, two!, other!], one!, root!), {
+      type: 'WouldLockOut',
+      message: new RegExp(`${two!.fingerprint.slice(0, 8)}.*${root!.fingerprint.slice(0, 8)}`),
+    });
+  });
+
+  it('one that has expired does not hold its root back: it goes in the same write', () => {
+    assert.deepEqual(remove([root!, expired!, other!], root!), fingerprints([other!]));
+  });
+
+  it('an expired root is not dropped from under a CA that is valid: refused', async () => {
+    const past = { now: new Date(now.getTime() - 10 * 86_400_000), lifetimeMs: 86_400_000 };
+    const gone = await aCaUnder(undefined, past);
+    const left = (await aCaUnder(gone)).certificate;
+    const change = {
+      current: [gone.certificate, left],
+      add: [other!],
+      remove: [],
+      now,
+      leavesInUse: [],
+      issuers: new Map([[left.fingerprint, gone.certificate.fingerprint]]),
+    };
+    assert.throws(() => planBundle(change), { type: 'WouldLockOut' });
+  });
+
+  it('refuses to remove any CA that a leaf in use chains to, and names the leaf', () => {
+    const leavesInUse = [{ name: 'web', chainsTo: fingerprints([one!, root!]) }];
+    const change = {
+      current: [root!, other!],
+      add: [],
+      remove: [root!.fingerprint],
+      now,
+      leavesInUse,
+      issuers: issuers(),
+    };
+    assert.throws(() => planBundle(change), { type: 'WouldLockOut', message: /web/ });
   });
 });
 

@@ -11,8 +11,8 @@ import { createBuiltinIssuer } from '../../src/issuers/builtin.js';
 import type { Entry, Keystore, StoredEntry } from '../../src/keystore/keystore.js';
 import type { Endpoint, Probe, ProbeResult } from '../../src/probes/probe.js';
 import type { Adoption, Delivery, Poller, Target, TargetFacts } from '../../src/targets/target.js';
+import { anchorsOf } from '../../src/x509/chain.js';
 import type { KeyPair } from '../../src/x509/pair.js';
-import { signedBy } from '../../src/x509/read.js';
 
 /** Keystore in memory, with the same conditional writes. */
 export class FakeKeystore implements Keystore {
@@ -106,8 +106,7 @@ export class FakeProbe implements Probe {
     if (planted) return planted;
     const { bundle, filters } = await this.#cloud.readNamespace(endpoint.namespace);
     const remote = endpoint.address;
-    if (!bundle.some((ca) => signedBy(leaf.certificate, ca)))
-      return { outcome: 'refused', layer: 'tls', reason: 'unknown ca' };
+    if (anchorsOf(leaf, bundle).length === 0) return { outcome: 'refused', layer: 'tls', reason: 'unknown ca' };
     if (!admits(filters, leaf.certificate)) return { outcome: 'refused', layer: 'rpc', reason: 'filtered', remote };
     return { outcome: 'accepted', remote };
   }
@@ -225,6 +224,8 @@ export interface WorldOptions {
   readonly target?: object;
   /** Merged over the timing, which is of milliseconds. */
   readonly timing?: object;
+  /** The authority's CA, if another than one of its issuer; trusted with its chain. */
+  readonly old?: KeyPair;
 }
 
 export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
@@ -265,7 +266,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       ...configuration.timing,
     },
   });
-  const old = await aCa(1);
+  const old = configuration.old ?? (await aCa(1));
   const keystore = new FakeKeystore();
   const owner = 'authority/booking';
   await keystore.create(entries.ca('booking', old.certificate.fingerprint), { ...old, owner });
@@ -275,7 +276,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
   cloud.namespaces.set(booking, {
     namespace: booking,
     resourceVersion: '1',
-    bundle: [old.certificate],
+    bundle: [old.certificate, ...(old.chain ?? [])],
     filters: [],
     endpoints: [],
     mtlsEnabled: true,
@@ -355,7 +356,7 @@ async function move(world: World): Promise<KeyPair> {
   };
   await world.keystore.update(entry.name, { ...entry, record }, entry.version);
   const trust = world.cloud.namespaces.get(booking)!;
-  world.cloud.namespaces.set(booking, { ...trust, bundle: [world.old.certificate, next.certificate] });
+  world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, next.certificate] });
   world.target.pair = await world.leafOf(next);
   for (const pod of world.target.pods) pod.leaf = world.target.pair.certificate.fingerprint;
   return next;

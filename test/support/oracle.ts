@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +33,8 @@ export interface Oracle {
    * authentication. PEM texts. `strict`: OpenSSL also minds what RFC 5280 asks for and Go lets pass.
    */
   verify(roots: string, chain: string, options?: { strict?: boolean }): Verified;
+  /** Does Go verify it? The other judge is not asked. */
+  admits(roots: string, chain: string): boolean;
   /** The DER of a certificate as OpenSSL sees it, in order: `['UTF8STRING', 'Acme']`. */
   elements(pem: string): readonly (readonly [type: string, value: string])[];
 }
@@ -52,6 +54,11 @@ export async function buildOracle(folder: string): Promise<Oracle> {
       const files = ['-CAfile', rootsFile, '-untrusted', chainFile, chainFile];
       run('openssl', ['verify', ...(strict ? ['-x509_strict'] : []), '-purpose', 'sslclient', ...files]);
       return JSON.parse(run(binary, [rootsFile, chainFile])) as Verified;
+    },
+    admits(roots, chain) {
+      writeFileSync(rootsFile, roots);
+      writeFileSync(chainFile, chain);
+      return spawnSync(binary, [rootsFile, chainFile]).status === 0;
     },
     elements(pem) {
       writeFileSync(chainFile, pem);

@@ -1,5 +1,6 @@
 import { RotationError } from '../../domain/failures.js';
 import { ApiError, type KubernetesClient } from '../../kubernetes/client.js';
+import { presented } from '../../x509/chain.js';
 import type { KeyPair } from '../../x509/pair.js';
 import { PrivateKey } from '../../x509/private-key.js';
 import { keyMatches, readCertificates } from '../../x509/read.js';
@@ -34,8 +35,8 @@ export async function readUsableSecret(client: KubernetesClient, place: SecretPl
 export function pairOf(secret: Secret | undefined): KeyPair | undefined {
   const text = (key: string) => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString('utf8');
   try {
-    const [certificate] = readCertificates(text('tls.crt'));
-    return certificate && { certificate, key: new PrivateKey(text('tls.key')) };
+    const [certificate, ...chain] = readCertificates(text('tls.crt'));
+    return certificate && { certificate, key: new PrivateKey(text('tls.key')), ...(chain.length > 0 && { chain }) };
   } catch {
     return undefined;
   }
@@ -95,7 +96,7 @@ async function apply(
       ...(uid && { uid }),
     },
     type: tlsType,
-    data: { 'tls.crt': base64(pair.certificate.pem), 'tls.key': base64(pair.key.reveal()) },
+    data: { 'tls.crt': base64(presented(pair)), 'tls.key': base64(pair.key.reveal()) },
   };
   try {
     await client.apply(pathOf(place), wanted, secretManager);
