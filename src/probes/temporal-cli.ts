@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { CommandError, commandFailure, runCommand, type Program } from '../command.js';
 import { assertSuitable, temporalProgram } from '../program-version.js';
 import { withTemporaryFolder } from '../temporary-folder.js';
@@ -7,6 +8,8 @@ import { presented } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import type { CertificateAlert } from './alerts.js';
 import { hostAndPort, type Endpoint, type Probe, type ProbeResult } from './probe.js';
+
+const againMs = 100;
 
 export interface TemporalCliOptions {
   readonly program: Program;
@@ -24,16 +27,26 @@ export function createTemporalCliProbe({ program, deadlineMs = 10_000 }: Tempora
       }));
       return withTemporaryFolder(async (folder) => {
         const args = await connection(folder, leaf, endpoint);
-        const until = Date.now() + deadlineMs;
-        for (;;) {
-          const left = until - Date.now();
-          if (left <= 0) return { outcome: 'unreachable', reason: `no answer in ${deadlineMs} ms` };
-          const result = await list(program, args, { folder, deadlineMs: left, endpoint });
-          if (result) return result;
-        }
+        const first = await list(program, args, { folder, deadlineMs, endpoint });
+        return first === 'broken' ? why(program, args, { folder, deadlineMs, endpoint }) : first;
       });
     },
   };
+}
+
+/**
+ * Of a connection that broke: the end of a connection may overtake the alert that says why. It is tried again to learn it;
+ * that a later one is accepted does not undo that this one was not.
+ */
+async function why(program: Program, args: readonly string[], attempt: Attempt): Promise<ProbeResult> {
+  const until = Date.now() + attempt.deadlineMs;
+  for (let left = attempt.deadlineMs; left > 0; left = until - Date.now()) {
+    const result = await list(program, args, { ...attempt, deadlineMs: left });
+    if (result !== 'broken' && result.outcome !== 'accepted') return result;
+    if (result !== 'broken') break;
+    await wait(againMs);
+  }
+  return { outcome: 'unreachable', reason: 'the connection was closed without a reason' };
 }
 
 async function connection(folder: string, leaf: KeyPair, endpoint: Endpoint): Promise<readonly string[]> {
@@ -60,8 +73,7 @@ interface Attempt {
   readonly endpoint: Endpoint;
 }
 
-/** Undefined: the connection broke without a reason, to be tried again. */
-async function list(program: Program, args: readonly string[], attempt: Attempt): Promise<ProbeResult | undefined> {
+async function list(program: Program, args: readonly string[], attempt: Attempt): Promise<ProbeResult | 'broken'> {
   const { folder, deadlineMs, endpoint } = attempt;
   const options = ['--limit=1', '--color=never', '--disable-config-file', '--disable-config-env'];
   try {
@@ -75,7 +87,8 @@ async function list(program: Program, args: readonly string[], attempt: Attempt)
   } catch (error) {
     if (!(error instanceof CommandError) || error.kind === 'missing' || error.kind === 'mismatch')
       throw commandFailure('Listing workflows', error);
-    return error.kind === 'deadline' ? undefined : judge(error, endpoint);
+    if (error.kind === 'deadline') return { outcome: 'unreachable', reason: `no answer in ${deadlineMs} ms` };
+    return judge(error, endpoint);
   }
 }
 
@@ -91,11 +104,10 @@ const goAlerts: Readonly<Record<string, CertificateAlert>> = {
   'certificate required': 'certificate required',
 };
 
-/** The end of a connection may overtake the alert that says why: then the program finds it broken. */
 const broken = /broken pipe|connection reset|server preface: EOF|closed before server preface/;
 const denied = /unauthorized|permission ?denied|not found/i;
 
-function judge({ stderr, message }: CommandError, { namespace }: Endpoint): ProbeResult | undefined {
+function judge({ stderr, message }: CommandError, { namespace }: Endpoint): ProbeResult | 'broken' {
   const [, alertName = ''] = /remote error: tls: ([a-z ]+)/.exec(stderr) ?? [];
   const alert = /server requires (client certificate|mTLS)/.test(stderr) ? 'certificate required' : goAlerts[alertName];
   if (alert) return { outcome: 'refused', layer: 'tls', reason: alert };
@@ -105,5 +117,5 @@ function judge({ stderr, message }: CommandError, { namespace }: Endpoint): Prob
     const asked = doing === 'connecting' ? 'any call' : `the namespace ${namespace}`;
     return { outcome: 'refused', layer: 'rpc', reason: `${asked}: ${details}` };
   }
-  return broken.test(stderr) ? undefined : { outcome: 'unreachable', reason: said };
+  return broken.test(stderr) ? 'broken' : { outcome: 'unreachable', reason: said };
 }

@@ -1,6 +1,6 @@
 import { X509Certificate, createPublicKey } from 'node:crypto';
 import type { CertificateFacts } from '../domain/certificate.js';
-import type { KeyAlgorithm, LeafRequest } from '../issuers/issuer.js';
+import type { LeafRequest } from '../issuers/issuer.js';
 import { oids } from './der.js';
 import type { KeyPair } from './pair.js';
 import { extensionOf, keyMatches, keyUsage, signatureAlgorithm, signedBy } from './read.js';
@@ -90,7 +90,7 @@ const signatureNames: Readonly<Record<string, string>> = {
 };
 
 /** As in the configuration where it has a word for it: `P-384`, `RSA-2048`; else such as `ed25519`. */
-function keyAlgorithmOf({ pem }: CertificateFacts): KeyAlgorithm | (string & {}) {
+function keyAlgorithmOf({ pem }: CertificateFacts): string {
   const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
   if (asymmetricKeyType === 'rsa') return `RSA-${asymmetricKeyDetails!.modulusLength}`;
   const curve = asymmetricKeyDetails?.namedCurve;

@@ -12,6 +12,7 @@ import { freePorts } from '../../src/sandbox/ports.js';
 import { findTool } from '../../src/sandbox/tools/index.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
+import { aCaUnder } from '../support/chains.js';
 
 /** One kind of probe. */
 export interface ProbeRow {
@@ -89,6 +90,15 @@ export function probeContract({ kind, open, unknownCa }: ProbeRow): void {
 
     it('a leaf of a trusted CA is accepted, and where is said', async () => {
       assert.deepEqual(await answerTo(leaf), { outcome: 'accepted', remote: gateway.address });
+    });
+
+    it('safety 3: a leaf of an intermediate is accepted where its root only is trusted: its chain is presented', async () => {
+      const root = await aCaUnder(undefined);
+      await trust([root]);
+      const under = await aLeaf(await aCaUnder(root));
+      assert.equal((await answerTo(under)).outcome, 'accepted');
+      const { certificate, key } = under;
+      assert.equal((await answerTo({ certificate, key })).outcome, 'refused');
     });
 
     it('a leaf of another CA is refused at TLS, with the name of the alert', async () => {

@@ -77,7 +77,7 @@ describe('issuers that run a program', () => {
   }
 
   for (const [kind, create] of Object.entries(kinds)) {
-    it(`${kind}: missing, not absolute, with another SHA-256, too old or something else: named, and nothing is run`, async () => {
+    it(`safety 26: ${kind}: missing, not absolute, with another SHA-256, too old or something else: named, and nothing is run`, async () => {
       const older = join(folder, `${kind}-older`);
       await writeFile(older, kind === 'tcld' ? olderTcld : '#!/bin/sh\necho certstrap version 1.2.9\n', {
         mode: 0o755,

@@ -81,7 +81,18 @@ describe('probe temporal-cli, with a program in place of temporal', () => {
     assert.equal(always.outcome, 'unreachable');
   });
 
-  it('missing, another file or too old: named', async () => {
+  it('safety 35: a connection that broke was not accepted, though the next one is: it may be another front end', async () => {
+    const tried = join(folder, 'tried-once');
+    const program = await pretender(`
+      const fs = require('node:fs');
+      if (fs.existsSync(${JSON.stringify(tried)})) process.exit();
+      fs.writeFileSync(${JSON.stringify(tried)}, '');
+      console.error(${JSON.stringify(connecting('write: broken pipe'))});
+      process.exit(1);`);
+    assert.equal((await createTemporalCliProbe({ program }).test(leaf, endpoint)).outcome, 'unreachable');
+  });
+
+  it('safety 26: missing, not absolute, another file or too old: named, and not run', async () => {
     const old = await pretender('', '1.8.2');
     const cases: [Program, FailureType, RegExp][] = [
       [{ path: join(folder, 'nothing') }, 'ToolMissing', /nothing/],

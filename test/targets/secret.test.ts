@@ -6,6 +6,7 @@ import type { Secret } from '../../src/targets/kubernetes/objects.js';
 import type { Delivery } from '../../src/targets/target.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
+import { aCaUnder } from '../support/chains.js';
 import { startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { placeTarget, putSecret, secretObject, type Placed } from '../support/target.js';
@@ -41,6 +42,17 @@ describe('the Secret of a target', () => {
     await placed.target().deliver(leaf!);
     await holds(leaf!);
     assert.equal((await secret()).type, 'kubernetes.io/tls');
+  });
+
+  it('safety 3: tls.crt is the leaf, then the intermediates, never the root; read back it is the same pair', async () => {
+    const intermediate = await aCaUnder(await aCaUnder(undefined));
+    const under = await aLeaf(intermediate);
+    await placed.target().deliver(under);
+    const texts = [under.certificate.pem, intermediate.certificate.pem];
+    assert.equal(textOf(await secret(), 'tls.crt'), texts.join(''));
+    assert.deepEqual((await placed.target().read())?.chain, [intermediate.certificate]);
+    await placed.target().deliver(leaf!);
+    assert.equal((await placed.target().read())?.chain, undefined);
   });
 
   describe('that somebody else wrote', () => {
