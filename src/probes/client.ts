@@ -77,6 +77,8 @@ async function call(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number, remot
   const connection = Connection.lazy({
     address: endpoint.address,
     connectTimeout: deadlineMs,
+    // No second try: it may reach another front end, which admits what this one refused.
+    interceptors: [],
     tls: {
       serverNameOverride: endpoint.serverName ?? hostAndPort(endpoint.address).host,
       ...(endpoint.serverRoots && { serverRootCACertificate: Buffer.from(endpoint.serverRoots) }),

@@ -61,6 +61,13 @@ describe('probe client, with servers of another kind', () => {
     assert.equal((await probe.test(leaf, endpoint)).outcome, 'unreachable');
   });
 
+  it('safety 35: calls that break are not tried again over another connection, which may reach another front end', async () => {
+    let connections = 0;
+    const server = mutual((socket) => void (connections++ === 0 ? socket.write('hello') : socket.destroy()));
+    assert.equal((await probe.test(leaf, await listening(server))).outcome, 'unreachable');
+    assert.equal(connections, 2, 'one for the handshake, one for the calls');
+  });
+
   it('a server that admits the certificate and speaks no gRPC is unreachable; the reason does not hold the key', async () => {
     const endpoint = await listening(mutual((socket) => void socket.write('hello')));
     const result = await probe.test(leaf, endpoint);
