@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 
 /**
  * The article's worker, `temporal-booking-worker`: reads the article's environment variables, works on its task queue
@@ -23,9 +23,7 @@ async function main(): Promise<void> {
     namespace,
     taskQueue,
     identity: `${process.pid}@${process.env['HOSTNAME'] ?? 'local'}`,
-    workflowsPath: fileURLToPath(
-      new URL(`./workflows.${existsSync(new URL('./workflows.js', import.meta.url)) ? 'js' : 'ts'}`, import.meta.url),
-    ),
+    ...workflowCode(),
     activities: await import('./activities.js'),
     shutdownGraceTime: '5s',
   });
@@ -34,6 +32,13 @@ async function main(): Promise<void> {
   await stopTraffic();
   await connection.close();
   await native.close();
+}
+
+/** The bundle made at build time: a pod is called ready as soon as it runs, so it had better poll soon. From source, the workflows. */
+function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
+  return { workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)) };
 }
 
 async function tls() {
