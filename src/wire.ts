@@ -29,7 +29,6 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
   await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const pollers = (taskQueue: { namespace: string; name: string }) => pollersOf(options.client(), taskQueue);
-  const presented = options.presented;
   return {
     config,
     configDigest: digest,
@@ -47,7 +46,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
         client: kubernetes,
         pollers,
         presentedByThisProcess: () => {
-          const fingerprint = presented();
+          const fingerprint = options.presented();
           return fingerprint && process.env['HOSTNAME'] ? { pod: process.env['HOSTNAME'], fingerprint } : undefined;
         },
       });
@@ -59,7 +58,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     },
     endpoints: endpointsOf(config),
     pollers,
-    client: options.client,
+    client: () => options.client(),
     searchAttributes: options.searchAttributes,
     now: () => new Date(),
     clusterTime: () => kubernetes.time(),

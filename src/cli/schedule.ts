@@ -99,13 +99,13 @@ async function applyBoth(client: Client, { config }: LoadedConfig): Promise<Answ
     applied.map(async ([schedule, how]) => {
       const { state } = await client.schedule.getHandle(schedule).describe();
       const line = `${schedule} ${how}: ${cronOf(schedule, config)} (${config.schedule.timezone})`;
-      return { schedule, applied: how, paused: state.paused, line };
+      return { document: { schedule, applied: how, paused: state.paused }, line };
     }),
   );
   return {
-    document: told.map(({ line: _, ...document }) => document),
-    lines: told.flatMap(({ paused, line }) =>
-      paused ? [line, 'It is paused: cert-rotation schedule resume'] : [line],
+    document: told.map(({ document }) => document),
+    lines: told.flatMap(({ document, line }) =>
+      document.paused ? [line, 'It is paused: cert-rotation schedule resume'] : [line],
     ),
   };
 }
