@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
@@ -17,6 +18,7 @@ import { wire } from './wire.js';
 const log = pino({ name: 'cert-rotation-worker' }, pino.destination({ sync: true }));
 
 async function main(): Promise<void> {
+  await markReady(false);
   const loaded = await loadConfig(process.env['CERT_ROTATION_CONFIG'] ?? 'rotation.yaml');
   Runtime.install({
     shutdownSignals: ['SIGINT', 'SIGTERM'],
@@ -58,9 +60,20 @@ async function main(): Promise<void> {
   connection.follow(worker);
   keepSwept(deps.keystore, { isRunning: (workflowId) => isRunning(deps.client(), workflowId), log });
   log.info({ configuration: loaded.digest, taskQueue: loaded.config.temporal.taskQueue }, 'rotation worker runs');
+  await markReady(true);
   await worker.run();
+  await markReady(false);
   await connection.close();
   await deps.cloud.close();
+}
+
+/**
+ * The file READINESS_FILE is there while this worker works, for a readiness probe: one that Temporal refuses never gets so far,
+ * and one that was killed must not leave it to the next.
+ */
+async function markReady(ready: boolean): Promise<void> {
+  const file = process.env['READINESS_FILE'];
+  if (file) await (ready ? writeFile(file, '') : rm(file, { force: true }));
 }
 
 /** What a killed worker left. Only issuers and probes that run programs need the folder: without it the others go on. */

@@ -22,8 +22,8 @@ export function preflightActivities(deps: Dependencies) {
     }
     for (const target of targetsOf(deps, authority)) {
       progress().report(`inspecting ${target}`);
-      const { consumers, warnings } = await deps.target(target).inspect();
-      await refuseOwnOutage(deps, target);
+      const { consumers, warnings, gap } = await deps.target(target).inspect();
+      await refuseOwnOutage(deps, target, gap);
       lines.push(`${target}: ${consumers.join(', ')}`, ...warnings.map((warning) => `${target}: ${warning}`));
     }
     return { lines };
@@ -68,18 +68,18 @@ async function room(
 }
 
 /**
- * `scale` takes every pod of a workload away at once. Where they poll the rotation's own task queue, nobody would be left to
- * bring them back (safety 33): refused by what the configuration says and by who really polls.
+ * A rollout that takes pods away before others work. Where they poll the rotation's own task queue, nobody might be left to go
+ * on with it (safety 33): refused by what the configuration says and by who really polls.
  */
-export async function refuseOwnOutage(deps: Dependencies, target: string): Promise<void> {
-  const { rollout, taskQueues } = targetConfig(deps, target);
-  if (rollout !== 'scale') return;
+export async function refuseOwnOutage(deps: Dependencies, target: string, gap: string | undefined): Promise<void> {
+  const { taskQueues } = targetConfig(deps, target);
+  if (!gap) return;
   const own = { namespace: deps.client().options.namespace, name: deps.config.temporal.taskQueue };
   const says = taskQueues.some(({ namespace, name }) => namespace === own.namespace && name === own.name);
   if (!says && !(await polls(deps, target, own))) return;
   throw new RotationError(
     'WouldLockOut',
-    `${target} polls the task queue ${own.name} of the rotation itself: scaled down, nobody would scale it up. Use rollout: none or rolling.`,
+    `${target} polls the task queue ${own.name} of the rotation itself, and ${gap}: nobody would be left to go on. Use rollout: none; or rolling, with maxUnavailable 0 and a readiness probe that fails when Temporal refuses the worker.`,
   );
 }
 

@@ -26,6 +26,8 @@ export interface TargetFacts {
   /** e.g. `Deployment temporal-booking/temporal-booking-worker`. */
   readonly consumers: readonly string[];
   readonly warnings: readonly string[];
+  /** Why fewer processes than wanted may work while it rolls out; absent where none is missed. */
+  readonly gap?: string;
 }
 
 /** A leaf in place. The same after a crash, a retry or a second delivery of that leaf: it is read from the target itself. */

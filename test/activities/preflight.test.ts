@@ -90,18 +90,23 @@ describe('preflightCa', () => {
     await assert.rejects(preflight(), { type: 'WorkloadUnhealthy' });
   });
 
-  describe('safety 33: scale is refused on a workload that polls the task queue of the rotation itself', () => {
+  describe('safety 33: a rollout that leaves a gap is refused on a workload that polls the task queue of the rotation itself', () => {
     const own = [{ namespace: booking, name: 'cert-rotation' }];
+    const withGap = async (target: object): Promise<void> => {
+      world = await aWorld({ target });
+      world.target.gap = 'Deployment worker is scaled to 0 and back';
+    };
 
     it('when the configuration says so, for a CA and for a leaf', async () => {
-      world = await aWorld({ target: { rollout: 'scale', taskQueues: own } });
-      const refusal = { type: 'WouldLockOut', message: /polls the task queue cert-rotation of the rotation itself/ };
+      await withGap({ rollout: 'scale', taskQueues: own });
+      const message = /polls the task queue cert-rotation of the rotation itself, and Deployment worker is scaled to 0/;
+      const refusal = { type: 'WouldLockOut', message };
       await assert.rejects(preflight(), refusal);
       await assert.rejects(runActivity(world, 'preflightLeaf', { target: 'worker' }).result, refusal);
     });
 
     it('when its pods are seen to', async () => {
-      world = await aWorld({ target: { rollout: 'scale' } });
+      await withGap({ rollout: 'scale' });
       const seen = [{ identity: 'cert-rotation/worker-1/7', lastAccessTime: new Date().toISOString() }];
       Object.assign(world.deps, {
         pollers: async ({ name }: { name: string }) => (name === 'cert-rotation' ? seen : []),
@@ -109,11 +114,11 @@ describe('preflightCa', () => {
       await assert.rejects(preflight(), { type: 'WouldLockOut' });
     });
 
-    it('and allowed elsewhere; other rollouts are allowed everywhere', async () => {
-      world = await aWorld({ target: { rollout: 'scale' } });
+    it('and allowed elsewhere; one without a gap is allowed everywhere', async () => {
+      await withGap({ rollout: 'scale' });
       Object.assign(world.deps, { pollers: async () => [] });
       await preflight();
-      world = await aWorld({ target: { rollout: 'none', taskQueues: own } });
+      world = await aWorld({ target: { rollout: 'rolling', taskQueues: own } });
       await preflight();
     });
   });

@@ -126,6 +126,8 @@ export class FakeTarget implements Target {
   readonly pods: FakePod[] = [];
   readonly deliveries: Fingerprint[] = [];
   readonly rollouts: Fingerprint[] = [];
+  /** Why it misses some of its pods while it rolls out. */
+  gap: string | undefined;
   /** Called with the verb before each call. */
   before: (verb: keyof Target) => void = () => undefined;
   /** Called for each adoption, as the real one asks who polls. */
@@ -141,6 +143,7 @@ export class FakeTarget implements Target {
       ...(this.pair && { current: this.pair.certificate }),
       consumers: ['Deployment booking/worker'],
       warnings: ['one replica'],
+      ...(this.gap && { gap: this.gap }),
     };
   }
 

@@ -36,6 +36,7 @@ interface EnvSpec {
 export interface VolumeSpec {
   readonly name: string;
   readonly secret?: { readonly secretName: string };
+  readonly emptyDir?: object;
 }
 
 export interface SecretObject extends KubernetesObject {

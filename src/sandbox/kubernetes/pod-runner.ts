@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ const [firstBackOffMs, longestBackOffMs] = [500, 8000];
 /** Runs one pod of one container as a process, restarts it with a back-off when it ends, and knows its status. */
 export class PodRunner {
   readonly #options: PodRunnerOptions;
-  readonly #volumes: ReadonlyMap<string, MountedSecret>;
+  readonly #secrets: ReadonlyMap<string, MountedSecret>;
   #child: ChildProcess | undefined;
   #startedAt: number | undefined;
   #restarts = 0;
@@ -43,7 +43,7 @@ export class PodRunner {
   constructor(options: PodRunnerOptions) {
     this.#options = options;
     const secrets = (options.pod.spec.volumes ?? []).filter((volume) => volume.secret);
-    this.#volumes = new Map(secrets.map(({ name }) => [name, new MountedSecret(join(options.dir, name))]));
+    this.#secrets = new Map(secrets.map(({ name }) => [name, new MountedSecret(join(options.dir, name))]));
   }
 
   get pid(): number | undefined {
@@ -56,7 +56,8 @@ export class PodRunner {
     for (const volume of this.#options.pod.spec.volumes ?? []) {
       const secret = volume.secret && this.#options.secret(volume.secret.secretName);
       if (volume.secret && !secret) return;
-      if (secret) await this.#volumes.get(volume.name)!.sync(secret);
+      if (secret) await this.#secrets.get(volume.name)!.sync(secret);
+      if (volume.emptyDir) await makePodFolder(join(this.#options.dir, volume.name));
     }
     if (!this.#child && !this.#restartTimer) this.#start();
     await this.#probe();
@@ -135,7 +136,7 @@ export class PodRunner {
   async #probe(): Promise<void> {
     const { exec, periodSeconds = 10, failureThreshold = 3, timeoutSeconds = 1 } = this.#container.readinessProbe ?? {};
     if (!this.#child || Date.now() < this.#nextProbe) return;
-    const succeeded = !exec || (await succeeds(exec.command, this.#environment(), timeoutSeconds * 1000));
+    const succeeded = !exec || (await this.#execute(exec.command, timeoutSeconds * 1000));
     this.#failedProbes = succeeded ? 0 : this.#failedProbes + 1;
     this.#ready = this.#child !== undefined && (succeeded || (this.#ready && this.#failedProbes < failureThreshold));
     if (this.#ready) this.#nextProbe = Date.now() + periodSeconds * 1000;
@@ -161,8 +162,13 @@ export class PodRunner {
     const mount = (this.#container.volumeMounts ?? []).find(
       ({ mountPath }) => value === mountPath || value.startsWith(`${mountPath}/`),
     );
-    const volume = mount && this.#volumes.get(mount.name);
-    return volume ? volume.path + value.slice(mount.mountPath.length) : (this.#options.names[value] ?? value);
+    if (mount) return join(this.#options.dir, mount.name) + value.slice(mount.mountPath.length);
+    return this.#options.names[value] ?? value;
+  }
+
+  #execute(command: readonly string[], timeoutMs: number): Promise<boolean> {
+    const [program, ...args] = command.map((part) => this.#onThisMachine(part));
+    return succeeds(program!, args, { env: this.#environment(), timeout: timeoutMs });
   }
 
   async #end(graceMs: number): Promise<void> {
@@ -179,10 +185,9 @@ export class PodRunner {
   }
 }
 
-function succeeds(command: readonly string[], env: Record<string, string>, timeoutMs: number): Promise<boolean> {
+function succeeds(program: string, args: readonly string[], options: SpawnOptions): Promise<boolean> {
   return new Promise((resolve) => {
-    const [program, ...args] = command;
-    const child = spawn(program!, args, { env, stdio: 'ignore', timeout: timeoutMs, killSignal: 'SIGKILL' });
+    const child = spawn(program, args, { ...options, stdio: 'ignore', killSignal: 'SIGKILL' });
     child.once('error', () => resolve(false));
     child.once('exit', (code) => resolve(code === 0));
   });

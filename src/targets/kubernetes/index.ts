@@ -7,6 +7,7 @@ import type { Adoption, Delivery, HolderEvidence, Poller, Progress, Target, Targ
 import { assertAccess } from './access.js';
 import { judgePod, propagatedAt } from './adoption.js';
 import { findUsers, refuseStrangers, type Consumer } from './consumers.js';
+import { gapOf } from './gap.js';
 import { refuseUnhealthy, warningsOf } from './health.js';
 import { wantedPods } from './objects.js';
 import { rollOutByScale, rollOutByStamp } from './rollout.js';
@@ -39,8 +40,10 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     await assertAccess(client, { config, secretExists: secret !== undefined, consumers });
     consumers.forEach((consumer) => refuseUnhealthy(consumer, rollout));
     const current = pairOf(secret);
+    const gap = consumers.map((consumer) => gapOf(consumer, rollout)).find((found) => found !== undefined);
     return {
       ...(current && { current: current.certificate }),
+      ...(gap && { gap }),
       consumers: consumers.map(({ kind, name }) => `${kind} ${place.namespace}/${name}`),
       warnings: consumers.flatMap((consumer) => warningsOf(consumer, config)),
     };

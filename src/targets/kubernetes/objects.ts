@@ -26,6 +26,7 @@ export interface Container {
   readonly env?: readonly { readonly valueFrom?: { readonly secretKeyRef?: { readonly name?: string } } }[];
   readonly envFrom?: readonly { readonly secretRef?: { readonly name?: string } }[];
   readonly volumeMounts?: readonly { readonly name?: string; readonly subPath?: string }[];
+  readonly readinessProbe?: object;
 }
 
 export interface Pod extends KubernetesObject {
@@ -65,8 +66,8 @@ export interface Workload extends KubernetesObject {
   readonly spec?: {
     readonly replicas?: number;
     readonly paused?: boolean;
-    readonly strategy?: { readonly type?: string };
-    readonly updateStrategy?: { readonly type?: string };
+    readonly strategy?: UpdateStrategy;
+    readonly updateStrategy?: UpdateStrategy;
     readonly template?: KubernetesObject & { readonly spec?: PodSpec };
   };
   readonly status?: {
@@ -80,6 +81,12 @@ export interface Workload extends KubernetesObject {
     readonly updateRevision?: string;
     readonly conditions?: readonly Condition[];
   };
+}
+
+interface UpdateStrategy {
+  readonly type?: string;
+  /** A number of pods, or a percentage of those wanted. */
+  readonly rollingUpdate?: { readonly maxUnavailable?: number | string };
 }
 
 export interface CronJob extends KubernetesObject {

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
+import type { KubernetesObject } from '../../src/kubernetes/client.js';
+import { booking } from '../../src/sandbox/configuration.js';
+import { available, startSandbox, type Sandbox } from '../../src/sandbox/index.js';
+import { applyManifest } from '../../src/sandbox/manifests.js';
+import { tell } from '../../src/temporal/history.js';
+
+const name = 'cert-rotation-worker';
+const deployment = `/apis/apps/v1/namespaces/cert-rotation/deployments/${name}`;
+const role = '/apis/rbac.authorization.k8s.io/v1/namespaces/cert-rotation/roles/cert-rotation-target';
+
+describe('safety 33: the only rotation worker rolls its own pod in the middle of its own activity', () => {
+  let dir: string;
+  let sandbox: Sandbox;
+  let client: Client;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
+    sandbox = await startSandbox({ dir: join(dir, 'sandbox'), rotationWorker: false, bookingsPerSecond: 1 });
+    const { configFile, kubernetes, temporal } = sandbox;
+    const written = await readFile(configFile, 'utf8');
+    const rolling = written.replace(/(rotation-worker:(?:\n {4}.*)*?\n {4}rollout: )none/, '$1rolling');
+    assert.notEqual(rolling, written);
+    await writeFile(configFile, rolling);
+    const allowed = { apiGroups: ['apps'], resources: ['deployments'], resourceNames: [name], verbs: ['get', 'patch'] };
+    await kubernetes.admin.patch(role, [{ op: 'add', path: '/rules/-', value: allowed }]);
+    await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
+    await available(kubernetes.admin, deployment, 1);
+    client = new Client({
+      connection: await Connection.connect({ address: temporal.address }),
+      namespace: booking.namespace,
+    });
+  });
+  after(async () => {
+    await client?.connection.close();
+    await sandbox?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  it('safety 33: its successor, on the new leaf, takes the rotation over and ends it', async () => {
+    const pods = async () => {
+      const found = await sandbox.kubernetes.admin.list<KubernetesObject>('/api/v1/namespaces/cert-rotation/pods');
+      return found.map(({ metadata }) => metadata!.name!);
+    };
+    const before = await pods();
+    const workflowId = 'leaf/rotation-worker';
+    const handle = await client.workflow.start('leafRotation', {
+      workflowId,
+      taskQueue: 'cert-rotation',
+      args: [{ target: 'rotation-worker' }],
+    });
+    await handle.result();
+    const after = await pods();
+    assert.deepEqual([before.length, after.length], [1, 1]);
+    assert.notDeepEqual(after, before);
+    const { steps, outcome } = await tell(client, workflowId);
+    assert.equal(outcome, 'completed');
+    assert.deepEqual(
+      steps.map(({ activity }) => activity).filter((activity) => activity === 'rollOut'),
+      ['rollOut'],
+      'it is one rollout, tried again by the successor',
+    );
+  });
+});
