@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import proto from '@temporalio/proto';
 import { bytesField, contentOf, fieldsOf, messageOf } from '../../cloud/wire.js';
-import type { CloudApiOptions, Service } from './control-plane.js';
+import type { Service, ServiceOptions } from './service.js';
 import { CloudRefusal, type OperationState, type StoredNamespace, type StoredOperation } from './store.js';
 
 const messages = proto.temporal.api.cloud.cloudservice.v1;
@@ -9,7 +9,7 @@ const { AsyncOperation } = proto.temporal.api.cloud.operation.v1;
 const { Namespace } = proto.temporal.api.cloud.namespace.v1;
 
 /** CloudService: what a rotation needs of the Cloud Operations API. */
-export function cloudService({ store, mtlsAddressOf, checkDurationMs }: CloudApiOptions): Service {
+export function cloudService({ store, mtlsAddressOf, checkDurationMs }: ServiceOptions): Service {
   const encodeOperation = ({ id, state, failureReason }: StoredOperation) =>
     AsyncOperation.create({
       id,

@@ -2,22 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import * as grpc from '@grpc/grpc-js';
 import { cloudService } from './cloud-service.js';
-import { CloudRefusal, type CloudStore } from './store.js';
+import type { ServiceOptions } from './service.js';
+import { CloudRefusal } from './store.js';
 import { tcldServices } from './tcld-services.js';
 
-export interface CloudApiOptions {
-  readonly store: CloudStore;
+export interface CloudApiOptions extends ServiceOptions {
   readonly certificateFile: string;
   readonly keyFile: string;
-  /** The endpoint that the namespace names as its own. */
-  readonly mtlsAddressOf: (namespace: string) => string;
-  /** An operation's check_duration. */
-  readonly checkDurationMs: number;
-  /**
-   * What a write through tcld's older services does to fields that they have no word for: lost, unless this is set. Which of
-   * the two Temporal Cloud does is not documented.
-   */
-  readonly tcldKeepsFields?: boolean;
 }
 
 export interface CloudApi {
@@ -47,13 +38,6 @@ export interface CloudFault {
   readonly when: 'before' | 'after';
   /** Calls that fail; 1 when absent. */
   readonly times?: number;
-}
-
-/** A gRPC service of unary methods, bytes in and bytes out. Handlers throw CloudRefusal. */
-export interface Service {
-  /** Full name. */
-  readonly path: string;
-  readonly handlers: Readonly<Record<string, (request: Uint8Array) => Uint8Array>>;
 }
 
 /** The sandbox's Temporal Cloud on one port: gRPC over TLS, bearer keys, the version header; all else is the store's. */

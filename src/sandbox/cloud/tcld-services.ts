@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import protobuf from 'protobufjs';
-import type { CloudApiOptions, Service } from './control-plane.js';
+import type { Service, ServiceOptions } from './service.js';
 import { CloudRefusal, type OperationState, type StoredNamespace, type StoredOperation } from './store.js';
 import { fromTcldSpec, toTcldSpec } from './tcld-spec.js';
 
@@ -57,7 +57,7 @@ interface Update {
 }
 
 /** NamespaceService and RequestService: the same namespaces and operations as CloudService, in the words of tcld. */
-export function tcldServices(options: CloudApiOptions): readonly Service[] {
+export function tcldServices(options: ServiceOptions): readonly Service[] {
   const { store, mtlsAddressOf, checkDurationMs, tcldKeepsFields = false } = options;
   const namespaceAnswer = ({ namespace, version, spec, operation }: StoredNamespace) =>
     encode('NamespaceAnswer', {
