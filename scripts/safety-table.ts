@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url';
 export const rules: Readonly<Record<number, string>> = {
   1: 'Certificates are encoded as Go and OpenSSL both demand: serials, strings, issuer byte for byte, key identifiers, signatures, times.',
   2: 'Names are unique along a chain, a leaf never outlives its CA, and every certificate has a new key.',
+  3: 'A chain is verified as a TLS server does it; a root leaves a bundle only with or after the last CA that it issued.',
   4: 'Lifetimes leave room for missed runs, approvals and the watch; a configuration that does not is refused.',
   6: 'Keys rest encrypted; every entry has an owner or an expiry, and orphans are swept.',
+  7: 'Keys on disk lie under one root that is swept; none stays in an annotation of a Secret.',
   8: 'No private key of a run is found anywhere but where it belongs; planted ones are.',
   10: 'A retry is the same operation, a new decision another one; only a re-read proves the effect.',
   11: 'Filters that narrow wait for the removal; filters never refuse a leaf in use or to come.',
@@ -28,6 +30,8 @@ export const rules: Readonly<Record<number, string>> = {
   35: 'Trust is proved by successes in a row on every endpoint; one refusal starts the count anew.',
   36: 'Looking costs no billed action and works without a live worker.',
   37: 'Actions are counted by one function, by Temporal’s own rules.',
+  38: 'A field that tcld drops is restored and reported; nothing is written where that could not be seen.',
+  44: 'A rotation ends the same wherever its worker is killed.',
 };
 
 const root = fileURLToPath(new URL('../', import.meta.url));

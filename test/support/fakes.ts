@@ -17,6 +17,8 @@ import type { KeyPair } from '../../src/x509/pair.js';
 /** Keystore in memory, with the same conditional writes. */
 export class FakeKeystore implements Keystore {
   readonly entries = new Map<string, StoredEntry>();
+  /** Names of all that was ever created. */
+  readonly created: string[] = [];
   beforeUpdate: () => void = () => undefined;
   #version = 0;
 
@@ -26,6 +28,7 @@ export class FakeKeystore implements Keystore {
 
   async create(name: string, entry: Entry): Promise<StoredEntry> {
     if (this.entries.has(name)) throw new RotationError('KeystoreConflict', `${name} exists.`);
+    this.created.push(name);
     return this.#store(name, entry);
   }
 
@@ -59,9 +62,9 @@ export class FakeCloud implements Cloud {
   /** What the next attempt is told; reported with each line of progress. */
   keep: string | undefined;
   /** Called before each change is written. */
-  beforeWrite: (generation: string) => void = () => undefined;
+  beforeWrite: (generation: string) => void | Promise<void> = () => undefined;
   /** Called after it was written, before the caller knows. */
-  afterWrite: (generation: string) => void = () => undefined;
+  afterWrite: (generation: string) => void | Promise<void> = () => undefined;
 
   async readNamespace(namespace: string): Promise<NamespaceTrust> {
     const found = this.namespaces.get(namespace);
@@ -81,11 +84,11 @@ export class FakeCloud implements Cloud {
     const set = (cas: readonly CertificateFacts[]) => JSON.stringify(cas.map((ca) => ca.fingerprint).sort());
     if (set(wanted.bundle) === set(before.bundle) && sameFilters(wanted.filters, before.filters))
       return { changed: false, before, after: before };
-    this.beforeWrite(generation);
+    await this.beforeWrite(generation);
     const after = { ...before, ...wanted, resourceVersion: String(Number(before.resourceVersion) + 1) };
     this.namespaces.set(namespace, after);
     this.writes.push({ namespace, generation });
-    this.afterWrite(generation);
+    await this.afterWrite(generation);
     return { changed: true, operationId: 'operation', before, after };
   }
 
