@@ -118,6 +118,27 @@ export function probeContract({ kind, open, unknownCa }: ProbeRow): void {
       assertRefusedRpc(answer, /^any call: .*unauthorized/);
     });
 
+    it('old and new leaf, with the old, both and the new CA in the bundle, with and without filters: each is admitted or refused as the cloud does', async () => {
+      const leaves = { old: leaf, new: await aLeaf(other!) };
+      const bundles = { old: [ca!], both: [ca!, other!], new: [other!] };
+      const seen: Record<string, string> = {};
+      const expected: Record<string, string> = {};
+      for (const [bundle, cas] of Object.entries(bundles)) {
+        for (const filter of [undefined, 'worker', 'somebody-else']) {
+          await trust(cas, filter === undefined ? {} : { commonName: filter });
+          for (const [which, pair] of Object.entries(leaves)) {
+            const answer = await answerTo(pair);
+            const row = `${which} leaf, bundle ${bundle}, filter ${filter ?? 'none'}`;
+            seen[row] = answer.outcome === 'refused' ? `refused (${answer.layer})` : answer.outcome;
+            const trusted = bundle === 'both' || bundle === which;
+            expected[row] = !trusted ? 'refused (tls)' : filter === 'somebody-else' ? 'refused (rpc)' : 'accepted';
+          }
+        }
+      }
+      assert.deepEqual(seen, expected);
+      assert.equal(Object.keys(seen).length, 18);
+    });
+
     it('a namespace that the certificate is not for is refused at the RPC, and named', async () => {
       assertRefusedRpc(await answerTo(leaf, { namespace: billing }), /^the namespace billing\.sdvdw: .*unauthorized/);
     });
