@@ -1,0 +1,67 @@
+import type { WorkflowHandle } from '@temporalio/client';
+import type { Activities } from '../../src/activities/index.js';
+import type { CaPlan } from '../../src/domain/rotation.js';
+import { automatic, failing, plan, untilCancelled } from '../support/fake-activities.js';
+import type { WorkflowTests } from '../support/temporal-env.js';
+
+/** One outcome of one workflow, as its history is kept. */
+export interface Scenario {
+  readonly workflow: string;
+  readonly workflowId: string;
+  readonly input?: object;
+  /** What the activities do instead of succeeding. */
+  readonly activities?: Partial<Activities>;
+  /** What people do while it runs. */
+  readonly meanwhile?: Meanwhile;
+}
+
+type Meanwhile = (tests: WorkflowTests, handle: WorkflowHandle) => Promise<unknown>;
+
+const leaf = { workflow: 'leafRotation', workflowId: 'leaf/worker', input: { target: 'worker' } };
+const ca = { workflow: 'caRotation', workflowId: 'ca/booking', input: { authority: 'booking' } };
+const person = { who: 'ada', why: 'all workers moved' };
+
+const planned = (more: Partial<CaPlan>): Partial<Activities> => ({
+  resolveCaRotation: async ({ authority }) => plan(authority, more),
+});
+const asked = (then: (handle: WorkflowHandle) => Promise<unknown>): Meanwhile => {
+  return async (tests, handle) => {
+    await tests.reach(handle, 'approve');
+    await then(handle);
+  };
+};
+const cancelled: Meanwhile = async (tests, handle) => {
+  await tests.reach(handle, 'rollout');
+  await tests.cancel(handle);
+};
+
+/** By the name of the file that keeps the history. Every workflow, and every way in which a rotation may end. */
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  'leaf-rotated': leaf,
+  'leaf-skipped': {
+    ...leaf,
+    activities: { preflightLeaf: async () => ({ consumers: [], warnings: [], skip: 'Not due' }) },
+  },
+  'leaf-refused': { ...leaf, activities: { testConnection: failing('ProbeRefused') } },
+  'leaf-restored': { ...leaf, activities: { rollOut: failing('RolloutFailed') } },
+  'leaf-cancelled': { ...leaf, activities: { rollOut: untilCancelled }, meanwhile: cancelled },
+  'leaf-under-another-id': { ...leaf, workflowId: 'some-id' },
+  'ca-rotated-by-policy': {
+    ...ca,
+    activities: planned({ approval: automatic, others: ['one', 'two'], alone: ['self'] }),
+  },
+  'ca-approved': { ...ca, meanwhile: asked((handle) => handle.signal('approveCaRemoval', person)) },
+  'ca-approved-by-update': {
+    ...ca,
+    meanwhile: asked((handle) =>
+      handle.executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', ...person }] }),
+    ),
+  },
+  'ca-rejected': { ...ca, meanwhile: asked((handle) => handle.signal('rejectCaRemoval', person)) },
+  'ca-nobody-decided': ca,
+  'ca-full-bundle': { ...ca, activities: { preflightCa: failing('BundleFull') } },
+  'ca-undone': { ...ca, activities: { ...planned({ approval: automatic }), removeCa: failing('NotAdopted') } },
+  'ca-under-another-id': { ...ca, workflowId: 'another-id', activities: planned({ approval: automatic }) },
+  scheduled: { workflow: 'scheduledLeafRotation', workflowId: 'scheduled-leaf-rotation-1' },
+  'expiry-notices': { workflow: 'expiryNotices', workflowId: 'expiry-notices-1' },
+};
