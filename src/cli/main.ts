@@ -22,7 +22,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function createProgram(): Promise<Command> {
+/** Every command there is. */
+export async function createProgram(): Promise<Command> {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
     version: string;
   };
