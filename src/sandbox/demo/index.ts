@@ -1,13 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { loadConfig } from '../../config/load.js';
 import { applyLeafSchedule } from '../../temporal/schedules.js';
-import type { KubernetesObject } from '../../kubernetes/client.js';
-import { readCertificates } from '../../x509/read.js';
 import { booking } from '../configuration.js';
 import { measure, type Measures } from '../gateway/measures.js';
-import { pollKinds, pollSpans } from '../gateway/polls.js';
 import type { Sandbox } from '../index.js';
+import {
+  everyWorkerPolls,
+  failedWorkflows,
+  leavesIn,
+  stopTraffic,
+  targetSecrets,
+  withDirectClient,
+  withWorkflows,
+} from '../traffic.js';
 import { rotateCa, rotateLeaf, runSchedule, type Rotated } from './rotations.js';
 
 export interface RotationSummary {
@@ -35,9 +41,7 @@ export interface DemoResult extends Measures {
  */
 export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Promise<DemoResult> {
   const from = await everyWorkerPolls(sandbox);
-  const connection = await Connection.connect({ address: sandbox.temporal.address });
-  const client = new Client({ connection, namespace: booking.namespace });
-  try {
+  return withDirectClient(sandbox, async (client) => {
     const leaves = new Set(await targetLeaves(sandbox));
     say('Leaf rotation of booking-worker');
     const leaf = await rotateLeaf(client, say);
@@ -65,37 +69,7 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
       ca: summary(ca),
       scheduledSeconds,
     };
-  } finally {
-    await connection.close();
-  }
-}
-
-const workers = 3;
-
-/**
- * When the traffic begins: Kubernetes calls the workers available before they poll, because the article's readiness probe does
- * not ask Temporal.
- */
-async function everyWorkerPolls({ gateway }: Sandbox): Promise<number> {
-  const deadline = Date.now() + 60_000;
-  for (;;) {
-    const record = await gateway.record();
-    const polling = pollKinds.map((kind) => pollSpans(record, kind, booking.taskQueue).map(({ worker }) => worker));
-    if (polling.every((identities) => new Set(identities).size >= workers)) return Date.now();
-    if (Date.now() > deadline) throw new Error(`not all of the ${workers} workers poll`);
-    await wait(200);
-  }
-}
-
-/** The gateway sees calls; a workflow that failed or timed out is a failed call, too (safety 28). */
-function withWorkflows(measures: Measures, failed: number): Measures {
-  if (failed === 0) return measures;
-  const failedByCode = { ...measures.failedByCode, 'workflows failed or timed out': failed };
-  return { ...measures, failedCalls: measures.failedCalls + failed, failedByCode };
-}
-
-async function failedWorkflows(client: Client): Promise<number> {
-  return (await client.workflow.count('ExecutionStatus IN ("Failed", "TimedOut", "Terminated")')).count;
+  });
 }
 
 function summary(rotated: Rotated<{ oldFingerprint?: string; newFingerprint?: string }>): RotationSummary {
@@ -103,26 +77,13 @@ function summary(rotated: Rotated<{ oldFingerprint?: string; newFingerprint?: st
   return { ...measured, oldFingerprint: result.oldFingerprint, newFingerprint: result.newFingerprint };
 }
 
-type SecretObject = KubernetesObject & { data?: Record<string, string> };
-
-async function targetLeaves({ kubernetes, configFile }: Sandbox): Promise<readonly string[]> {
-  const { config } = await loadConfig(configFile);
-  const secrets = await Promise.all(
-    Object.values(config.targets).map(({ namespace, secret }) =>
-      kubernetes.admin.get<SecretObject>(`/api/v1/namespaces/${namespace}/secrets/${secret}`),
-    ),
-  );
-  return secrets.flatMap((secret) =>
-    readCertificates(Buffer.from(secret?.data?.['tls.crt'] ?? '', 'base64').toString('utf8')).map(
-      (certificate) => certificate.fingerprint,
-    ),
-  );
+async function targetLeaves(sandbox: Sandbox): Promise<readonly string[]> {
+  return (await targetSecrets(sandbox)).flatMap(leavesIn);
 }
 
 /** Stops the traffic first, so that what was started can be completed; then every booking must be. */
-async function bookingsOf(client: Client, { nodeAgent }: Sandbox) {
-  for (const [pod, pid] of nodeAgent.pods())
-    if (pod.startsWith('temporal-booking-worker') && pid) process.kill(pid, 'SIGUSR2');
+async function bookingsOf(client: Client, sandbox: Sandbox) {
+  stopTraffic(sandbox);
   const count = async (query: string) => (await client.workflow.count(`WorkflowType = "book"${query}`)).count;
   const deadline = Date.now() + 60_000;
   let quiet = 0;

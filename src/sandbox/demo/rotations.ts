@@ -4,6 +4,7 @@ import { caRotationId, defaultTaskQueue, leafRotationId, leafScheduleId } from '
 import type { CaRotationResult, LeafRotationResult } from '../../domain/rotation.js';
 import { tell, type Step } from '../../temporal/history.js';
 import { triggerSchedule } from '../../temporal/schedules.js';
+import { untilApprovalIsAsked } from '../approval.js';
 import { booking } from '../configuration.js';
 
 export interface Rotated<Result> {
@@ -42,12 +43,7 @@ export async function rotateCa(client: Client, say: Say): Promise<Rotated<CaRota
 }
 
 async function approveWhenAsked(client: Client, handle: WorkflowHandle, say: Say): Promise<void> {
-  for (;;) {
-    const { steps, waiting, outcome } = await tell(client, handle.workflowId);
-    if (outcome !== 'running') return;
-    if (waiting && steps.at(-1)?.activity === 'gatherEvidence' && steps.at(-1)?.state === 'done') break;
-    await wait(500);
-  }
+  if (!(await untilApprovalIsAsked(client, handle.workflowId))) return;
   say('  approve    a person approves the removal of the old CA');
   await handle.signal('approveCaRemoval', { who: 'demo', why: 'every worker is on the new certificate' });
 }
