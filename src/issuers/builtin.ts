@@ -1,8 +1,16 @@
-import { X509Certificate, createPublicKey, randomBytes } from 'node:crypto';
-import { buildCertificate, distinguishedName, extensions, keyIdentifier, publicHalf } from '../x509/build.js';
+import { randomBytes } from 'node:crypto';
+import {
+  buildCertificate,
+  distinguishedName,
+  extensions,
+  keyIdentifier,
+  publicHalf,
+  publicKeyInfo,
+} from '../x509/build.js';
 import { generateKey } from '../x509/generate.js';
 import type { KeyPair } from '../x509/pair.js';
-import { certificateFields, readCertificate, subjectKeyIdentifier } from '../x509/read.js';
+import { parsed } from '../x509/parsed.js';
+import { readCertificate, subjectKeyIdentifier } from '../x509/read.js';
 import { generationName, issuedCa, issuedLeaf } from './issued.js';
 import type { CaRequest, Issued, Issuer, LeafRequest } from './issuer.js';
 
@@ -41,7 +49,7 @@ async function createCa(request: CaRequest): Promise<Issued> {
 async function issueLeaf(ca: KeyPair, request: LeafRequest): Promise<Issued> {
   const key = await generateKey(request.algorithm);
   const publicKey = publicHalf(key);
-  const caKey = createPublicKey(ca.certificate.pem);
+  const { subject: issuer, x509 } = parsed(ca.certificate.pem);
   const start = Math.max(request.now.getTime() - backdateMs, Date.parse(ca.certificate.notBefore));
   const end = Math.min(request.now.getTime() + request.lifetimeMs, Date.parse(ca.certificate.notAfter));
   const names = extensions.alternativeNames(request.dnsNames ?? [], request.uris ?? []);
@@ -51,14 +59,16 @@ async function issueLeaf(ca: KeyPair, request: LeafRequest): Promise<Issued> {
       notBefore: wholeSeconds(start),
       notAfter: wholeSeconds(end),
       subject: distinguishedName(request.subject),
-      issuer: certificateFields(new X509Certificate(ca.certificate.pem).raw).subject,
+      issuer,
       publicKey,
       extensions: [
         extensions.notCa(),
         extensions.digitalSignature(),
         extensions.clientAuth(),
         extensions.subjectKeyIdentifier(keyIdentifier(publicKey)),
-        extensions.authorityKeyIdentifier(subjectKeyIdentifier(ca.certificate) ?? keyIdentifier(caKey)),
+        extensions.authorityKeyIdentifier(
+          subjectKeyIdentifier(ca.certificate) ?? keyIdentifier(publicKeyInfo(x509.publicKey)),
+        ),
         ...(names ? [names] : []),
       ],
     },

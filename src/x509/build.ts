@@ -27,7 +27,8 @@ export interface CertificateTemplate {
   readonly subject: Asn1;
   /** The issuer's subject, byte for byte from its DER: rebuilt from parsed attributes Go does not recognise it. */
   readonly issuer: Asn1;
-  readonly publicKey: KeyObject;
+  /** SubjectPublicKeyInfo. */
+  readonly publicKey: Asn1;
   readonly extensions: readonly Asn1[];
 }
 
@@ -52,7 +53,7 @@ export function buildCertificate(template: CertificateTemplate, signer: PrivateK
     template.issuer,
     sequence(time(template.notBefore), time(template.notAfter)),
     template.subject,
-    parseDer(template.publicKey.export({ type: 'spki', format: 'der' })),
+    template.publicKey,
     tagged(3, true, [sequence(...template.extensions)]),
   );
   const signature = sign(digest, toDer(tbs), key);
@@ -70,14 +71,17 @@ function signatureAlgorithm(key: KeyObject): { identifier: Asn1; digest: string 
 }
 
 /** SHA-1 of the public key's bits (RFC 5280 4.2.1.2, method 1). */
-export function keyIdentifier(publicKey: KeyObject): Buffer {
-  const spki = parseDer(publicKey.export({ type: 'spki', format: 'der' }));
-  const bitString = (spki.value as Asn1[])[1]! as Asn1 & { bitStringContents?: string };
+export function keyIdentifier(publicKey: Asn1): Buffer {
+  const bitString = (publicKey.value as Asn1[])[1]! as Asn1 & { bitStringContents?: string };
   const contents = Buffer.from(bitString.bitStringContents ?? (bitString.value as string), 'latin1');
   return createHash('sha1').update(contents.subarray(1)).digest();
 }
 
-export const publicHalf = (key: PrivateKey): KeyObject => createPublicKey(key.keyObject());
+export const publicHalf = (key: PrivateKey): Asn1 => publicKeyInfo(createPublicKey(key.keyObject()));
+
+/** SubjectPublicKeyInfo (RFC 5280 4.1.2.7). */
+export const publicKeyInfo = (publicKey: KeyObject): Asn1 =>
+  parseDer(publicKey.export({ type: 'spki', format: 'der' }));
 
 function extension(type: string, critical: boolean, value: Asn1): Asn1 {
   return sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(toDer(value)));

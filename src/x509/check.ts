@@ -1,8 +1,8 @@
-import { X509Certificate, createPublicKey } from 'node:crypto';
 import type { CertificateFacts } from '../domain/certificate.js';
 import type { LeafRequest } from '../issuers/issuer.js';
 import { oids } from './der.js';
 import type { KeyPair } from './pair.js';
+import { parsed } from './parsed.js';
 import { extensionOf, keyMatches, keyUsage, signatureAlgorithm, signedBy } from './read.js';
 
 /** Every certificate is read back and checked before it is used: the reason why it must not be, or undefined. */
@@ -28,7 +28,7 @@ export function checkLeaf(made: KeyPair, ca: KeyPair, asked: LeafRequest): strin
 
 /** Without the extensions a certificate may be used for anything; with them, only for what they name. */
 function checkUsage(certificate: CertificateFacts): string | undefined {
-  const purposes = new X509Certificate(certificate.pem).keyUsage;
+  const purposes = parsed(certificate.pem).x509.keyUsage;
   const usage = keyUsage(certificate);
   return (purposes && !purposes.includes(oids.clientAuth)) || (usage && !usage.includes('digitalSignature'))
     ? 'is not for client authentication'
@@ -91,7 +91,7 @@ const signatureNames: Readonly<Record<string, string>> = {
 
 /** As in the configuration where it has a word for it: `P-384`, `RSA-2048`; else such as `ed25519`. */
 function keyAlgorithmOf({ pem }: CertificateFacts): string {
-  const { asymmetricKeyType, asymmetricKeyDetails } = createPublicKey(pem);
+  const { asymmetricKeyType, asymmetricKeyDetails } = parsed(pem).x509.publicKey;
   if (asymmetricKeyType === 'rsa') return `RSA-${asymmetricKeyDetails!.modulusLength}`;
   const curve = asymmetricKeyDetails?.namedCurve;
   const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };

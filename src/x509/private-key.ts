@@ -6,17 +6,16 @@ import { inspect } from 'node:util';
  * redacts. `structuredClone` would silently drop it, so never clone what holds one.
  */
 export class PrivateKey {
-  readonly #pkcs8: string;
+  readonly #key: KeyObject;
 
-  /** @param pem any PEM private key that node:crypto reads, without passphrase; kept as PKCS#8. */
+  /** @param pem any PEM private key that node:crypto reads, without passphrase. */
   constructor(pem: string | KeyObject) {
-    const key = typeof pem === 'string' ? createPrivateKey(pem) : pem;
-    this.#pkcs8 = key.export({ type: 'pkcs8', format: 'pem' }) as string;
+    this.#key = typeof pem === 'string' ? createPrivateKey(pem) : pem;
   }
 
   /** PKCS#8 PEM text. Call it only where the key is handed to its keeper or to TLS. */
   reveal(): string {
-    return this.#pkcs8;
+    return this.#key.export({ type: 'pkcs8', format: 'pem' }) as string;
   }
 
   /** PKCS#8 PEM text that opens with the passphrase (PBES2, AES-256). For a program that reads it from a file. */
@@ -26,7 +25,7 @@ export class PrivateKey {
 
   /** For signing and for comparing public halves. */
   keyObject(): KeyObject {
-    return createPrivateKey(this.#pkcs8);
+    return this.#key;
   }
 
   toJSON(): never {

@@ -1,8 +1,8 @@
-import { X509Certificate } from 'node:crypto';
 import forge from 'node-forge';
 import type { CertificateFacts } from '../domain/certificate.js';
 import type { PrivateKey } from './private-key.js';
 import { oids, parseDer, toDer, type Asn1 } from './der.js';
+import { children, parsed } from './parsed.js';
 
 const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -20,7 +20,7 @@ export function readCertificates(bundle: string): CertificateFacts[] {
   if (rest.trim() !== '') throw new Error('the bundle holds text that is no certificate');
   return [...bundle.matchAll(pemBlock)].map(([block], index) => {
     try {
-      return factsOf(new X509Certificate(block));
+      return factsOf(block);
     } catch (error) {
       throw new Error(`certificate ${index + 1} of the bundle cannot be read`, { cause: error });
     }
@@ -29,17 +29,17 @@ export function readCertificates(bundle: string): CertificateFacts[] {
 
 /** `leaf` was signed by `ca`: the signature is verified, names alone never decide. */
 export function signedBy(leaf: CertificateFacts, ca: CertificateFacts): boolean {
-  const child = new X509Certificate(leaf.pem);
-  const parent = new X509Certificate(ca.pem);
+  const child = parsed(leaf.pem).x509;
+  const parent = parsed(ca.pem).x509;
   return child.checkIssued(parent) && child.verify(parent.publicKey);
 }
 
 export function keyMatches(certificate: CertificateFacts, key: PrivateKey): boolean {
-  return new X509Certificate(certificate.pem).checkPrivateKey(key.keyObject());
+  return parsed(certificate.pem).x509.checkPrivateKey(key.keyObject());
 }
 
-function factsOf(certificate: X509Certificate): CertificateFacts {
-  const fields = certificateFields(certificate.raw);
+function factsOf(pem: string): CertificateFacts {
+  const { x509: certificate, ...fields } = parsed(pem);
   const subject = attributesOf(fields.subject);
   const values = (oid: string) => subject.filter((attribute) => attribute.oid === oid).map(({ value }) => value);
   return {
@@ -64,20 +64,6 @@ const plainHex = (colons: string): string => colons.replaceAll(':', '').toLowerC
 function toPem(der: Buffer): string {
   const lines = der.toString('base64').match(/.{1,64}/g)!;
   return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
-}
-
-interface Fields {
-  readonly tbs: Asn1;
-  readonly issuer: Asn1;
-  readonly subject: Asn1;
-}
-
-/** RFC 5280 4.1: version is optional and tagged [0]; then serial, signature, issuer, validity, subject. */
-export function certificateFields(der: Buffer): Fields {
-  const tbs = children(parseDer(der))[0]!;
-  const fields = children(tbs);
-  const first = fields[0]!.tagClass === forge.asn1.Class.CONTEXT_SPECIFIC ? 1 : 0;
-  return { tbs, issuer: fields[first + 2]!, subject: fields[first + 4]! };
 }
 
 interface Attribute {
@@ -126,7 +112,7 @@ function alternativeNames(tbs: Asn1): string[] {
 
 /** The DER inside an extension; undefined when the certificate does not have it. */
 export function extensionOf({ pem }: CertificateFacts, oid: string): Asn1 | undefined {
-  return extensionValue(certificateFields(new X509Certificate(pem).raw).tbs, oid);
+  return extensionValue(parsed(pem).tbs, oid);
 }
 
 /** The SKI as it stands in the certificate, which need not be the hash that we would compute. */
@@ -148,8 +134,7 @@ export function keyUsage(certificate: CertificateFacts): readonly (keyof typeof 
 
 /** Object identifier of the algorithm that the certificate is signed with. */
 export function signatureAlgorithm({ pem }: CertificateFacts): string {
-  const [, algorithm] = children(parseDer(new X509Certificate(pem).raw));
-  return forge.asn1.derToOid(children(algorithm!)[0]!.value as string);
+  return forge.asn1.derToOid(children(parsed(pem).signature)[0]!.value as string);
 }
 
 function extensionValue(tbs: Asn1, oid: string): Asn1 | undefined {
@@ -167,8 +152,4 @@ function extensionValue(tbs: Asn1, oid: string): Asn1 | undefined {
 /** forge parses the inside of an octet string where it can; encoding it again gives the octets back. */
 function octetsOf({ value }: Asn1): Buffer {
   return Array.isArray(value) ? Buffer.concat(value.map(toDer)) : Buffer.from(value, 'latin1');
-}
-
-function children(node: Asn1): Asn1[] {
-  return node.value as Asn1[];
 }
