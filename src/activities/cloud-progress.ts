@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { ChangeOptions } from '../cloud/cloud.js';
+import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
 
 /** How an activity changes a namespace: each line is its heartbeat, which also keeps what the next attempt needs. */
 export function cloudProgress(): Required<Pick<ChangeOptions, 'onProgress' | 'kept' | 'signal'>> {
@@ -10,3 +10,10 @@ export function cloudProgress(): Required<Pick<ChangeOptions, 'onProgress' | 'ke
     signal: context.cancellationSignal,
   };
 }
+
+/** What a person should know of how a change of the cloud went; absent when nothing. */
+export interface Noted {
+  readonly notes?: readonly string[];
+}
+
+export const noted = ({ notes = [] }: TrustChange): Noted => (notes.length > 0 ? { notes } : {});

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { TrustChange } from '../cloud/cloud.js';
 import { RotationError } from '../domain/failures.js';
 import type { Progress } from '../targets/target.js';
 import { stopOf, stopSignal } from './failures.js';
@@ -11,6 +12,8 @@ interface Remembered {
   readonly undoReason?: string;
   /** What a change of the cloud that died before its end needs (ChangeOptions.kept). */
   readonly keep?: string;
+  /** What a person should know of how the changes of the cloud went. */
+  readonly notes?: readonly string[];
 }
 
 /** How far a removal is: what it reports, what it remembers across attempts, and what an error means to it. */
@@ -32,6 +35,10 @@ export class RemovalProgress implements Progress {
     return this.#remembered.keep;
   }
 
+  get notes(): readonly string[] {
+    return this.#remembered.notes ?? [];
+  }
+
   /** Milliseconds since the epoch; undefined until something was removed. */
   get removedAt(): number | undefined {
     const { removedAt } = this.#remembered;
@@ -50,13 +57,18 @@ export class RemovalProgress implements Progress {
     this.report(line);
   }
 
+  note({ notes = [] }: TrustChange): void {
+    if (notes.length > 0) this.#remembered = { ...this.#remembered, notes: [...this.notes, ...notes] };
+  }
+
   begin(line: string): void {
     this.#began = true;
     this.report(line);
   }
 
   removed(now: Date): void {
-    this.#remembered = { removedAt: now.toISOString() };
+    const { keep: _, ...remembered } = this.#remembered;
+    this.#remembered = { ...remembered, removedAt: now.toISOString() };
     this.begin('removed');
   }
 
@@ -83,6 +95,11 @@ export class RemovalProgress implements Progress {
 }
 
 function rememberedBy(heartbeatDetails: unknown): Remembered {
-  const { removedAt, undoReason, keep } = (heartbeatDetails ?? {}) as Remembered;
-  return { ...(removedAt && { removedAt }), ...(undoReason && { undoReason }), ...(keep && { keep }) };
+  const { removedAt, undoReason, keep, notes } = (heartbeatDetails ?? {}) as Remembered;
+  return {
+    ...(removedAt && { removedAt }),
+    ...(undoReason && { undoReason }),
+    ...(keep && { keep }),
+    ...(notes && { notes }),
+  };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ChangeOptions } from '../cloud/cloud.js';
+import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
 import { unmarkRetiring } from '../domain/authority.js';
@@ -11,7 +11,7 @@ import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import { Authorities } from './authorities.js';
-import { cloudProgress } from './cloud-progress.js';
+import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence } from './evidence.js';
 import { leavesInUse, leavesToCome } from './leaves.js';
@@ -57,7 +57,7 @@ export function removalActivities(deps: Dependencies) {
    * key (design, section 4): when somebody falls off, or a person cancels, what was trusted before goes back. A worker that
    * shuts down undoes nothing: the next attempt finds the removal made and goes on with the watch where this one was.
    */
-  async function removeCa(removal: Removal): Promise<{ lines: readonly string[] }> {
+  async function removeCa(removal: Removal): Promise<{ lines: readonly string[] } & Noted> {
     const work = new RemovalProgress();
     if (work.undoReason) return undo(removal, work, new RotationError('RemovalUndone', work.undoReason));
     await refuseWhatWasUndone(removal);
@@ -66,7 +66,10 @@ export function removalActivities(deps: Dependencies) {
       const lines = await proofs(removal, negative, work);
       const { authority, ca, before } = removal;
       await holdWatch(deps, { authority, ca, namespace: before.namespace, removedAt: work.removedAt! }, work);
-      return { lines: [...lines, `Everybody was still there at the end of the watch over ${before.namespace}`] };
+      return {
+        lines: [...lines, `Everybody was still there at the end of the watch over ${before.namespace}`],
+        ...(work.notes.length > 0 && { notes: work.notes }),
+      };
     } catch (error) {
       if (!work.goesOn(error) && work.began) return undo(removal, work, error);
       // What a stop makes of a wait is an AbortError; the SDK wants to see the cancellation itself.
@@ -82,7 +85,7 @@ export function removalActivities(deps: Dependencies) {
     if (!undone) throw error;
     throw new RotationError(
       'RemovalUndone',
-      `CA ${short(removal.old)} is trusted by ${removal.before.namespace} again: ${reason}`,
+      [`CA ${short(removal.old)} is trusted by ${removal.before.namespace} again: ${reason}`, ...work.notes].join(' '),
     );
   }
 
@@ -138,7 +141,7 @@ export function removalActivities(deps: Dependencies) {
     const inUse = await leavesInUse(deps, authority);
     const leaving = await authorities.chain(authority, old);
     const wanted = deps.config.namespaces[before.namespace]?.filters;
-    await deps.cloud.changeTrust(
+    const change = await deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
         bundle: planBundle({
@@ -155,6 +158,7 @@ export function removalActivities(deps: Dependencies) {
       }),
       { generation: `${rotation}/remove`, ...through(work), signal: work.signal },
     );
+    work.note(change);
   }
 
   async function proofs(
@@ -177,10 +181,11 @@ export function removalActivities(deps: Dependencies) {
   async function putBack({ authority, before, rotation }: Removal, work: RemovalProgress): Promise<boolean> {
     for (;;) {
       try {
-        const changed = await restore({ before, rotation }, through(work));
+        const change = await restore({ before, rotation }, through(work));
+        work.note(change);
         // So that no further attempt removes it again. The workflow does the same; this one may have lost the workflow.
-        if (changed) await authorities.change(authority, unmarkRetiring).catch(() => undefined);
-        return changed;
+        if (change.changed) await authorities.change(authority, unmarkRetiring).catch(() => undefined);
+        return change.changed;
       } catch (error) {
         if (!(error instanceof RotationError) || !error.retryable) throw error;
         work.report(`putting back what ${before.namespace} trusted: ${error.message}`);
@@ -189,12 +194,12 @@ export function removalActivities(deps: Dependencies) {
     }
   }
 
-  /** What a namespace trusted before goes back, by API key alone; CAs that came since stay. True when anything changed. */
-  async function restore(
+  /** What a namespace trusted before goes back, by API key alone; CAs that came since stay. */
+  function restore(
     { before, rotation }: TrustRestoration,
     options: Pick<ChangeOptions, 'onProgress' | 'kept'>,
-  ): Promise<boolean> {
-    const { changed } = await deps.cloud.changeTrust(
+  ): Promise<TrustChange> {
+    return deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
         bundle: planBundle({
@@ -209,13 +214,12 @@ export function removalActivities(deps: Dependencies) {
       }),
       { generation: `${rotation}/restore`, ...options },
     );
-    return changed;
   }
 
   /** For the workflow, when the removing activity could not do it itself. */
-  async function restoreTrust(restoration: TrustRestoration): Promise<void> {
+  async function restoreTrust(restoration: TrustRestoration): Promise<Noted> {
     const { onProgress, kept } = cloudProgress();
-    await restore(restoration, { onProgress, kept });
+    return noted(await restore(restoration, { onProgress, kept }));
   }
 
   return { rememberTrust, removeCa, restoreTrust };

@@ -18,6 +18,12 @@ export interface Restoration {
   readonly rolledOut: boolean;
 }
 
+export interface Restored {
+  readonly line: string;
+  /** False: nothing was to be put back. */
+  readonly restored: boolean;
+}
+
 export function restoreActivities(deps: Dependencies) {
   const staged = new StagedLeaves(deps);
   const { discardPairs } = leafActivities(deps);
@@ -25,9 +31,9 @@ export function restoreActivities(deps: Dependencies) {
   /**
    * Puts a pair that works into the target and rolls it out: the previous one, if everything that is read now speaks for it,
    * otherwise a fresh leaf of the signing CA (safety 16, 32). When neither is admitted nothing is restarted, and the failure
-   * calls for a person. Returns what was done, for one.
+   * calls for a person. Returns what was done, for one, and whether anything was.
    */
-  async function restoreTarget({ target, rotation, rolledOut }: Restoration): Promise<{ line: string }> {
+  async function restoreTarget({ target, rotation, rolledOut }: Restoration): Promise<Restored> {
     const previous = await deps.keystore.get(entries.previous(target, rotation));
     const { line, pair } = await chosen(target, rotation, previous);
     if (pair) {
@@ -35,7 +41,7 @@ export function restoreActivities(deps: Dependencies) {
       if (rolledOut) await deps.target(target).rollOut(delivery, progress());
     }
     await discardPairs({ target, rotation });
-    return { line };
+    return { line, restored: pair !== undefined };
   }
 
   async function chosen(

@@ -5,7 +5,7 @@ import { proveAccepted } from '../probes/streak.js';
 import { issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import { Authorities } from './authorities.js';
-import { cloudProgress } from './cloud-progress.js';
+import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
 import { leavesInUse, leavesToCome } from './leaves.js';
@@ -36,7 +36,7 @@ export function trustActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
   /** The new CA next to the old one; expired ones leave in the same write. */
-  async function trustCa({ authority, namespace, ca, rotation }: Step): Promise<{ operationId?: string }> {
+  async function trustCa({ authority, namespace, ca, rotation }: Step): Promise<{ operationId?: string } & Noted> {
     const certificate = await authorities.known(authority, ca);
     const change = await deps.cloud.changeTrust(
       namespace,
@@ -53,7 +53,7 @@ export function trustActivities(deps: Dependencies) {
       },
       { generation: `${rotation}/trust`, ...cloudProgress() },
     );
-    return change.operationId ? { operationId: change.operationId } : {};
+    return { ...(change.operationId && { operationId: change.operationId }), ...noted(change) };
   }
 
   async function proveTrust({ authority, namespace, ca }: Omit<Step, 'rotation'>): Promise<{ line: string }> {
@@ -67,7 +67,7 @@ export function trustActivities(deps: Dependencies) {
   }
 
   /** Widens now; a narrowing waits for the removal, because it refuses clients that nobody listed (safety 11). */
-  async function widenFilters({ authority, namespace, rotation }: Omit<Step, 'ca'>): Promise<{ line: string }> {
+  async function widenFilters({ authority, namespace, rotation }: Omit<Step, 'ca'>): Promise<{ line: string } & Noted> {
     const wanted = deps.config.namespaces[namespace]?.filters;
     const { filters } = await deps.cloud.readNamespace(namespace);
     const change = cloudProgress();
@@ -78,13 +78,14 @@ export function trustActivities(deps: Dependencies) {
         line: `Filters of ${namespace} become narrower: they wait for the removal of the old CA`,
       };
     const leaves = [...(await leavesInUse(deps, authority)), ...leavesToCome(deps, authority)];
-    await deps.cloud.changeTrust(
+    const changed = await deps.cloud.changeTrust(
       namespace,
       (current) => ({ bundle: current.bundle, filters: planFilters({ wanted, leaves }) }),
       { generation: `${rotation}/widen`, ...change },
     );
     return {
       line: `Filters of ${namespace} widened; every leaf in use or to come matches`,
+      ...noted(changed),
     };
   }
 

@@ -106,9 +106,11 @@ async function trust({ plan, ca, board }: Rotation): Promise<void> {
   const { authority } = plan;
   for (const namespace of plan.namespaces) {
     board.wait(`${namespace} to trust CA ${short(ca.fingerprint)}`);
-    await patient.trustCa.executeWithOptions({ summary: `Add CA ${short(ca.fingerprint)} to ${namespace}` }, [
-      { authority, namespace, ca: ca.fingerprint, rotation: workflowInfo().runId },
-    ]);
+    const { notes } = await patient.trustCa.executeWithOptions(
+      { summary: `Add CA ${short(ca.fingerprint)} to ${namespace}` },
+      [{ authority, namespace, ca: ca.fingerprint, rotation: workflowInfo().runId }],
+    );
+    notes?.forEach((note) => board.problem(note));
     const { line } = await patient.proveTrust.executeWithOptions(
       {
         summary: `Prove that ${namespace} admits leaves of ${short(ca.fingerprint)}`,
@@ -126,10 +128,11 @@ async function trust({ plan, ca, board }: Rotation): Promise<void> {
 async function widenFilters({ plan, board }: Rotation): Promise<void> {
   board.enter('filters');
   for (const namespace of plan.namespaces) {
-    const { line } = await patient.widenFilters.executeWithOptions(
+    const { line, notes } = await patient.widenFilters.executeWithOptions(
       { summary: `Widen the filters of ${namespace} where needed` },
       [{ authority: plan.authority, namespace, rotation: workflowInfo().runId }],
     );
+    notes?.forEach((note) => board.problem(note));
     board.prove(line);
   }
 }

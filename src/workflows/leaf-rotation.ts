@@ -127,10 +127,12 @@ async function restore(
   board.enter('restore', `${target} to be back on a pair that works`);
   const summary = `Put a pair that works back into ${target}`;
   try {
-    const { line } = await patient.restoreTarget.executeWithOptions({ summary, ...lasting(rolloutDeadlineMs) }, [
-      { target, rotation: workflowInfo().runId, rolledOut },
-    ]);
-    board.undo(line);
+    const { line, restored } = await patient.restoreTarget.executeWithOptions(
+      { summary, ...lasting(rolloutDeadlineMs) },
+      [{ target, rotation: workflowInfo().runId, rolledOut }],
+    );
+    if (restored) board.undo(line);
+    else board.problem(line);
     return line;
   } catch (error) {
     const line = `A person is needed: ${target} could not be restored. ${rootOf(error).message}`;

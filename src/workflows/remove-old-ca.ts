@@ -25,13 +25,14 @@ export async function removeOldCa(rotation: Rotation): Promise<void> {
       ]);
       trusted.push(before);
       board.wait(`CA ${short(old.fingerprint)} to leave ${namespace}, and the watch after it`);
-      const { lines } = await watchful.removeCa.executeWithOptions(
+      const { lines, notes } = await watchful.removeCa.executeWithOptions(
         {
           summary: `Remove CA ${short(old.fingerprint)} from ${namespace} and watch`,
           ...lasting(plan.watchMs + plan.blindMs + plan.proofDeadlineMs),
         },
         [{ authority, before, ca: ca.fingerprint, old: old.fingerprint, rotation: workflowInfo().runId }],
       );
+      notes?.forEach((note) => board.problem(note));
       lines.forEach((line) => board.prove(line));
     }
   } catch (error) {
@@ -48,6 +49,7 @@ async function keepBoth({ plan, board }: Rotation, trusted: readonly RememberedT
       .executeWithOptions({ summary: `See that ${before.namespace} trusts both CAs` }, [
         { before, rotation: workflowInfo().runId },
       ])
+      .then(({ notes }) => notes?.forEach((note) => board.problem(note)))
       .catch((error: unknown) => failures.push(`${before.namespace}: ${rootOf(error).message}`));
   }
   failures.forEach((line) => board.problem(`A person is needed: the old CA could not be put back. ${line}`));

@@ -30,7 +30,8 @@ describe('restoreTarget', () => {
 
   it('puts the previous pair back, rolls it out, and leaves nothing in the keystore', async () => {
     await deliver();
-    const { line } = await restore();
+    const { line, restored } = await restore();
+    assert.equal(restored, true);
     assert.equal(world.target.pair!.certificate.fingerprint, previous.certificate.fingerprint);
     assert.deepEqual(world.target.rollouts, [previous.certificate.fingerprint]);
     assert.match(line, /The previous pair of worker, leaf \w{8}, is back/);
@@ -44,10 +45,11 @@ describe('restoreTarget', () => {
     assert.deepEqual(world.target.rollouts, []);
   });
 
-  it('does nothing where there was no pair before', async () => {
+  it('does nothing where there was no pair before, and says that nothing was restored', async () => {
     world.target.pair = undefined;
     const first = await deliver();
-    const { line } = await restore();
+    const { line, restored } = await restore();
+    assert.equal(restored, false);
     assert.equal(world.target.pair!.certificate.fingerprint, first.certificate.fingerprint);
     assert.deepEqual(world.target.rollouts, []);
     assert.match(line, /Nothing was to be put back/);

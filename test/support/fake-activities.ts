@@ -67,7 +67,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     markRetiring: async () => undefined,
     rememberTrust: async ({ namespace }) => ({ namespace, bundle: [certificateFacts('old-ca')], filters: [] }),
     removeCa: async () => ({ lines: ['the old CA is refused'] }),
-    restoreTrust: async () => undefined,
+    restoreTrust: async () => ({}),
     keepBothCas: async () => undefined,
     finishCa: async () => undefined,
     preflightLeaf: async () => ({
@@ -88,7 +88,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
       holders: [{ name: 'pod-1', adopted: true, evidence: 'started with the leaf' }],
     }),
     discardPairs: async () => undefined,
-    restoreTarget: async () => ({ line: 'The previous pair is back.' }),
+    restoreTarget: async () => ({ line: 'The previous pair is back.', restored: true }),
     followRotation: async () => undefined,
     notify: async () => ({ warnings: [] }),
     takeNotices: async () => ({ notices: [], rotate: [], unseen: [] }),

@@ -61,6 +61,8 @@ export class FakeCloud implements Cloud {
   readonly kept: (string | undefined)[] = [];
   /** What the next attempt is told; reported with each line of progress. */
   keep: string | undefined;
+  /** What a person should know of each change that is made. */
+  notes: readonly string[] = [];
   /** Called before each change is written. */
   beforeWrite: (generation: string) => void | Promise<void> = () => undefined;
   /** Called after it was written, before the caller knows. */
@@ -89,7 +91,7 @@ export class FakeCloud implements Cloud {
     this.namespaces.set(namespace, after);
     this.writes.push({ namespace, generation });
     await this.afterWrite(generation);
-    return { changed: true, operationId: 'operation', before, after };
+    return { changed: true, operationId: 'operation', before, after, notes: this.notes };
   }
 
   async close(): Promise<void> {}

@@ -85,6 +85,21 @@ describe('caRotation', () => {
     );
   });
 
+  it('safety 38: what a change of the namespace lost and restored is among its problems, whichever change it was', async () => {
+    const noted = (what: string) => ({ notes: [`${what} lost a field; it was put back.`] });
+    const started = await start({
+      trustCa: async () => noted('trustCa'),
+      widenFilters: async () => ({ line: 'widened', ...noted('widenFilters') }),
+      removeCa: async () => ({ lines: [], ...noted('removeCa') }),
+    });
+    await result(started);
+    const { problems } = await started.handle.query<RotationStatus>('status');
+    assert.deepEqual(
+      problems.map((line) => line.split(' ')[0]),
+      ['trustCa', 'widenFilters', 'removeCa'],
+    );
+  });
+
   it('safety 12: canaries name the new CA, then the signing pointer moves, then one by one those that reload, then the others', async () => {
     const started = await start({}, { canaries: ['c1', 'c2'], alone: ['s1', 's2'], others: ['o1', 'o2'] });
     await result(started);
@@ -193,6 +208,14 @@ describe('caRotation', () => {
         assert.deepEqual(namesAfter(fakes, activity), cleanUp);
       });
     }
+
+    it('safety 38: what putting back lost and restored of the namespace is among its problems', async () => {
+      const restoreTrust = async () => ({ notes: ['restoreTrust lost a field; it was put back.'] });
+      const { handle } = await start({ removeCa: failing('RemovalUndone'), restoreTrust });
+      await tests.failureOf(handle);
+      const { problems } = await handle.query<RotationStatus>('status');
+      assert.match(problems.join('\n'), /restoreTrust lost a field/);
+    });
 
     it('in every namespace that it had left', async () => {
       let removals = 0;

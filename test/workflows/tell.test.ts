@@ -171,6 +171,15 @@ describe('people are told of a rotation', () => {
     assert.match(told[0]!.notification.lines.join(), /A person is needed/);
   });
 
+  it('that a leaf rotation failed which left nothing to put back: that is no restoration', async () => {
+    const restoreTarget = async () => ({ line: 'Nothing was to be put back.', restored: false });
+    const { handle } = await rotateLeaf(notificationEvents, { updateTarget: failing('SecretUnusable'), restoreTarget });
+    await assert.rejects(handle.result());
+    assert.deepEqual(events(), ['failed']);
+    assert.match(told[0]!.notification.lines.join(), /planted SecretUnusable.*Nothing was to be put back/);
+    assert.match((await problemsOf(handle)).join(), /Nothing was to be put back/);
+  });
+
   it('of a renewed leaf only where that is asked for, and of a skipped one never', async () => {
     await (await rotateLeaf(['failed'])).handle.result();
     assert.deepEqual(events(), []);
