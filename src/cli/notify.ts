@@ -26,7 +26,7 @@ async function testNotifier(command: Command, name: string): Promise<void> {
     throw new BadInput(`${file} has no notifier "${name}". It has: ${known}`);
   }
   const notification = testNotification(name);
-  const { warnings } = await createNotifier(name, config).send(notification);
+  const { warnings } = await createNotifier(name, config, process.stderr).send(notification);
   const lines = [`${name} (${config.kind}) has taken the test message`, ...warnings];
   answer(options, { notifier: name, kind: config.kind, id: notification.id, warnings }, lines);
 }

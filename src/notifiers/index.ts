@@ -1,3 +1,4 @@
+import type { DestinationStream } from 'pino';
 import { z } from 'zod';
 import type { SecretReference } from '../config/fields.js';
 import { printable } from '../domain/notification.js';
@@ -11,13 +12,13 @@ export const notifierSchema = z.discriminatedUnion('kind', [smtpSchema, webhookS
 
 export type NotifierConfig = z.infer<typeof notifierSchema>;
 
-/** `name` is what errors call it. */
-export function createNotifier(name: string, config: NotifierConfig): Notifier {
-  const notifier = ofKind(name, config);
+/** `name` is what errors call it; `log` is where the kind `log` writes, standard output unless it is given. */
+export function createNotifier(name: string, config: NotifierConfig, log?: DestinationStream): Notifier {
+  const notifier = ofKind(name, config, log);
   return { send: (notification) => notifier.send(printable(notification)) };
 }
 
-function ofKind(name: string, config: NotifierConfig): Notifier {
+function ofKind(name: string, config: NotifierConfig, log: DestinationStream | undefined): Notifier {
   switch (config.kind) {
     case 'smtp':
       return createSmtpNotifier(name, config);
@@ -26,7 +27,7 @@ function ofKind(name: string, config: NotifierConfig): Notifier {
     case 'slack':
       return createSlackNotifier(name, config);
     case 'log':
-      return createLogNotifier(name);
+      return createLogNotifier(name, log);
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it, mock } from 'node:test';
 import { main } from '../../src/cli/main.js';
 import { startHttpReceiver, type HttpReceiver } from '../support/http-receiver.js';
+import { runStarter } from '../support/starter.js';
 
 describe('cert-rotation notify test', () => {
   const token = 'T000/B000/sEcReTtOkEn';
@@ -27,6 +28,7 @@ authorities: { orders: { subject: { organization: Acme }, namespaces: [orders.ac
 targets: {}
 notifiers:
   ops-slack: { kind: slack, url: { file: slack-url } }
+  ops-log: { kind: log }
 `,
     );
     for (const method of ['log', 'error'] as const)
@@ -58,9 +60,17 @@ notifiers:
     assert.deepEqual({ notifier, kind, warnings }, { notifier: 'ops-slack', kind: 'slack', warnings: [] });
   });
 
+  it('prints the line of a log notifier beside the answer, not into it', async () => {
+    const args = ['--config', join(folder, 'rotation.yaml'), '-o', 'json', 'notify', 'test', 'ops-log'];
+    const { code, stdout, stderr } = await runStarter(args);
+    assert.equal(code, 0, stderr);
+    assert.equal((JSON.parse(stdout) as { kind: string }).kind, 'log');
+    assert.equal((JSON.parse(stderr) as { msg: string }).msg, 'Test of the notifier ops-log');
+  });
+
   it('names the notifiers that there are when asked for another', async () => {
     assert.equal(await run('notify', 'test', 'nobody'), 2);
-    assert.match(printed.join('\n'), /has no notifier "nobody"\. It has: ops-slack/);
+    assert.match(printed.join('\n'), /has no notifier "nobody"\. It has: ops-slack, ops-log/);
   });
 
   it('says why a message was not taken and what to do, and prints nothing of the address', async () => {
