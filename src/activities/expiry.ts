@@ -11,8 +11,21 @@ import {
 } from '../domain/expiry.js';
 import { RotationError } from '../domain/failures.js';
 import { entries, expiryScheduleId } from '../domain/ids.js';
-import { claim, forget, nothingTold, release, untold, type NoticeRecord, type ToTell } from '../domain/notices.js';
+import {
+  claim,
+  forget,
+  nothingTold,
+  openRuns,
+  parseNoticeRecord,
+  release,
+  settle,
+  untold,
+  type NoticeRecord,
+  type Run,
+  type ToTell,
+} from '../domain/notices.js';
 import { notifiersFor, type Message } from '../domain/notification.js';
+import { statusOf } from '../temporal/running.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { subscriptions } from './notify.js';
@@ -40,9 +53,9 @@ export function expiryActivities(deps: Dependencies) {
    * tell. The claim is an entry of the keystore, changed by compare-and-set, rather than state that a workflow carries: it
    * survives a run that is terminated or reset, a schedule that is deleted, and a second run at the same time. It is
    * written before anything is sent, in the activity that decides on what it has just read; from there the workflow
-   * carries the messages to their end.
+   * carries the messages to their end. Without a record that can be read people are told of everything, and of that.
    */
-  async function takeNotices({ run }: { run: string }): Promise<ExpiryTask> {
+  async function takeNotices({ run }: { run: Run }): Promise<ExpiryTask> {
     const { sightings, unseen } = await lookEverywhere();
     const now = deps.now();
     const all = expiring(sightings, deps.config.notices.at, now);
@@ -50,6 +63,10 @@ export function expiryActivities(deps: Dependencies) {
     const claimed = await changeRecord((record) => {
       const kept = unseen.length > 0 ? record : forget(record, { ...seenIn(sightings), now });
       return toTell.reduce(claim, kept);
+    }, run).catch((error: unknown) => {
+      if (!isUnreadable(error)) throw error;
+      unseen.push(`the record of what was told: ${error.message}`);
+      return nothingTold;
     });
     return {
       notices: [
@@ -63,10 +80,12 @@ export function expiryActivities(deps: Dependencies) {
 
   /** The notifier gave up: what the run claimed for it is open again, for the next run. */
   async function releaseNotices(claims: Pick<ToTell, 'notifier' | 'run'>): Promise<void> {
-    await changeRecord((record) => release(record, claims));
+    await changeRecord((record) => release(record, claims), claims.run).catch((error: unknown) => {
+      if (!isUnreadable(error)) throw error;
+    });
   }
 
-  async function lookEverywhere(): Promise<{ sightings: readonly Sighting[]; unseen: readonly string[] }> {
+  async function lookEverywhere(): Promise<{ sightings: readonly Sighting[]; unseen: string[] }> {
     const sightings: Sighting[] = [];
     const unseen: string[] = [];
     for (const [place, look] of places()) {
@@ -155,10 +174,10 @@ export function expiryActivities(deps: Dependencies) {
   }
 
   /** Reads, changes and writes the record, by compare-and-set; another run that was quicker is read and decided again. */
-  async function changeRecord(change: (record: NoticeRecord) => NoticeRecord): Promise<NoticeRecord> {
+  async function changeRecord(change: (record: NoticeRecord) => NoticeRecord, run: Run): Promise<NoticeRecord> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await writeChanged(change);
+        return await writeChanged(change, run);
       } catch (error) {
         const lost = error instanceof RotationError && error.type === 'KeystoreConflict';
         if (!lost || attempt >= races) throw error;
@@ -167,10 +186,15 @@ export function expiryActivities(deps: Dependencies) {
   }
 
   /** Without anything to tell there is no record. */
-  async function writeChanged(change: (record: NoticeRecord) => NoticeRecord): Promise<NoticeRecord> {
+  async function writeChanged(change: (record: NoticeRecord) => NoticeRecord, run: Run): Promise<NoticeRecord> {
     const entry = await deps.keystore.get(entries.notices);
-    const record = (entry?.record as NoticeRecord | undefined) ?? nothingTold;
-    const changed = change(record);
+    const record = entry ? parseNoticeRecord(entry.record) : nothingTold;
+    if (!record)
+      throw new RotationError(
+        'KeystoreUnreadable',
+        `Entry ${entries.notices} holds something else: remove it, and people are told of everything once more.`,
+      );
+    const changed = change(settle(record, await endsOf(openRuns(record), run)));
     if (changed === record) return record;
     const written = { record: changed, owner: `schedule/${expiryScheduleId}` };
     if (entry) await deps.keystore.update(entries.notices, written, entry.version);
@@ -178,7 +202,24 @@ export function expiryActivities(deps: Dependencies) {
     return changed;
   }
 
+  /** Of the runs that claimed before: those that ended. One that nobody knows any more ended long ago. */
+  async function endsOf(runs: readonly Run[], own: Run): Promise<ReadonlyMap<string, 'told' | 'lost'>> {
+    const ends = new Map<string, 'told' | 'lost'>();
+    for (const { workflowId, runId } of runs) {
+      const status = runId === own.runId ? 'RUNNING' : await statusOf(deps.client(), workflowId, runId);
+      if (status !== 'RUNNING') ends.set(runId, brokenOff.has(status ?? '') ? 'lost' : 'told');
+    }
+    return ends;
+  }
+
   return { takeNotices, releaseNotices };
+}
+
+/** So ends a run that did not come to its end: what it claimed it may not have told. */
+const brokenOff: ReadonlySet<string> = new Set(['TERMINATED', 'CANCELLED', 'TIMED_OUT']);
+
+function isUnreadable(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.type === 'KeystoreUnreadable';
 }
 
 function expiryNotice(notifier: string, all: readonly Expiring[], now: Date): ExpiryTask['notices'] {

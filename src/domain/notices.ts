@@ -9,6 +9,8 @@ import type { Expiring, Step } from './expiry.js';
  *     claimed by this run                       told again only by its own retry, which has told nobody yet
  *     claimed by another run                    nothing to do
  *     the notifier failed for good              release: the next run tells it
+ *     that run ended by itself                  settle: told, and no run's any more
+ *     that run was terminated or cancelled      settle: it is taken to have told nobody, the next run tells it
  *
  * Where several steps were missed, only the most urgent is told. A run tells each notifier of so many certificates at most,
  * the most urgent first; the next run goes on.
@@ -21,10 +23,16 @@ export interface NoticeRecord {
   readonly told: Readonly<Record<string, Readonly<Record<Fingerprint, Claim>>>>;
 }
 
+/** A run of the watch. */
+export interface Run {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
 interface Claim {
   readonly step: Step;
-  /** Run that tells it. */
-  readonly run: string;
+  /** Run that tells it; absent once it is known to have ended. */
+  readonly run?: Run;
   /** RFC 3339; what has expired and is seen no more can be forgotten. */
   readonly notAfter: string;
 }
@@ -33,7 +41,7 @@ export const nothingTold: NoticeRecord = { told: {} };
 
 export interface ToTell {
   readonly notifier: string;
-  readonly run: string;
+  readonly run: Run;
   /** What the notifier is to hear of, most urgent first. */
   readonly expiring: readonly Expiring[];
 }
@@ -42,7 +50,7 @@ export interface ToTell {
 export function untold(record: NoticeRecord, { notifier, run, expiring }: ToTell): readonly Expiring[] {
   const open = expiring.filter(({ certificate, step }) => {
     const claim = record.told[notifier]?.[certificate.fingerprint];
-    return !claim || step < claim.step || (step === claim.step && claim.run === run);
+    return !claim || step < claim.step || (step === claim.step && claim.run?.runId === run.runId);
   });
   return open.slice(0, mostAtOnce);
 }
@@ -62,7 +70,34 @@ export function claim(record: NoticeRecord, toTell: ToTell): NoticeRecord {
 
 /** The notifier could not be reached: what this run claimed for it is open again. */
 export function release(record: NoticeRecord, { notifier, run }: Pick<ToTell, 'notifier' | 'run'>): NoticeRecord {
-  return keepOnly(record, (name, _fingerprint, { run: owner }) => name !== notifier || owner !== run);
+  return keepOnly(record, (name, _fingerprint, { run: owner }) => name !== notifier || owner?.runId !== run.runId);
+}
+
+/** Runs that may still have something to tell. */
+export function openRuns({ told }: NoticeRecord): readonly Run[] {
+  const runs = Object.values(told).flatMap((claims) => Object.values(claims).flatMap(({ run }) => run ?? []));
+  return [...new Map(runs.map((run) => [run.runId, run])).values()];
+}
+
+/** What is known by now of the runs that claimed, by their run ids: `told` are theirs no more, `lost` are open again. */
+export function settle(record: NoticeRecord, ends: ReadonlyMap<string, 'told' | 'lost'>): NoticeRecord {
+  const left = keepOnly(record, (_notifier, _fingerprint, { run }) => ends.get(run?.runId ?? '') !== 'lost');
+  if (!openRuns(left).some(({ runId }) => ends.has(runId))) return left;
+  const settled = ({ run, ...claim }: Claim): Claim => (run && !ends.has(run.runId) ? { run, ...claim } : claim);
+  const told = Object.entries(left.told).map(([notifier, claims]) => [
+    notifier,
+    Object.fromEntries(Object.entries(claims).map(([fingerprint, claim]) => [fingerprint, settled(claim)])),
+  ]);
+  return { told: Object.fromEntries(told) as NoticeRecord['told'] };
+}
+
+/** Undefined when it is no such record. */
+export function parseNoticeRecord(value: unknown): NoticeRecord | undefined {
+  const isObject = (one: unknown): one is object => typeof one === 'object' && one !== null;
+  const { told } = (isObject(value) ? value : {}) as { readonly told?: unknown };
+  const claims = isObject(told) ? Object.values(told) : [undefined];
+  const isRecord = claims.every((one) => isObject(one) && Object.values(one).every(isObject));
+  return isRecord ? (value as NoticeRecord) : undefined;
 }
 
 export interface Seen {

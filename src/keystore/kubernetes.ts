@@ -45,7 +45,7 @@ export function createKubernetesKeystore(client: KubernetesClient, namespace: st
 
   function toEntry(name: string, secret: SecretObject): StoredEntry {
     const { record, certificate, chain, key } = secret.data ?? {};
-    const parse = (text: string): unknown => JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
+    const parse = (text: string): unknown => parseJson(name, Buffer.from(text, 'base64').toString('utf8'));
     const annotations = secret.metadata?.annotations ?? {};
     return {
       name,
@@ -89,6 +89,15 @@ export function createKubernetesKeystore(client: KubernetesClient, namespace: st
           .filter((entry) => entry.name.startsWith(prefix));
       }),
   };
+}
+
+/** Without a cause: what is said of a text that is no JSON may quote it. */
+function parseJson(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RotationError('KeystoreUnreadable', `Entry ${name} holds something that is no JSON.`);
+  }
 }
 
 const keystoreFailures: Readonly<Partial<Record<FailureType, FailureType>>> = {

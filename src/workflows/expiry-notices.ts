@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, ExpiryTask } from '../activities/index.js';
 import { caRotationId } from '../domain/ids.js';
+import type { Run } from '../domain/notices.js';
 import type { ExpiryNoticesResult } from '../domain/rotation.js';
 import { caRotation } from './ca-rotation.js';
 import { write } from './options.js';
@@ -29,9 +30,7 @@ const { takeNotices } = proxyActivities<Activities>({
  * everything fails at its end and says what; what was not told is told by the next one.
  */
 export async function expiryNotices(): Promise<ExpiryNoticesResult> {
-  const task = await takeNotices.executeWithOptions({ summary: 'Look at every certificate' }, [
-    { run: workflowInfo().runId },
-  ]);
+  const task = await takeNotices.executeWithOptions({ summary: 'Look at every certificate' }, [{ run: thisRun() }]);
   const started: string[] = [];
   for (const authority of task.rotate) {
     if (await startRotation(authority)) started.push(caRotationId(authority));
@@ -40,6 +39,11 @@ export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   if (problems.length > 0)
     throw ApplicationFailure.nonRetryable(`Not seen or not told: ${problems.join('; ')}`, 'ExpiryNoticesIncomplete');
   return { told: task.notices.map(({ notifier, message }) => `${notifier}: ${message.title}`), started };
+}
+
+function thisRun(): Run {
+  const { workflowId, runId } = workflowInfo();
+  return { workflowId, runId };
 }
 
 /** Under the id that is its lock, as a child that outlives us. False when it runs already. Its approval stays what it is. */
@@ -65,7 +69,7 @@ async function deliver({ notifier, message }: ExpiryTask['notices'][number]): Pr
   } catch (error) {
     await CancellationScope.nonCancellable(() =>
       write.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [
-        { notifier, run: workflowInfo().runId },
+        { notifier, run: thisRun() },
       ]),
     );
     return [notTold(notifier, error)];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import type { RotationError } from '../../src/domain/failures.js';
 import { createKeystore } from '../../src/keystore/index.js';
 import type { Keystore } from '../../src/keystore/keystore.js';
@@ -90,6 +91,18 @@ describe('contract of Keystore', () => {
       const value = Buffer.from(sealed.toString('base64')).toString('base64');
       await cluster.admin.patch(secretPath('ca.flipped'), [{ op: 'replace', path: '/data/key', value }]);
       await assert.rejects(encrypted(kek).get('ca.flipped'), { type: 'KeystoreUnreadable' });
+    });
+
+    it('a record that somebody broke is told by the name of its entry, without what it holds: KeystoreUnreadable', async () => {
+      await encrypted(kek).create('notices', { record: { told: {} }, owner: 'schedule/expiry' });
+      const value = Buffer.from('{"told": broken').toString('base64');
+      await cluster.admin.patch(secretPath('notices'), [{ op: 'replace', path: '/data/record', value }]);
+      await assert.rejects(encrypted(kek).get('notices'), (error: RotationError) => {
+        assert.equal(error.type, 'KeystoreUnreadable');
+        assert.match(error.message, /^Entry notices holds something that is no JSON/);
+        assert.doesNotMatch(inspect(error), /broken/);
+        return true;
+      });
     });
 
     it('a key-encryption key that is not 32 bytes is refused before anything is stored', () => {

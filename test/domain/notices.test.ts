@@ -7,17 +7,22 @@ import {
   forget,
   mostAtOnce,
   nothingTold,
+  openRuns,
+  parseNoticeRecord,
   release,
+  settle,
   untold,
   type NoticeRecord,
+  type Run,
 } from '../../src/domain/notices.js';
 import { aWatched, before, day, inBundle, steps } from '../support/sightings.js';
 
 const notifier = 'ops';
+const aRun = (runId: string): Run => ({ workflowId: 'expiry-notices', runId });
 
 /** What a run at that time claims, and the record after it. */
 function runAt(record: NoticeRecord, left: number, run: string, sightings: readonly Sighting[]) {
-  const toTell = { notifier, run, expiring: expiring(sightings, steps, before(left)) };
+  const toTell = { notifier, run: aRun(run), expiring: expiring(sightings, steps, before(left)) };
   const after = claim(record, toTell);
   return { after, told: untold(after, toTell).map(({ certificate, step }) => `${certificate.subject} ${step / day}`) };
 }
@@ -75,21 +80,42 @@ describe('what is told of an expiring certificate', () => {
 
   it('is left to the next run where the notifier gave up, and only there', () => {
     const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
-    assert.equal(release(after, { notifier, run: 'another' }), after);
-    assert.equal(release(after, { notifier: 'another', run: 'run-1' }), after);
-    const open = release(after, { notifier, run: 'run-1' });
+    assert.equal(release(after, { notifier, run: aRun('another') }), after);
+    assert.equal(release(after, { notifier: 'another', run: aRun('run-1') }), after);
+    const open = release(after, { notifier, run: aRun('run-1') });
     assert.deepEqual(runAt(open, 12 * day, 'run-2', [ca]).told, ['O=ca 14']);
+  });
+
+  it('is left to the next run where the run that claimed it was broken off, whoever it was for', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    const open = settle(after, new Map([['run-1', 'lost']]));
+    assert.deepEqual(open, nothingTold);
+    assert.deepEqual(runAt(open, 13 * day, 'run-2', [ca]).told, ['O=ca 14']);
+  });
+
+  it('is told, and nobody asks for the run again, once that ended by itself', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    assert.deepEqual(openRuns(after), [aRun('run-1')]);
+    const settled = settle(after, new Map([['run-1', 'told']]));
+    assert.deepEqual(openRuns(settled), []);
+    assert.deepEqual(runAt(settled, 13 * day, 'run-2', [ca]).told, []);
+    assert.deepEqual(runAt(settled, 6 * day, 'run-2', [ca]).told, ['O=ca 7']);
+  });
+
+  it('stays with a run that is under way', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
+    assert.equal(settle(after, new Map([['another', 'lost']])), after);
   });
 
   it('is nothing less urgent than what was told, where the configuration drops a step', () => {
     const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
-    const toTell = { notifier, run: 'run-2', expiring: expiring([ca], [60 * day, 30 * day], before(12 * day)) };
+    const toTell = { notifier, run: aRun('run-2'), expiring: expiring([ca], [60 * day, 30 * day], before(12 * day)) };
     assert.deepEqual(untold(after, toTell), []);
   });
 
   it('is told by each notifier on its own', () => {
     const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
-    const other = { notifier: 'other', run: 'run-2', expiring: expiring([ca], steps, before(13 * day)) };
+    const other = { notifier: 'other', run: aRun('run-2'), expiring: expiring([ca], steps, before(13 * day)) };
     assert.equal(untold(after, other).length, 1);
     assert.deepEqual(Object.keys(claim(after, other).told).sort(), ['ops', 'other']);
   });
@@ -123,6 +149,21 @@ describe('the record of what was told', () => {
     assert.deepEqual(forget(record, gone), nothingTold);
     const unconfigured = { notifiers: [], fingerprints: new Set([fingerprint]), now: before(-day) };
     assert.deepEqual(forget(record, unconfigured), nothingTold);
+  });
+
+  it('is known as one when it is read again, and nothing else is', () => {
+    assert.deepEqual(parseNoticeRecord(JSON.parse(JSON.stringify(record))), record);
+    for (const other of [
+      undefined,
+      null,
+      'text',
+      [],
+      {},
+      { told: null },
+      { told: { ops: 1 } },
+      { told: { ops: { a: 1 } } },
+    ])
+      assert.equal(parseNoticeRecord(other), undefined, JSON.stringify(other));
   });
 
   it('remembers what is gone as long as it could come back, and what is still there after its end', () => {

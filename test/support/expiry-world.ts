@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import { parseConfig } from '../../src/config/load.js';
 import type { Config } from '../../src/config/schema.js';
 import { createActivities, type Activities, type Dependencies } from '../../src/activities/index.js';
@@ -9,6 +10,7 @@ import type { KeyPair } from '../../src/x509/pair.js';
 import { FakeKeystore } from './fakes.js';
 
 export interface ExpiryWorldOptions {
+  readonly client: Client;
   /** `webhook` addresses by notifier name. */
   readonly notifiers: Readonly<Record<string, string>>;
   readonly renewBefore?: string;
@@ -32,7 +34,7 @@ export class ExpiryWorld {
   readonly activities: Activities;
   readonly config: Config;
 
-  constructor({ notifiers, renewBefore = 'never', notify, notifyOfForeign }: ExpiryWorldOptions) {
+  constructor({ client, notifiers, renewBefore = 'never', notify, notifyOfForeign }: ExpiryWorldOptions) {
     const hooks = Object.entries(notifiers).map(([name, url]) => `  ${name}: { kind: webhook, url: "${url}" }`);
     const { config, digest } = parseConfig(
       `version: 1
@@ -74,6 +76,7 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
       cloud: { readNamespace },
       target: () => ({ read }),
       notifier: (name: string) => createNotifier(name, config.notifiers[name]!),
+      client: () => client,
       searchAttributes: false,
       now: () => this.now,
     } as unknown as Dependencies);

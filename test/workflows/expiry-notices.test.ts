@@ -11,7 +11,7 @@ import type { ExpiryNoticesResult } from '../../src/domain/rotation.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { ExpiryWorld, type ExpiryWorldOptions } from '../support/expiry-world.js';
-import { fakeActivities } from '../support/fake-activities.js';
+import { fakeActivities, gate } from '../support/fake-activities.js';
 import { startHttpReceiver, type HttpReceiver } from '../support/http-receiver.js';
 import { scan } from '../support/key-scan.js';
 import { WorkflowTests } from '../support/temporal-env.js';
@@ -37,7 +37,7 @@ describe('the watch over expiring certificates', () => {
   afterEach(() => Promise.all([ops.stop(), team.stop()]));
 
   const aWorld = (options: Partial<ExpiryWorldOptions> = {}) =>
-    new ExpiryWorld({ notifiers: { ops: ops.address }, ...options });
+    new ExpiryWorld({ client: tests.env.client, notifiers: { ops: ops.address }, ...options });
 
   /** Runs the watch once, under an id of its own, as a schedule does. */
   async function run(): Promise<ExpiryNoticesResult> {
@@ -156,6 +156,26 @@ describe('the watch over expiring certificates', () => {
     assert.equal(ops.taken.length, 1);
     assert.equal(team.taken.length, 1);
   });
+
+  for (const [what, record] of [
+    ['something else', { told: 'everybody' }],
+    ['nothing', undefined],
+  ] as const) {
+    it(`tells people of it, and of all that expires, when the record of what was told holds ${what}`, async () => {
+      const world = aWorld({ renewBefore: '30d' });
+      await world.sign(ca);
+      world.moveTo(ca.certificate, 31);
+      const unreadable = { record, owner: 'schedule/cert-rotation-expiry' };
+      await world.keystore.create(entries.notices, unreadable);
+      use(world.activities);
+      const { message } = await failureOf(run());
+      assert.match(message, /the record of what was told: Entry notices holds something else/);
+      const [told, blind] = [...titles(ops)].sort();
+      assert.match(told!, /^CA .* expires in 31 days$/);
+      assert.equal(blind, 'The watch over expiring certificates cannot see one place');
+      assert.deepEqual((await world.keystore.get(entries.notices))?.record, record);
+    });
+  }
 
   it('says what it cannot see, to people and by failing, and tells the rest', async () => {
     const world = aWorld();
@@ -284,5 +304,23 @@ describe('the watch over expiring certificates', () => {
       use(world.activities);
       assert.deepEqual((await run()).started, []);
     });
+  });
+
+  // The last one: the test server skips no time any more once a run was terminated whose activity had begun.
+  it('tells what a run claimed that somebody terminated before it told it, once', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.moveTo(ca.certificate, 6);
+    const { opened, open } = gate();
+    const taken = { ...world.activities, notify: () => opened.then(() => ({ warnings: [] })) };
+    use(taken);
+    const terminated = await start();
+    await tests.eventually(async () => world.keystore.get(entries.notices));
+    await terminated.terminate('somebody was too quick');
+    open();
+    use(world.activities);
+    await run();
+    await run();
+    assert.equal(ops.taken.length, 1);
   });
 });

@@ -16,7 +16,7 @@ describe('the schedules', () => {
   after(() => tests?.stop());
 
   const configured = (cron: string) => {
-    const { config } = new ExpiryWorld({ notifiers: {} });
+    const { config } = new ExpiryWorld({ client: tests.env.client, notifiers: {} });
     return { ...config, temporal: { taskQueue: WorkflowTests.taskQueue }, notices: { ...config.notices, cron } };
   };
 
@@ -37,7 +37,10 @@ describe('the schedules', () => {
 
   it('start the watch, which takes four Temporal actions where nothing expires', async () => {
     const { client } = tests.env;
-    tests.use({ ...fakeActivities(), activities: new ExpiryWorld({ notifiers: {} }).activities });
+    tests.use({
+      ...fakeActivities(),
+      activities: new ExpiryWorld({ client: tests.env.client, notifiers: {} }).activities,
+    });
     await applySchedules(client, configured('0 6 * * *'));
     await client.schedule.getHandle(expiryScheduleId).trigger();
     const run = await tests.eventually(async () => {
