@@ -1,8 +1,9 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { SandboxDescription } from '../sandbox/description.js';
+import { chosenKinds, kindsOf, seams, type Kinds, type Seam } from '../sandbox/kinds.js';
 import { answer, globalOptions, withExamples, type GlobalOptions } from './context.js';
 import { BadInput, exitCodes } from './exit.js';
 
@@ -10,7 +11,7 @@ interface StateOption extends GlobalOptions {
   readonly state: string;
 }
 
-interface UpOptions extends StateOption {
+interface UpOptions extends StateOption, Kinds {
   readonly withTools?: boolean;
 }
 
@@ -29,7 +30,16 @@ export function addSandboxCommands(program: Command): void {
       .requiredOption('--state <dir>', 'the folder given to `sandbox up`')
       .action((_options, command: Command) => down(globalOptions(command) as StateOption)),
   };
-  withExamples(commands.up, 'sandbox up --state ./sandbox', 'sandbox up --state ./sandbox -o json');
+  for (const seam of Object.keys(seams) as Seam[]) {
+    const option = new Option(`--${seam} <kind>`, seams[seam]).choices(kindsOf[seam]).default(kindsOf[seam][0]);
+    commands.up.addOption(option);
+  }
+  withExamples(
+    commands.up,
+    'sandbox up --state ./sandbox',
+    'sandbox up --state ./sandbox --cloud tcld --issuer certstrap --probe temporal-cli',
+    'sandbox up --state ./sandbox -o json',
+  );
   withExamples(commands.down, 'sandbox down --state ./sandbox');
   withExamples(sandbox, 'sandbox up --state ./sandbox', 'sandbox down --state ./sandbox');
 }
@@ -55,7 +65,12 @@ async function up(options: UpOptions): Promise<void> {
       process.exit(isUp ? exitCodes.done : exitCodes.interrupted);
     });
   }
-  const sandbox = await startSandbox({ dir: folder.state, progress: (line) => console.error(line), bookingsPerSecond });
+  const sandbox = await startSandbox({
+    dir: folder.state,
+    kinds: chosenKinds(options),
+    progress: (line) => console.error(line),
+    bookingsPerSecond,
+  });
   const tools = options.withTools ? await linkTools(join(folder.state, 'bin')) : undefined;
   const client = await followClientPair(sandbox);
   let description = describeSandbox(sandbox);

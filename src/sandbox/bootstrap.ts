@@ -7,25 +7,38 @@ import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js
 import type { KeyPair } from '../x509/pair.js';
 import { booking } from './configuration.js';
 
+/**
+ * How many days ago the first certificates were made: the CA, which lives for a year, and the leaves, which live for 30 days.
+ * A CA that is new could not sign with tcld or certstrap, which date leaves back.
+ */
+export interface Ages {
+  readonly ca: number;
+  readonly leaves: number;
+}
+
+export const usualAges: Ages = { ca: 30, leaves: 0 };
+
+const daysAgo = (days: number): Date => new Date(Date.now() - days * 86_400_000);
+
 /** The first CA of the booking namespace, as a team has it before it ever rotates. */
-export function firstCa(): Promise<KeyPair> {
+export function firstCa({ ca }: Ages): Promise<KeyPair> {
   return createIssuer({ kind: 'builtin', algorithm: 'P-384' }).createCa({
     subject: { organization: 'Temporal Booking' },
     algorithm: 'P-384',
     generation: 1,
     lifetimeMs: 365 * 86_400_000,
-    now: new Date(),
+    now: daysAgo(ca),
   });
 }
 
 /** Puts the first CA into the keystore as current, and a leaf of it into every target's Secret. */
-export async function bootstrap(configFile: string, ca: KeyPair, admin: KubernetesClient): Promise<void> {
+export async function bootstrap(configFile: string, ca: KeyPair, admin: KubernetesClient, { leaves }: Ages): Promise<void> {
   const { config } = await loadConfig(configFile);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const keystore = createKeystore(config.keystore, { kubernetes: admin, encryptionKey });
   await keepFirstCa(keystore, { authority: booking.authority, ca });
   for (const { namespace, secret, subject, algorithm, lifetime } of Object.values(config.targets)) {
-    const leaf = await createIssuer({ kind: 'builtin', algorithm }).issueLeaf(ca, { subject, algorithm, lifetimeMs: lifetime, now: new Date() });
+    const leaf = await createIssuer({ kind: 'builtin', algorithm }).issueLeaf(ca, { subject, algorithm, lifetimeMs: lifetime, now: daysAgo(leaves) });
     await createTlsSecret(admin, { namespace, secret, leaf });
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { CloudApi } from './cloud/control-plane.js';
 import type { Gateway } from './gateway/index.js';
+import { withKinds, type Kinds, type Programs } from './kinds.js';
 import { readExample } from './manifests.js';
 
 export const booking = { namespace: 'temporal-booking.sdvdw', taskQueue: 'temporal-booking', authority: 'temporal-booking', target: 'booking-worker' } as const;
@@ -30,12 +31,16 @@ interface Parts {
   readonly cloud: CloudApi;
   readonly kubeconfig: string;
   readonly markerId: string;
+  readonly kinds: Kinds;
+  readonly programs: Programs;
   /** Merged over the example's timing. */
   readonly timing?: object | undefined;
+  readonly notifiers?: object | undefined;
 }
 
 /** The example's configuration with the sandbox's addresses and waits, and the secrets that it refers to. */
-export async function writeConfiguration({ dir, gateway, cloud, kubeconfig, markerId, timing }: Parts): Promise<SandboxConfiguration> {
+export async function writeConfiguration(parts: Parts): Promise<SandboxConfiguration> {
+  const { dir, gateway, cloud, kubeconfig, markerId, kinds, programs, timing, notifiers } = parts;
   const [apiKey, encryptionKey, file] = [join(dir, 'cloud-api-key'), join(dir, 'key-encryption-key'), join(dir, 'rotation.yaml')];
   await writeFile(apiKey, `${cloud.apiKey}\n`, { mode: 0o600 });
   await writeFile(encryptionKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
@@ -55,7 +60,8 @@ export async function writeConfiguration({ dir, gateway, cloud, kubeconfig, mark
       },
     },
     timing: { ...sandboxTiming, ...timing },
+    ...(notifiers && { notifiers }),
   };
-  await writeFile(file, stringify(config), { mode: 0o600 });
+  await writeFile(file, stringify(withKinds(config, kinds, programs, booking)), { mode: 0o600 });
   return { file };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
-import { bootstrap, firstCa } from './bootstrap.js';
+import { bootstrap, firstCa, usualAges, type Ages } from './bootstrap.js';
 import { startCloudApi, type CloudApi } from './cloud/control-plane.js';
 import { CloudStore, newSpec } from './cloud/store.js';
 import { booking, writeConfiguration } from './configuration.js';
@@ -12,16 +12,24 @@ import { startDevServer, type DevServer } from './dev-server.js';
 import { startGateway, type Gateway } from './gateway/index.js';
 import { startControlPlane, type ControlPlane } from './kubernetes/control-plane.js';
 import { startNodeAgent, type NodeAgent } from './kubernetes/node-agent.js';
-import { applyManifest } from './manifests.js';
+import { chosenKinds, type Kinds } from './kinds.js';
+import { allowScaling, applyManifest } from './manifests.js';
 import { StopStack, allEnded } from './processes.js';
+import { findPrograms } from './programs.js';
 import { findTools } from './tools/index.js';
 
 export interface SandboxOptions {
   /** State folder, 0700. */
   readonly dir: string;
   readonly progress?: (line: string) => void;
+  /** What the rotation is made of; default: the usual kinds. */
+  readonly kinds?: Kinds;
   /** Merged over the sandbox's timing in the rotation's configuration. */
   readonly timing?: object;
+  /** Notifiers of the rotation's configuration; default: none. */
+  readonly notifiers?: object;
+  /** How old the first certificates are. */
+  readonly ages?: Ages;
   /** Bookings that each of the three workers starts per second. */
   readonly bookingsPerSecond?: number;
   /** Added to the rotation worker's environment. */
@@ -33,6 +41,7 @@ export interface SandboxOptions {
 
 export interface Sandbox {
   readonly dir: string;
+  readonly kinds: Kinds;
   /** The rotation's configuration file. */
   readonly configFile: string;
   readonly temporal: DevServer;
@@ -56,9 +65,10 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 }
 
 async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox> {
-  const { dir, progress = () => undefined } = options;
+  const { dir, progress = () => undefined, kinds = chosenKinds({}), ages = usualAges } = options;
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const tools = await findTools({ progress });
+  const programs = await findPrograms(kinds, progress);
   // Servers write certificates, logs and databases into the folder: for the eyes of its user alone.
   process.umask(0o077);
   progress('starting Temporal, Kubernetes, the gateway and the cloud API');
@@ -70,7 +80,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
       ...(options.uiPort !== undefined && { uiPort: options.uiPort }),
     }).then((server) => stack.push(server)),
     startControlPlane({ dir: join(dir, 'kubernetes'), tools }).then((plane) => stack.push(plane)),
-    firstCa(),
+    firstCa(ages),
   ]);
   const gateway = stack.push(
     await startGateway({
@@ -100,6 +110,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
   await createNamespace(kubernetes.admin, 'temporal-booking');
   await createApplicationSecret(kubernetes.admin);
   await applyManifest(kubernetes.admin, 'deploy/rbac.yaml');
+  if (kinds.rollout === 'scale') await allowScaling(kubernetes.admin);
   const kubeconfig = await kubernetes.kubeconfigFor('cert-rotation', 'cert-rotation');
   const { file: configFile } = await writeConfiguration({
     dir,
@@ -107,9 +118,12 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
     cloud,
     kubeconfig,
     markerId: kubernetes.markerId,
+    kinds,
+    programs,
     timing: options.timing,
+    notifiers: options.notifiers,
   });
-  await bootstrap(configFile, ca, kubernetes.admin);
+  await bootstrap(configFile, ca, kubernetes.admin, ages);
   const nodeAgent = stack.push(
     await startNodeAgent({
       admin: kubernetes.admin,
@@ -128,7 +142,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
   await available(kubernetes.admin, `${deployments}/temporal-booking/deployments/temporal-booking-worker`, 3);
   if (options.rotationWorker !== false)
     await available(kubernetes.admin, `${deployments}/cert-rotation/deployments/cert-rotation-worker`, 1);
-  return { dir, configFile, temporal, gateway, cloud, store, kubernetes, nodeAgent, stop: () => stack.stop() };
+  return { dir, kinds, configFile, temporal, gateway, cloud, store, kubernetes, nodeAgent, stop: () => stack.stop() };
 }
 
 /** What the images of the sandbox's Deployments are: this package's own programs, built or from source. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -12,6 +12,16 @@ export async function applyManifest(admin: KubernetesClient, file: string, names
     const placed = { ...object, metadata: { namespace, ...object.metadata } };
     await admin.apply(pathOf(placed), placed, 'sandbox');
   }
+}
+
+/**
+ * Lets the rotation worker scale the booking workers: the rule that deploy/rbac.yaml has in a comment, because only a target
+ * whose rollout is `scale` needs it.
+ */
+export async function allowScaling(admin: KubernetesClient): Promise<void> {
+  const [, rule] = /^# (\{.*deployments\/scale.*\})$/m.exec(await readFile(`${root}deploy/rbac.yaml`, 'utf8')) ?? [];
+  const role = '/apis/rbac.authorization.k8s.io/v1/namespaces/temporal-booking/roles/cert-rotation-target';
+  await admin.patch(role, [{ op: 'add', path: '/rules/-', value: parse(rule!) }]);
 }
 
 const resources: Readonly<Record<string, string>> = {

@@ -5,6 +5,7 @@ import { applyLeafSchedule } from '../../temporal/schedules.js';
 import { booking } from '../configuration.js';
 import { measure, type Measures } from '../gateway/measures.js';
 import type { Sandbox } from '../index.js';
+import type { Kinds } from '../kinds.js';
 import {
   everyWorkerPolls,
   failedWorkflows,
@@ -26,7 +27,9 @@ export interface RotationSummary {
 }
 
 export interface DemoResult extends Measures {
+  /** No call failed, every booking was completed, and somebody polled at every moment; the last not with rollout `scale`. */
   readonly ok: boolean;
+  readonly kinds: Kinds;
   readonly workflowsStarted: number;
   readonly workflowsCompleted: number;
   readonly slowestWorkflowMs: number;
@@ -61,8 +64,9 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
     return {
       ok:
         measures.failedCalls === 0 &&
-        measures.workerDowntimeMs === 0 &&
+        (measures.workerDowntimeMs === 0 || isOutage(sandbox.kinds)) &&
         bookings.workflowsStarted === bookings.workflowsCompleted,
+      kinds: sandbox.kinds,
       ...measures,
       ...bookings,
       leaf: summary(leaf),
@@ -71,6 +75,9 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
     };
   });
 }
+
+/** Scaled to 0, nobody works: the article's way has its downtime. */
+export const isOutage = ({ rollout }: Kinds): boolean => rollout === 'scale';
 
 function summary(rotated: Rotated<{ oldFingerprint?: string; newFingerprint?: string }>): RotationSummary {
   const { result, ...measured } = rotated;

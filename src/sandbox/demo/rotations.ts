@@ -29,13 +29,19 @@ export async function rotateLeaf(client: Client, say: Say): Promise<Rotated<Leaf
   return finished<LeafRotationResult>(client, handle, say);
 }
 
-/** Starts the rotation and approves the removal when it asks, as a person would by signal. */
+/** Starts the rotation and follows it. */
 export async function rotateCa(client: Client, say: Say): Promise<Rotated<CaRotationResult>> {
-  const handle = await client.workflow.start('caRotation', {
+  await client.workflow.start('caRotation', {
     workflowId: caRotationId(booking.authority),
     taskQueue: defaultTaskQueue,
     args: [{ authority: booking.authority }],
   });
+  return followCa(client, say);
+}
+
+/** Follows the rotation that runs, and approves the removal when it asks, as a person would by signal. */
+export async function followCa(client: Client, say: Say): Promise<Rotated<CaRotationResult>> {
+  const handle = client.workflow.getHandle(caRotationId(booking.authority));
   const approved = approveWhenAsked(client, handle, say);
   const rotated = await finished<CaRotationResult>(client, handle, say);
   await approved;
