@@ -16,6 +16,7 @@ export const rules: Readonly<Record<number, string>> = {
   11: 'Filters that narrow wait for the removal; filters never refuse a leaf in use or to come.',
   12: 'One CA signs at a time; nothing of a retiring CA is issued, delivered or restored.',
   17: 'Secrets, stamps and replica counts are written without dropping one another or what others own.',
+  18: 'A Secret that another controller makes is refused; whoever puts the old pair back is noticed before the removal, inside it and after.',
   19: 'A pod that may have been given the old Secret is never counted as adopted.',
   20: 'Nothing found is a failure; owners that are not known are named and block.',
   22: 'The shipped RBAC allows what the product does, and refuses what it must not do.',

@@ -250,6 +250,12 @@ const target = z
       .default('rolling')
       .describe('How running workers get it: a rolling restart; scaled to 0 and back; by themselves.'),
     canary: z.boolean().default(false).describe('Rotated first in a CA rotation, before all other leaves.'),
+    takeOwnership: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Write the Secret although another controller makes it (External Secrets, Argo CD, ...): it may put it back.',
+      ),
     allowIdle: z.boolean().default(false).describe('A workload without pods counts as moved.'),
     taskQueues: z
       .array(z.strictObject({ namespace: temporalNamespace, name: plainText.max(1000) }))

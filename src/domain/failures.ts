@@ -179,6 +179,10 @@ export const failures = {
     retryable: false,
     fix: 'Certificate and key of the Secret do not match after the write; the previous pair is restored.',
   },
+  SecretOwned: {
+    retryable: false,
+    fix: 'Have its owner make it no more, or give the target a Secret of its own; with takeOwnership: true it is written all the same.',
+  },
   NoConsumer: { retryable: false, fix: 'No workload mounts the Secret: check the name, or remove the target.' },
   UnknownOwner: {
     retryable: false,

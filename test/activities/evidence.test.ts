@@ -33,7 +33,7 @@ describe('gatherEvidence', () => {
     );
   });
 
-  it('a leaf of another CA does not count', async () => {
+  it('safety 18: a Secret that went back to a leaf of another CA does not count', async () => {
     world.target.pair = await world.leafOf((await aWorld()).old);
     const { complete, missing } = await gather();
     assert.deepEqual([complete, missing], [false, ['worker: its Secret does not hold a leaf of the new CA']]);

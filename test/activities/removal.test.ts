@@ -83,9 +83,17 @@ describe('removeCa', () => {
   });
 
   describe('safety 12: the last checks are made again inside the removal', () => {
-    it('a target that went back to the old CA', async () => {
+    it('safety 18: a target that went back to the old CA', async () => {
       world.target.pair = await world.leafOf(world.old);
       await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /worker: its Secret does not hold/ });
+      assert.deepEqual(generations(), []);
+    });
+
+    it('safety 18: a Secret that another controller makes by now', async () => {
+      world.target.before = (verb) => {
+        if (verb === 'inspect') throw new RotationError('SecretOwned', 'planted.');
+      };
+      await assert.rejects(remove().result, { type: 'SecretOwned' });
       assert.deepEqual(generations(), []);
     });
 
@@ -122,7 +130,7 @@ describe('removeCa', () => {
         world.probe.answer = () => ({ outcome: 'refused', layer: 'rpc', reason: 'filtered' });
       }, /refuses a leaf of the new CA: filtered/));
 
-    it('somebody puts a leaf of the old CA into a Secret', () =>
+    it('safety 18: somebody puts a leaf of the old CA into a Secret', () =>
       whenWatching(async () => {
         world.target.pair = await world.leafOf(world.old);
       }, /the Secret of worker no longer holds a leaf of the new CA/));

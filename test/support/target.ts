@@ -108,6 +108,7 @@ export function targetConfig(namespace: string, rollout: TargetConfig['rollout']
     renew: 'always',
     rollout,
     canary: false,
+    takeOwnership: false,
     allowIdle: false,
     taskQueues: [queue],
   };

@@ -102,7 +102,7 @@ describe('rollouts of a Kubernetes target', () => {
   });
 
   describe('safety 19: the Secret stays as it was delivered', { concurrency: true }, () => {
-    it('safety 19: whoever puts the old one back makes the proof void', async () => {
+    it('safety 18, 19: whoever puts the old one back makes the proof void', async () => {
       const placed = await placeTarget(cluster, { pair: old });
       const delivery = await placed.target().deliver(await aLeaf(ca));
       await placed.target().rollOut(delivery, silent);

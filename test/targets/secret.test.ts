@@ -193,6 +193,62 @@ describe('the Secret of a target', () => {
     });
   });
 
+  describe('safety 18: one that another controller makes is refused by name, and stays as it is: SecretOwned', () => {
+    const owner = { apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', name: 'booking', uid: 'b3e6a52' };
+    const owned: Readonly<Record<string, [metadata: object, named: string]>> = {
+      'an owner reference': [{ ownerReferences: [owner] }, 'ExternalSecret booking'],
+      'External Secrets': [{ labels: { 'reconcile.external-secrets.io/managed': 'true' } }, 'External Secrets'],
+      'Sealed Secrets': [{ annotations: { 'sealedsecrets.bitnami.com/managed': 'true' } }, 'Sealed Secrets'],
+      'cert-manager': [{ annotations: { 'cert-manager.io/certificate-name': 'booking' } }, 'cert-manager'],
+      'Argo CD': [{ annotations: { 'argocd.argoproj.io/tracking-id': 'shop:/Secret:a/b' } }, 'Argo CD'],
+      'Flux, by a kustomization': [{ labels: { 'kustomize.toolkit.fluxcd.io/name': 'shop' } }, 'Flux'],
+      'Flux, by a release': [{ labels: { 'helm.toolkit.fluxcd.io/name': 'shop' } }, 'Flux'],
+      Helm: [{ annotations: { 'meta.helm.sh/release-name': 'shop' } }, 'Helm'],
+    };
+    async function refused(named: string): Promise<void> {
+      const failure = {
+        type: 'SecretOwned',
+        retryable: false,
+        message: new RegExp(`made by .*${named}`),
+        fix: /takeOwnership: true/,
+      };
+      await assert.rejects(placed.target().inspect(), failure);
+      await assert.rejects(placed.target().deliver(leaf!), failure);
+      await holds(old!);
+    }
+    for (const [how, [metadata, named]] of Object.entries(owned))
+      it(how, async () => {
+        await putSecret(cluster.admin, placed, old!, { metadata: { name: 'worker-tls', ...metadata } });
+        await refused(named);
+      });
+
+    it('safety 18: whoever applies the pair without leaving a mark is known by its field manager', async () => {
+      const theirs = secretObject(placed.namespace, old!);
+      await cluster.admin.apply<KubernetesObject>(placed.secretPath, theirs, 'vault-operator');
+      await refused('the field manager vault-operator');
+    });
+
+    it('safety 18: what people do with kubectl is no ownership, nor is a field of the Secret that is not the pair', async () => {
+      const theirs = secretObject(placed.namespace, old!);
+      await cluster.admin.apply<KubernetesObject>(placed.secretPath, theirs, 'kubectl-client-side-apply');
+      const { data: _, ...rest } = theirs;
+      const roots = { ...rest, data: { 'ca.crt': Buffer.from('roots').toString('base64') } };
+      await cluster.admin.apply<KubernetesObject>(placed.secretPath, roots, 'trust-manager');
+      await placed.target().deliver(leaf!);
+      await holds(leaf!);
+    });
+
+    it('safety 18: with takeOwnership it is written, and inspect says whose it is', async () => {
+      placed = await placeTarget(cluster, { pair: old!, replicas: 0 });
+      const labels = { 'kustomize.toolkit.fluxcd.io/name': 'shop' };
+      await cluster.admin.patch(placed.secretPath, [{ op: 'add', path: '/metadata/labels', value: labels }]);
+      const target = placed.target({ config: { takeOwnership: true } });
+      assert.match((await target.inspect()).warnings.join(), /worker-tls is made by Flux .*takeOwnership/);
+      await target.deliver(leaf!);
+      await holds(leaf!);
+    });
+  });
+
   describe('safety 19: the time of a delivery is that of the write, by the API server', () => {
     /** Its second is over, so that a later one would show. */
     const passed = ({ at }: Delivery) =>
@@ -215,7 +271,7 @@ describe('the Secret of a target', () => {
       assert.deepEqual(await placed.target().delivered(), delivery);
     });
 
-    it('safety 19: a delivery ends when somebody puts another pair there, and begins anew with ours', async () => {
+    it('safety 18, 19: a delivery ends when somebody puts another pair there, and begins anew with ours', async () => {
       const delivery = await placed.target().deliver(leaf!);
       await passed(delivery);
       await cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, old!));

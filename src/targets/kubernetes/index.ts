@@ -11,7 +11,7 @@ import { gapOf } from './gap.js';
 import { refuseUnhealthy, warningsOf } from './health.js';
 import { wantedPods } from './objects.js';
 import { rollOutByScale, rollOutByStamp } from './rollout.js';
-import { deliveryOf, pairOf, readUsableSecret, writePair } from './secret.js';
+import { deliveryOf, makerOf, pairOf, readUsableSecret, refuseOwned, writePair } from './secret.js';
 
 export interface KubernetesTargetOptions {
   readonly name: string;
@@ -26,12 +26,13 @@ export interface KubernetesTargetOptions {
 /** Target `kubernetes`: a Secret of type kubernetes.io/tls and every workload whose pods use it. */
 export function createKubernetesTarget(options: KubernetesTargetOptions): Target {
   const { config, timing, client } = options;
-  const { rollout } = config;
-  const place = { namespace: config.namespace, secret: config.secret };
+  const { rollout, namespace, secret: name, takeOwnership } = config;
+  const place = { namespace, secret: name, takeOwnership };
   const secretName = `Secret ${place.namespace}/${place.secret}`;
 
   async function inspect(): Promise<TargetFacts> {
     const secret = await readUsableSecret(client, place);
+    refuseOwned(secret, place);
     const users = await findUsers(client, place);
     refuseStrangers(users, place);
     const { consumers } = users;
@@ -41,11 +42,15 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     consumers.forEach((consumer) => refuseUnhealthy(consumer, rollout));
     const current = pairOf(secret);
     const gap = consumers.map((consumer) => gapOf(consumer, rollout)).find((found) => found !== undefined);
+    const maker = makerOf(secret);
     return {
       ...(current && { current: current.certificate }),
       ...(gap && { gap }),
       consumers: consumers.map(({ kind, name }) => `${kind} ${place.namespace}/${name}`),
-      warnings: consumers.flatMap((consumer) => warningsOf(consumer, config)),
+      warnings: [
+        ...(maker ? [`${secretName} is made by ${maker}: takeOwnership has it written all the same`] : []),
+        ...consumers.flatMap((consumer) => warningsOf(consumer, config)),
+      ],
     };
   }
 

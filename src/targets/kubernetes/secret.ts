@@ -6,6 +6,7 @@ import { PrivateKey } from '../../x509/private-key.js';
 import { keyMatches, readCertificates } from '../../x509/read.js';
 import type { Delivery } from '../target.js';
 import type { Secret } from './objects.js';
+import { ownerOf } from './owners.js';
 import { leafAnnotation } from './stamp.js';
 
 /** One field manager per purpose: two applies by one manager with different fields would drop the earlier ones (safety 17). */
@@ -16,6 +17,8 @@ const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 export interface SecretPlace {
   readonly namespace: string;
   readonly secret: string;
+  /** Written although another controller makes it. */
+  readonly takeOwnership: boolean;
 }
 
 const pathOf = ({ namespace, secret }: SecretPlace): string => `/api/v1/namespaces/${namespace}/secrets/${secret}`;
@@ -29,6 +32,34 @@ export async function readUsableSecret(client: KubernetesClient, place: SecretPl
   }
   if (secret?.immutable) throw new RotationError('SecretUnusable', `${name} is immutable.`);
   return secret;
+}
+
+/** Managers who wrote the pair before us without wanting to keep it: people with kubectl, and this system's own hands. */
+const passing = /^(kubectl|cert-rotation)($|[-/])/;
+
+/**
+ * Who else makes this Secret, and would put back what it held: the owner of the object, or a foreign field manager of the
+ * pair (safety 18).
+ */
+export function makerOf(secret: Secret | undefined): string | undefined {
+  const managers = secret?.metadata?.managedFields ?? [];
+  const foreign = managers.find(
+    ({ manager = '', fieldsV1 }) =>
+      !passing.test(manager) && tlsFields.some((key) => key in (fieldsV1?.['f:data'] ?? {})),
+  );
+  return (secret && ownerOf(secret)) ?? (foreign && `the field manager ${foreign.manager}`);
+}
+
+const tlsFields = ['f:tls.crt', 'f:tls.key'];
+
+/** Throws SecretOwned, which names who makes the Secret, unless a person said `takeOwnership`. */
+export function refuseOwned(secret: Secret | undefined, { namespace, secret: name, takeOwnership }: SecretPlace): void {
+  const maker = takeOwnership ? undefined : makerOf(secret);
+  if (!maker) return;
+  throw new RotationError(
+    'SecretOwned',
+    `Secret ${namespace}/${name} is made by ${maker}, which would put back what it held; it was not written.`,
+  );
 }
 
 /** The pair in the Secret; undefined when there is none that can be read. */
@@ -58,7 +89,7 @@ function writtenAt(secret: Secret | undefined): string | undefined {
 /**
  * Writes `tls.crt` and `tls.key` by server-side apply, conditional on the version just read, then reads the Secret again:
  * the API server accepts a pair that does not match. A pair of ours that is in place is left alone, so that the delivery
- * stays the same however often it is asked for.
+ * stays the same however often it is asked for. Nothing of a Secret that somebody else makes is written.
  */
 export async function writePair(client: KubernetesClient, place: SecretPlace, pair: KeyPair): Promise<Delivery> {
   const name = `${place.namespace}/${place.secret}`;
@@ -66,6 +97,7 @@ export async function writePair(client: KubernetesClient, place: SecretPlace, pa
   if (!keyMatches(pair.certificate, pair.key))
     throw new RotationError('SecretMismatch', `The pair for Secret ${name} does not match; it was not written.`);
   const before = await readUsableSecret(client, place);
+  refuseOwned(before, place);
   const isThere = deliveryOf(before)?.leaf === fingerprint;
   if (!isThere) await apply(client, place, pair, before);
   const after = isThere ? before : await client.get<Secret>(pathOf(place));
