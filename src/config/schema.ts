@@ -256,6 +256,10 @@ const target = z
       .describe(
         'Write the Secret although another controller makes it (External Secrets, Argo CD, ...): it may put it back.',
       ),
+    allowOutage: z
+      .boolean()
+      .default(false)
+      .describe('Scale to 0 against an autoscaler, a GitOps tool or a disruption budget.'),
     allowIdle: z.boolean().default(false).describe('A workload without pods counts as moved.'),
     taskQueues: z
       .array(z.strictObject({ namespace: temporalNamespace, name: plainText.max(1000) }))
@@ -279,6 +283,9 @@ const timing = z
     connectionAgeGrace: duration.prefault('70s').describe('And its grace.'),
     secretPropagation: duration.prefault('60s').describe('From writing a Secret until every kubelet has seen it.'),
     rolloutDeadline: positiveDuration.prefault('10m'),
+    pollDeadline: positiveDuration
+      .prefault('2m')
+      .describe('From the first new pod that is ready to its first poll; without one the rollout is put back at once.'),
     proof: z
       .strictObject({
         successes: z.int().min(2).max(1000).default(5),

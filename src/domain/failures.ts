@@ -189,6 +189,10 @@ export const failures = {
     fix: 'A pod that uses the Secret belongs to a controller this system does not know; roll it by hand or remove it.',
   },
   WorkloadUnhealthy: { retryable: false, fix: 'A workload is unhealthy before anything was changed: mend it first.' },
+  WouldBeOutage: {
+    retryable: false,
+    fix: 'Use rollout: rolling; with allowOutage: true the target is scaled to 0 all the same.',
+  },
   RolloutFailed: {
     retryable: false,
     fix: 'The new pods did not get ready; the previous certificate was restored. The message names the pod.',

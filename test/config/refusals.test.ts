@@ -73,7 +73,7 @@ describe('a configuration that cannot work is refused with line, column, key, pr
       'an unknown key that is like no other',
       edited('soak: 7m', 'patience: 7m'),
       [
-        '29:3: timing.patience: unknown key. Remove it. Known here: connectionAge, connectionAgeGrace, secretPropagation, rolloutDeadline, proof, trustSoak, soak, watch.',
+        '29:3: timing.patience: unknown key. Remove it. Known here: connectionAge, connectionAgeGrace, secretPropagation, rolloutDeadline, pollDeadline, proof, trustSoak, soak, watch.',
       ],
     ],
     [

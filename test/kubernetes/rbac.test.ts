@@ -11,7 +11,7 @@ import type { Workload } from '../../src/targets/kubernetes/objects.js';
 import { isSettled } from '../../src/targets/kubernetes/rollout.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
-import { startCluster, type Cluster } from '../support/cluster.js';
+import { allow, authorized, createNamespace, startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import { recordingClient, type Used } from '../support/recording-client.js';
 import { mounting, secretObject, silent, targetConfig, targetTiming, workloadObject } from '../support/target.js';
@@ -25,6 +25,8 @@ interface Rule {
 
 /** The targets of examples/temporal-booking/rotation.yaml, for which deploy/rbac.yaml is written. */
 const booking = { namespace: 'temporal-booking', secret: 'temporal-booking-tls', workload: 'temporal-booking-worker' };
+/** A target whose rollout is scale: the Roles of booking copied for it, with that of deploy/rbac-scale.yaml. */
+const scaled = { namespace: 'scaled', secret: 'scaled-tls', workload: 'scaled-worker' };
 const own = { namespace: 'cert-rotation', secret: 'cert-rotation-worker-tls', workload: 'cert-rotation-worker' };
 
 describe('safety 22: deploy/rbac.yaml, with the token of its service account', () => {
@@ -35,7 +37,11 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
   before(async () => {
     [cluster, ca] = await Promise.all([startCluster(), aCa()]);
     ({ client, used } = recordingClient(cluster.client));
-    await Promise.all([booking, own].map(deploy));
+    await createNamespace(cluster.admin, scaled.namespace);
+    const workload = { resource: 'deployments', name: scaled.workload };
+    await allow(cluster.admin, { ...scaled, workload, scale: true });
+    await authorized(cluster.client, scaled);
+    await Promise.all([booking, own, scaled].map(deploy));
   });
   after(() => cluster?.stop());
 
@@ -61,7 +67,7 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
     });
   }
 
-  const targetOf = ({ namespace, secret }: typeof booking, rollout: 'rolling' | 'none') =>
+  const targetOf = ({ namespace, secret }: typeof booking, rollout: 'rolling' | 'scale' | 'none') =>
     createTarget({
       name: secret,
       config: { ...targetConfig(namespace, rollout), secret, allowIdle: true, taskQueues: [] },
@@ -79,6 +85,21 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
     await target.rollOut((await target.delivered())!, silent);
     assert.ok((await target.adoption((await target.delivered())!)).adopted);
     assert.ok(delivery);
+  });
+
+  it('safety 21, 22: allows all that the rollout scale does, with deploy/rbac-scale.yaml, and nothing else', async () => {
+    const target = targetOf(scaled, 'scale');
+    await target.inspect();
+    const delivery = await target.deliver(await aLeaf(ca));
+    await target.rollOut(delivery, silent);
+    assert.ok((await target.adoption(delivery)).adopted);
+    const granted = (await grantsOf('deploy/rbac-scale.yaml')).map((grant) => ({
+      ...grant,
+      namespace: scaled.namespace,
+      name: grant.name && scaled.workload,
+    }));
+    assert.equal(granted.length, 3);
+    assert.deepEqual(granted.filter(isUnused), []);
   });
 
   it('safety 22: allows all that the rotation worker does to its own Secret', async () => {
@@ -106,33 +127,38 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
     await assertSandboxMarker(client, marker!.data.id);
   });
 
-  it('safety 22: allows nothing else: each verb on each resource was used by the three tests before this one', async () => {
-    const documents = parseAllDocuments(await readFile('deploy/rbac.yaml', 'utf8')).map(
+  it('safety 22: allows nothing else: each verb on each resource was used by the tests before this one', async () => {
+    const granted = await grantsOf('deploy/rbac.yaml');
+    assert.equal(new Set(granted.map(({ role }) => role)).size, 3);
+    assert.deepEqual(granted.filter(isUnused), []);
+  });
+
+  async function grantsOf(file: string) {
+    const documents = parseAllDocuments(await readFile(file, 'utf8')).map(
       (one) => one.toJS() as KubernetesObject & { readonly rules?: readonly Rule[] },
     );
-    const roles = documents.filter(({ kind }) => kind === 'Role');
-    assert.equal(roles.length, 3);
-    const granted = roles.flatMap(({ metadata, rules = [] }) =>
+    return documents.flatMap(({ metadata, rules = [] }) =>
       rules.flatMap(({ apiGroups, resources, resourceNames = [undefined], verbs }) =>
         apiGroups.flatMap((group) =>
           resources.flatMap((resource) =>
             resourceNames.flatMap((name) =>
-              verbs.map((verb) => ({ namespace: metadata!.namespace!, group, resource, name, verb })),
+              verbs.map((verb) => {
+                const { namespace, name: role } = metadata!;
+                return { role: `${namespace}/${role}`, namespace: namespace!, group, resource, name, verb };
+              }),
             ),
           ),
         ),
       ),
     );
-    const unused = granted.filter(
-      (grant) =>
-        !used.some(
-          (one) =>
-            (['namespace', 'group', 'resource', 'verb'] as const).every((part) => one[part] === grant[part]) &&
-            (grant.name === undefined || grant.name === one.name),
-        ),
+  }
+
+  const isUnused = (grant: Awaited<ReturnType<typeof grantsOf>>[number]): boolean =>
+    !used.some(
+      (one) =>
+        (['namespace', 'group', 'resource', 'verb'] as const).every((part) => one[part] === grant[part]) &&
+        (grant.name === undefined || grant.name === one.name),
     );
-    assert.deepEqual(unused, []);
-  });
 
   describe('safety 22: refuses what the product must not do', () => {
     const core = (path: string) => `/api/v1/namespaces/${path}`;

@@ -121,26 +121,26 @@ interface Role extends KubernetesObject {
   readonly rules?: readonly { readonly resources: readonly string[]; readonly resourceNames?: readonly string[] }[];
 }
 
-/** Copies the Role and RoleBinding of target booking-worker for another target, as deploy/rbac.yaml says one does. */
+/** Copies the Roles and RoleBindings of target booking-worker for another target, as their files in deploy/ say one does. */
 export async function allow(admin: KubernetesClient, { namespace, secret, workload, scale }: Allowed): Promise<void> {
-  const documents = parseAllDocuments(await readFile('deploy/rbac.yaml', 'utf8')).map((one) => one.toJS() as Role);
+  const files = ['deploy/rbac.yaml', ...(scale ? ['deploy/rbac-scale.yaml'] : [])];
+  const documents = (await Promise.all(files.map(rolesIn))).flat();
   for (const { rules, ...copied } of documents.filter(({ metadata }) => metadata?.namespace === 'temporal-booking')) {
     const copy = { ...copied, metadata: { ...copied.metadata, namespace } };
     const resource = copy.kind === 'Role' ? 'roles' : 'rolebindings';
     const named = {
       secrets: { resourceNames: [secret] },
       deployments: workload && { resources: [workload.resource], resourceNames: [workload.name] },
+      'deployments/scale': workload && { resources: [`${workload.resource}/scale`], resourceNames: [workload.name] },
     };
     const adapted = rules
       ?.filter((rule) => !rule.resourceNames || rule.resources[0] === 'secrets' || workload)
       .map((rule) => (rule.resourceNames ? { ...rule, ...named[rule.resources[0] as keyof typeof named] } : rule));
-    const scaling = {
-      apiGroups: ['apps'],
-      resources: [`${workload?.resource}/scale`],
-      resourceNames: [workload?.name],
-      verbs: ['patch'],
-    };
-    const object = adapted ? { ...copy, rules: scale ? [...adapted, scaling] : adapted } : copy;
+    const object = adapted ? { ...copy, rules: adapted } : copy;
     await admin.create(`/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/${resource}`, object);
   }
+}
+
+async function rolesIn(file: string): Promise<readonly Role[]> {
+  return parseAllDocuments(await readFile(file, 'utf8')).map((one) => one.toJS() as Role);
 }

@@ -109,6 +109,7 @@ export function targetConfig(namespace: string, rollout: TargetConfig['rollout']
     rollout,
     canary: false,
     takeOwnership: false,
+    allowOutage: false,
     allowIdle: false,
     taskQueues: [queue],
   };

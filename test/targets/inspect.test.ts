@@ -303,7 +303,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
         const target = placed.target({ config: { rollout: 'scale' } });
         await assert.rejects(target.inspect(), {
           type: 'KubernetesForbidden',
-          message: /: patch deployments\/scale worker\. /,
+          message: /: list horizontalpodautoscalers, list poddisruptionbudgets, patch deployments\/scale worker\. /,
         });
       });
 
@@ -317,17 +317,24 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
     },
   );
 
-  describe('a workload that a rollout would not get over: WorkloadUnhealthy', { concurrency: true }, () => {
+  describe('safety 21: a workload that a rollout would not get over: WorkloadUnhealthy', { concurrency: true }, () => {
     const unhealthy = async (placed: Placed, message: RegExp) => {
       const error = await refusal(placed);
       assert.equal(error.type, 'WorkloadUnhealthy');
       assert.match(error.message, message);
     };
 
-    it('paused', async () => {
-      const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
-      await cluster.admin.patch(placed.workloadPath, [{ op: 'add', path: '/spec/paused', value: true }]);
-      await unhealthy(placed, /Deployment worker is paused/);
+    for (const rollout of ['rolling', 'scale'] as const)
+      it(`paused, to be rolled out by ${rollout}`, async () => {
+        const placed = await placeTarget(cluster, { pair: leaf, rollout, replicas: 0 });
+        await cluster.admin.patch(placed.workloadPath, [{ op: 'add', path: '/spec/paused', value: true }]);
+        await unhealthy(placed, /Deployment worker is paused/);
+      });
+
+    it('a StatefulSet with a partition: the pods below it would never be rolled', async () => {
+      const spec = { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } };
+      const placed = await placeTarget(cluster, { pair: leaf, kind: 'StatefulSet', replicas: 0, spec });
+      await unhealthy(placed, /StatefulSet worker has a partition/);
     });
 
     it('updated on delete only', async () => {
@@ -353,16 +360,102 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
     });
   });
 
-  it('warns of one replica, of Recreate, and of a Secret that is never seen anew', async () => {
+  it('safety 21: warns of one replica, of Recreate, of readiness that says nothing, and of a Secret that is never seen anew', async () => {
     const placed = await placeTarget(cluster, { pair: leaf, replicas: 1, spec: { strategy: { type: 'Recreate' } } });
     assert.deepEqual((await placed.target().inspect()).warnings, [
       'Deployment worker recreates its pods: nothing works meanwhile',
       'Deployment worker has one replica',
+      'Deployment worker has no readiness probe: a pod counts as ready before it polls, and the next one is replaced',
     ]);
+    const readinessProbe = { exec: { command: ['true'] } };
+    const ready = { containers: [{ ...mounting('worker').containers[0], readinessProbe }] };
+    const good = await placeTarget(cluster, { pair: leaf, podSpec: ready });
+    assert.deepEqual((await good.target().inspect()).warnings, []);
     const [container] = mounting('none').containers;
     const volumeMounts = [{ name: 'certs', mountPath: '/etc/certs/tls.crt', subPath: 'tls.crt' }];
     const podSpec = { containers: [{ ...container, volumeMounts }] };
     const fixed = await placeTarget(cluster, { pair: leaf, replicas: 0, rollout: 'none', podSpec });
     assert.match((await fixed.target().inspect()).warnings.join(), /never sees a new one without a restart/);
   });
+
+  describe(
+    'safety 21: scaling to 0 against somebody who scales or needs pods is refused: WouldBeOutage',
+    { concurrency: true },
+    () => {
+      const autoscalers = 'apis/autoscaling/v2/{}/horizontalpodautoscalers';
+      const autoscaler = (of: string, metadata: object = {}) => ({
+        apiVersion: 'autoscaling/v2',
+        kind: 'HorizontalPodAutoscaler',
+        metadata: { name: 'busy', ...metadata },
+        spec: { maxReplicas: 9, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: of } },
+      });
+      const budgets = 'apis/policy/v1/{}/poddisruptionbudgets';
+      const budget = (spec: object) => ({
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { name: 'some' },
+        spec,
+      });
+      const ours = { matchLabels: { app: 'worker' } };
+      const expression = { matchExpressions: [{ key: 'app', operator: 'In', values: ['worker', 'web'] }] };
+      const label = { 'scaledobject.keda.sh/name': 'queue-length' };
+      const against: Readonly<Record<string, [path: string, object: object, reason: RegExp]>> = {
+        'a HorizontalPodAutoscaler': [autoscalers, autoscaler('worker'), /HorizontalPodAutoscaler busy scales it/],
+        'KEDA, by the autoscaler that it makes': [
+          autoscalers,
+          autoscaler('worker', { labels: label }),
+          /KEDA's ScaledObject queue-length scales it/,
+        ],
+        'a budget of available pods': [
+          budgets,
+          budget({ selector: ours, minAvailable: 1 }),
+          /PodDisruptionBudget some wants some of its pods/,
+        ],
+        'a budget in percent': [budgets, budget({ selector: ours, minAvailable: '50%' }), /PodDisruptionBudget some/],
+        'a budget of missing pods': [
+          budgets,
+          budget({ selector: ours, maxUnavailable: 1 }),
+          /PodDisruptionBudget some/,
+        ],
+        'a budget by an expression': [budgets, budget({ selector: expression, minAvailable: 1 }), /Budget some/],
+        'a budget of every pod': [budgets, budget({ selector: {}, minAvailable: 1 }), /Budget some/],
+      };
+      for (const [what, [path, object, reason]] of Object.entries(against))
+        it(what, async () => {
+          const placed = await placeTarget(cluster, { pair: leaf, rollout: 'scale' });
+          await create(placed, path, object);
+          const { type, message, fix } = await refusal(placed);
+          assert.equal(type, 'WouldBeOutage');
+          assert.match(message, reason);
+          assert.match(fix, /allowOutage: true/);
+          const allowed = placed.target({ config: { allowOutage: true } });
+          assert.equal((await allowed.inspect()).consumers.length, 1);
+        });
+
+      it('safety 21: a GitOps tool, by its marks on the workload', async () => {
+        const placed = await placeTarget(cluster, { pair: leaf, rollout: 'scale', replicas: 0 });
+        const value = { 'kustomize.toolkit.fluxcd.io/name': 'shop' };
+        await cluster.admin.patch(placed.workloadPath, [{ op: 'add', path: '/metadata/labels', value }]);
+        await placed.settled();
+        assert.match(
+          (await refusal(placed)).message,
+          /not scaled: Flux \(kustomize\.toolkit\.fluxcd\.io\/name: shop\)/,
+        );
+      });
+
+      it('safety 21: not against those of other workloads, or that ask for nothing', async () => {
+        const placed = await placeTarget(cluster, { pair: leaf, rollout: 'scale' });
+        await create(placed, autoscalers, autoscaler('another'));
+        const asking: readonly object[] = [
+          { selector: { matchLabels: { app: 'another' } }, minAvailable: 1 },
+          { selector: ours, minAvailable: 0 },
+          { selector: ours, maxUnavailable: '100%' },
+          { selector: ours, maxUnavailable: 2 },
+        ];
+        for (const [index, spec] of asking.entries())
+          await create(placed, budgets, { ...budget(spec), metadata: { name: `budget-${index}` } });
+        assert.equal((await placed.target().inspect()).consumers.length, 1);
+      });
+    },
+  );
 });

@@ -12,7 +12,7 @@ import { readCertificate } from '../../src/x509/read.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { certificateFile, startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
-import { mounting, placeTarget, secretObject, silent, type Placed } from '../support/target.js';
+import { mounting, placeTarget, pollersOf, secretObject, silent, type Placed } from '../support/target.js';
 
 const replicasAnnotation = 'cert-rotation.temporal.io/replicas';
 
@@ -308,6 +308,27 @@ describe('rollouts of a Kubernetes target', () => {
         },
       };
     }
+
+    it('safety 21: a first new pod that is ready and does not poll: RolloutFailed long before the deadline', async () => {
+      const placed = await placeTarget(cluster, { pair: old });
+      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const target = placed.target({ pollers: async () => [], timing: { pollDeadline: 500, rolloutDeadline: 60_000 } });
+      await assert.rejects(target.rollOut(delivery, silent), {
+        type: 'RolloutFailed',
+        message: /pod worker-\S+ is ready and does not poll task queue booking; no new pod polled in 0\.5 s/,
+      });
+    });
+
+    it('safety 21: nothing counts as success before one new pod polls', async () => {
+      const placed = await placeTarget(cluster, { pair: old });
+      const delivery = await placed.target().deliver(await aLeaf(ca));
+      let asked = 0;
+      const pollers = async () => ((asked += 1) < 4 ? [] : pollersOf(await placed.pods()));
+      const lines: string[] = [];
+      await placed.target({ pollers }).rollOut(delivery, { ...silent, report: (line) => lines.push(line) });
+      assert.equal(asked, 4);
+      assert.match(lines.join('\n'), /pod worker-\S+ is ready and does not poll task queue booking/);
+    });
 
     it('a crash loop: RolloutFailed before any deadline, with the last message and nothing of the key that is in it', async () => {
       const { broken, podSpec } = picky('crash', 'fragile');

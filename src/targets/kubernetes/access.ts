@@ -5,25 +5,27 @@ import type { Consumer } from './consumers.js';
 import { workloadKinds } from './objects.js';
 
 interface Access {
-  readonly verb: 'get' | 'create' | 'patch';
-  readonly group: '' | 'apps';
+  readonly verb: 'get' | 'create' | 'patch' | 'list';
+  readonly group: '' | 'apps' | 'autoscaling' | 'policy';
   /** Plural; with its subresource, `deployments/scale`. */
   readonly resource: string;
-  readonly name: string;
+  /** Absent: all of them. */
+  readonly name?: string;
 }
 
 interface Needs {
-  readonly config: Pick<TargetConfig, 'namespace' | 'secret' | 'rollout'>;
+  readonly config: Pick<TargetConfig, 'namespace' | 'secret' | 'rollout' | 'allowOutage'>;
   /** The Secret is there: it need not be created. */
   readonly secretExists: boolean;
   readonly consumers: readonly Consumer[];
 }
 
 /** What a rotation of the target does later, and looking does not show to be allowed. */
-function accessFor({ config: { secret, rollout }, secretExists, consumers }: Needs): readonly Access[] {
+function accessFor({ config: { secret, rollout, allowOutage }, secretExists, consumers }: Needs): readonly Access[] {
   const secretVerbs = secretExists ? (['patch'] as const) : (['create', 'patch'] as const);
   return [
     ...secretVerbs.map((verb) => ({ verb, group: '' as const, resource: 'secrets', name: secret })),
+    ...(rollout === 'scale' && !allowOutage ? lookingForOpponents : []),
     ...(rollout === 'none' ? [] : consumers).flatMap(({ kind, name }) => {
       const resource = workloadKinds[kind];
       const access = (verb: Access['verb'], what: string): Access => ({ verb, group: 'apps', resource: what, name });
@@ -33,6 +35,11 @@ function accessFor({ config: { secret, rollout }, secretExists, consumers }: Nee
   ];
 }
 
+const lookingForOpponents: readonly Access[] = [
+  { verb: 'list', group: 'autoscaling', resource: 'horizontalpodautoscalers' },
+  { verb: 'list', group: 'policy', resource: 'poddisruptionbudgets' },
+];
+
 /** Asks the API server for all of it. Throws KubernetesForbidden, which names all that is not allowed. */
 export async function assertAccess(client: KubernetesClient, needs: Needs): Promise<void> {
   const { namespace } = needs.config;
@@ -40,7 +47,7 @@ export async function assertAccess(client: KubernetesClient, needs: Needs): Prom
   const allowed = await Promise.all(wanted.map((access) => isAllowed(client, namespace, access)));
   const refused = wanted.filter((_, index) => !allowed[index]);
   if (refused.length === 0) return;
-  const list = refused.map(({ verb, resource, name }) => `${verb} ${resource} ${name}`).join(', ');
+  const list = refused.map(({ verb, resource, name }) => [verb, resource, name].filter(Boolean).join(' ')).join(', ');
   throw new RotationError(
     'KubernetesForbidden',
     `Not allowed in namespace ${namespace}: ${list}. Nothing was changed.`,
@@ -61,7 +68,16 @@ async function isAllowed(
   const { status } = await client.create<Review>('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SelfSubjectAccessReview',
-    spec: { resourceAttributes: { namespace, verb, group, resource: main, name, ...(subresource && { subresource }) } },
+    spec: {
+      resourceAttributes: {
+        namespace,
+        verb,
+        group,
+        resource: main,
+        ...(name && { name }),
+        ...(subresource && { subresource }),
+      },
+    },
   });
   return status?.allowed ?? false;
 }

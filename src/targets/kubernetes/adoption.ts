@@ -76,7 +76,8 @@ function ready({ pod }: AdoptionFacts): string | undefined {
   return isReady(pod) ? undefined : `is not ready: ${troubleOf(pod)}`;
 }
 
-function pollsEveryQueue({ pod, queues }: AdoptionFacts): string | undefined {
+/** What is missing for the pod to have polled every one of the queues, since it was made. */
+export function pollsEveryQueue({ pod, queues }: Pick<AdoptionFacts, 'pod' | 'queues'>): string | undefined {
   const name = pod.metadata?.name ?? '';
   const created = Date.parse(pod.metadata?.creationTimestamp ?? '');
   const unpolled = queues.find(

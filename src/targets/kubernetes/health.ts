@@ -9,10 +9,14 @@ type Check = (consumer: Consumer, rollout: How) => string | undefined;
 
 const refusals: readonly Check[] = [
   ({ workload }, rollout) =>
-    rollout === 'rolling' && workload.spec?.paused ? 'is paused: a rollout would never happen' : undefined,
+    rollout !== 'none' && workload.spec?.paused ? 'is paused: a rollout would never happen' : undefined,
   ({ workload }, rollout) =>
     rollout !== 'none' && workload.spec?.updateStrategy?.type === 'OnDelete'
       ? 'updates on delete only: a rollout would never happen'
+      : undefined,
+  ({ workload }, rollout) =>
+    rollout !== 'none' && (workload.spec?.updateStrategy?.rollingUpdate?.partition ?? 0) > 0
+      ? 'has a partition: the pods below it would keep the old certificate'
       : undefined,
   ({ kind }, rollout) =>
     rollout === 'scale' && kind === 'DaemonSet' ? 'cannot be scaled: use the rollout rolling' : undefined,
@@ -34,6 +38,9 @@ export function warningsOf(
   const warnings = [
     workload.spec?.strategy?.type === 'Recreate' && 'recreates its pods: nothing works meanwhile',
     workload.spec?.replicas === 1 && rollout === 'rolling' && 'has one replica',
+    rollout === 'rolling' &&
+      !workload.spec?.template?.spec?.containers?.some(({ readinessProbe }) => readinessProbe) &&
+      'has no readiness probe: a pod counts as ready before it polls, and the next one is replaced',
     recorded !== undefined && `goes back to ${recorded} replicas, from which an earlier rollout took it down`,
     rollout === 'none' &&
       neverSeesUpdates(workload.spec?.template?.spec, secret) &&

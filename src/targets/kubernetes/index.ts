@@ -10,6 +10,7 @@ import { findUsers, refuseStrangers, type Consumer } from './consumers.js';
 import { gapOf } from './gap.js';
 import { refuseUnhealthy, warningsOf } from './health.js';
 import { wantedPods } from './objects.js';
+import { refuseOutage } from './outage.js';
 import { rollOutByScale, rollOutByStamp } from './rollout.js';
 import { deliveryOf, makerOf, pairOf, readUsableSecret, refuseOwned, writePair } from './secret.js';
 
@@ -40,6 +41,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       throw new RotationError('NoConsumer', `No workload in ${place.namespace} uses the Secret ${place.secret}.`);
     await assertAccess(client, { config, secretExists: secret !== undefined, consumers });
     consumers.forEach((consumer) => refuseUnhealthy(consumer, rollout));
+    await refuseOutage(client, config, consumers);
     const current = pairOf(secret);
     const gap = consumers.map((consumer) => gapOf(consumer, rollout)).find((found) => found !== undefined);
     const maker = makerOf(secret);
@@ -70,7 +72,8 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     await propagate(delivery, progress);
     const reason = await replaced(delivery);
     if (reason) throw new RotationError('SecretMismatch', `${secretName} ${reason}; nothing was restarted.`);
-    const work = { client, place, delivery, deadlineMs: timing.rolloutDeadline, progress };
+    const { rolloutDeadline: deadlineMs, pollDeadline: pollDeadlineMs } = timing;
+    const work = { client, place, delivery, deadlineMs, pollDeadlineMs, pollers: pollersOfQueues, progress };
     for (const consumer of (await findUsers(client, place)).consumers) {
       await (rollout === 'rolling' ? rollOutByStamp(work, consumer) : rollOutByScale(work, consumer));
     }
@@ -90,9 +93,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
   async function adoption(delivery: Delivery): Promise<Adoption> {
     const reason = await replaced(delivery);
     const { consumers, pods } = await findUsers(client, place);
-    const queues = await Promise.all(
-      config.taskQueues.map(async (queue) => ({ name: queue.name, pollers: await options.pollers(queue) })),
-    );
+    const queues = await pollersOfQueues();
     const presented = options.presentedByThisProcess();
     const holders = [
       ...(reason ? [{ name: secretName, adopted: false, evidence: reason }] : []),
@@ -109,6 +110,12 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       ),
     ];
     return { adopted: consumers.length > 0 && holders.every((holder) => holder.adopted), holders };
+  }
+
+  async function pollersOfQueues() {
+    return Promise.all(
+      config.taskQueues.map(async (queue) => ({ name: queue.name, pollers: await options.pollers(queue) })),
+    );
   }
 
   /** No pod proves nothing, unless none is wanted and a person said that this may be so. */

@@ -86,7 +86,7 @@ export interface Workload extends KubernetesObject {
 interface UpdateStrategy {
   readonly type?: string;
   /** A number of pods, or a percentage of those wanted. */
-  readonly rollingUpdate?: { readonly maxUnavailable?: number | string };
+  readonly rollingUpdate?: { readonly maxUnavailable?: number | string; readonly partition?: number };
 }
 
 export interface CronJob extends KubernetesObject {

@@ -13,17 +13,21 @@ const marks: ReadonlyMap<string, string> = new Map([
   ['argocd.argoproj.io/instance', 'Argo CD'],
   ['kustomize.toolkit.fluxcd.io/name', 'Flux'],
   ['helm.toolkit.fluxcd.io/name', 'Flux'],
-  ['meta.helm.sh/release-name', 'Helm'],
 ]);
 
-/** Who else puts the object back to what its own source says, by name; undefined where nobody shows. */
+/** Helm puts its objects back, too, but only when a person upgrades the release. */
+const release = 'meta.helm.sh/release-name';
+
+/** Who else puts the object back to what its own source says, some day, by name; undefined where nobody shows. */
 export function ownerOf(object: KubernetesObject): string | undefined {
-  const [owner] = object.metadata?.ownerReferences ?? [];
-  return owner ? `${owner.kind} ${owner.name}` : markOf(object);
+  const name = object.metadata?.annotations?.[release];
+  return keeperOf(object) ?? (name && `Helm (release ${name})`);
 }
 
-/** The same by labels and annotations alone: a workload's replicas may be some tool's, whoever made the object. */
-export function markOf({ metadata }: KubernetesObject): string | undefined {
+/** The same, of those who do it by themselves within minutes. */
+export function keeperOf({ metadata }: KubernetesObject): string | undefined {
+  const [owner] = metadata?.ownerReferences ?? [];
+  if (owner) return `${owner.kind} ${owner.name}`;
   const found = Object.entries({ ...metadata?.labels, ...metadata?.annotations }).find(
     ([key, value]) => marks.has(key) && value !== 'false',
   );

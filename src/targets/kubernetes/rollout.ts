@@ -3,8 +3,9 @@ import { short } from '../../domain/certificate.js';
 import { RotationError } from '../../domain/failures.js';
 import { ApiError, type KubernetesClient, type KubernetesObject } from '../../kubernetes/client.js';
 import type { Delivery, Progress } from '../target.js';
+import { pollsEveryQueue, type AdoptionFacts } from './adoption.js';
 import { findPodsOf, type Consumer, type UserPod } from './consumers.js';
-import { wantedPods, type Workload } from './objects.js';
+import { isReady, wantedPods, type Workload } from './objects.js';
 import type { SecretPlace } from './secret.js';
 import { isStamped, stampFor } from './stamp.js';
 import { isCrashLooping, troubleOf } from './trouble.js';
@@ -21,6 +22,10 @@ export interface Rollout {
   readonly place: SecretPlace;
   readonly delivery: Delivery;
   readonly deadlineMs: number;
+  /** From a new pod that is ready to its first poll. */
+  readonly pollDeadlineMs: number;
+  /** Of the task queues that the target's pods must poll. */
+  pollers(): Promise<AdoptionFacts['queues']>;
   readonly progress: Progress;
 }
 
@@ -98,14 +103,52 @@ async function scale({ client }: Rollout, { path }: Consumer, replicas: number):
 }
 
 async function settled(rollout: Rollout, consumer: Consumer): Promise<void> {
+  const firstPoll = new FirstPoll(rollout);
   await until(rollout, async () => {
     const workload = await read(rollout, consumer);
     const pods = await findPodsOf(rollout.client, rollout.place, consumer);
     const done = pods.filter(({ pod }) => isStamped(pod, rollout.delivery) && !pod.metadata?.deletionTimestamp);
     const line = `${nameOf(consumer)} rolls onto leaf ${short(rollout.delivery.leaf)}: ${done.length} of ${wantedPods(workload)} pods are new, ${pods.length - done.length} old`;
-    const look = { line, pods: done, trouble: hopeless(workload, done) };
-    return isSettled(workload) && done.length === pods.length ? undefined : look;
+    const silent = await firstPoll.missing(done);
+    const look = {
+      line: silent ? `${line}; ${silent}` : line,
+      pods: done,
+      trouble: hopeless(workload, done) ?? firstPoll.trouble,
+    };
+    return isSettled(workload) && done.length === pods.length && !silent ? undefined : look;
   });
+}
+
+/**
+ * Nothing counts as success before one of the new pods polls: ready is what a pod says of itself. When one is ready and none
+ * polls in time, the others need not be lost as well (safety 21).
+ */
+class FirstPoll {
+  readonly #rollout: Rollout;
+  #seen = false;
+  #readySince: number | undefined;
+  /** Why waiting for it is of no use any more. */
+  trouble: string | undefined;
+
+  constructor(rollout: Rollout) {
+    this.#rollout = rollout;
+  }
+
+  /** What the first new pod that is ready still lacks; undefined when there is none yet, or one has polled. */
+  async missing(pods: readonly UserPod[]): Promise<string | undefined> {
+    const ready = pods.filter(({ pod }) => isReady(pod));
+    if (this.#seen || ready.length === 0) return undefined;
+    const queues = await this.#rollout.pollers();
+    const lacks = ready.map(({ pod }) => pollsEveryQueue({ pod, queues }));
+    this.#seen = lacks.includes(undefined);
+    if (this.#seen) return undefined;
+    const silent = `pod ${ready[0]!.pod.metadata?.name} is ready and ${lacks[0]}`;
+    const { pollDeadlineMs } = this.#rollout;
+    this.#readySince ??= Date.now();
+    if (Date.now() - this.#readySince >= pollDeadlineMs)
+      this.trouble = `no new pod polled in ${pollDeadlineMs / 1000} s`;
+    return silent;
+  }
 }
 
 /** The controller has seen the newest template, and every pod is of it and available (`kubectl rollout status`). */
