@@ -20,7 +20,7 @@ export const rules: Readonly<Record<number, string>> = {
   19: 'A pod that may have been given the old Secret is never counted as adopted.',
   20: 'Nothing found is a failure; owners that are not known are named and block.',
   21: 'A rollout that cannot finish, or that would be the outage, is refused; nothing counts before a new pod polls.',
-  22: 'The shipped RBAC allows what the product does, and refuses what it must not do.',
+  22: 'The shipped RBAC and admission policy allow what the product does, and refuse what it must not do.',
   25: 'The sandbox reaches nothing outside, and production refuses a sandbox.',
   26: 'Tools come from where they are told, with pinned checksums; production never searches.',
   28: 'Downtime and failed calls are measured from the gateway’s events; planted ones are reported.',

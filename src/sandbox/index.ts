@@ -111,6 +111,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
   await createApplicationSecret(kubernetes.admin);
   await applyManifest(kubernetes.admin, 'deploy/rbac.yaml');
   if (kinds.rollout === 'scale') await allowScaling(kubernetes.admin);
+  await applyManifest(kubernetes.admin, 'deploy/admission-policy.yaml');
   const kubeconfig = await kubernetes.kubeconfigFor('cert-rotation', 'cert-rotation');
   const { file: configFile } = await writeConfiguration({
     dir,

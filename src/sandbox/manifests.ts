@@ -9,8 +9,10 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export async function applyManifest(admin: KubernetesClient, file: string, namespace = 'default'): Promise<void> {
   for (const document of parseAllDocuments(await readFile(root + file, 'utf8'))) {
     const object = document.toJS() as KubernetesObject;
-    const placed = { ...object, metadata: { namespace, ...object.metadata } };
-    await admin.apply(pathOf(placed), placed, 'sandbox');
+    const resource = resources[object.kind ?? '']!;
+    const placed = resource.includes('{}') ? { ...object, metadata: { namespace, ...object.metadata } } : object;
+    const { metadata } = placed;
+    await admin.apply(`/${resource.replace('{}', metadata?.namespace ?? '')}/${metadata?.name}`, placed, 'sandbox');
   }
 }
 
@@ -24,16 +26,15 @@ export async function allowScaling(admin: KubernetesClient): Promise<void> {
   await admin.patch(role, [{ op: 'add', path: '/rules/-', value: parse(rule!) }]);
 }
 
+/** Paths of the kinds that are applied; `{}` is a namespace. */
 const resources: Readonly<Record<string, string>> = {
   ServiceAccount: 'api/v1/namespaces/{}/serviceaccounts',
   Role: 'apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles',
   RoleBinding: 'apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings',
+  ValidatingAdmissionPolicy: 'apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies',
+  ValidatingAdmissionPolicyBinding: 'apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings',
   Deployment: 'apis/apps/v1/namespaces/{}/deployments',
 };
-
-function pathOf({ kind, metadata }: KubernetesObject): string {
-  return `/${resources[kind ?? '']!.replace('{}', metadata?.namespace ?? 'default')}/${metadata?.name}`;
-}
 
 export async function readExample(file: string): Promise<string> {
   return readFile(`${root}examples/${file}`, 'utf8');

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { parseAllDocuments } from 'yaml';
 import { createKeystore } from '../../src/keystore/index.js';
-import type { KubernetesClient, KubernetesObject } from '../../src/kubernetes/client.js';
+import type { JsonPatchOperation, KubernetesClient, KubernetesObject } from '../../src/kubernetes/client.js';
 import { assertSandboxMarker, sandboxMarker } from '../../src/kubernetes/marker.js';
 import { createTarget } from '../../src/targets/index.js';
 import type { Workload } from '../../src/targets/kubernetes/objects.js';
@@ -42,6 +42,7 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
     await allow(cluster.admin, { ...scaled, workload, scale: true });
     await authorized(cluster.client, scaled);
     await Promise.all([booking, own, scaled].map(deploy));
+    await eventually(isUnderPolicy);
   });
   after(() => cluster?.stop());
 
@@ -66,6 +67,18 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
       return found !== undefined && isSettled(found);
     });
   }
+
+  /** The API server takes up an admission policy by a watch of its own, about a second late. */
+  async function isUnderPolicy(): Promise<boolean> {
+    const value = { attempt: String((attempts += 1)) };
+    const path = `/apis/apps/v1/namespaces/${booking.namespace}/deployments/${booking.workload}`;
+    const attempt = cluster.client.patch(path, [{ op: 'add', path: '/metadata/labels', value }]);
+    return attempt.then(
+      () => false,
+      () => true,
+    );
+  }
+  let attempts = 0;
 
   const targetOf = ({ namespace, secret }: typeof booking, rollout: 'rolling' | 'scale' | 'none') =>
     createTarget({
@@ -214,5 +227,124 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
     };
     for (const [what, attempt] of Object.entries(refused))
       it(what, () => assert.rejects(attempt(cluster.client), { type: 'KubernetesForbidden', message: /: 403 / }));
+  });
+
+  describe('safety 22: deploy/admission-policy.yaml refuses what the Roles alone would allow', () => {
+    const deployment = `/apis/apps/v1/namespaces/${booking.namespace}/deployments/${booking.workload}`;
+    const secret = `/api/v1/namespaces/${booking.namespace}/secrets/${booking.secret}`;
+    const ownSecrets = `/api/v1/namespaces/${own.namespace}/secrets`;
+    const add = (path: string, value: unknown): JsonPatchOperation => ({ op: 'add', path, value });
+    const template = '/spec/template/spec';
+    const text = Buffer.from('text').toString('base64');
+    before(async () => {
+      await targetOf(booking, 'rolling').deliver(await aLeaf(ca));
+      await cluster.admin.patch(secret, [add('/data/ca.crt', text), add('/metadata/annotations/note', 'theirs')]);
+    });
+
+    const workloadChanges: Readonly<Record<string, JsonPatchOperation>> = {
+      'another image': add(`${template}/containers/0/image`, 'evil'),
+      'another command': add(`${template}/containers/0/command`, ['sh']),
+      'a variable': add(`${template}/containers/0/env/-`, { name: 'A', value: 'b' }),
+      'a volume with another Secret': add(`${template}/volumes/-`, {
+        name: 'loot',
+        secret: { secretName: 'database' },
+      }),
+      'a container beside it': add(`${template}/containers/-`, { name: 'evil', image: 'evil' }),
+      'another service account': add(`${template}/serviceAccountName`, 'admin'),
+      'a label of the pods': add('/spec/template/metadata/labels/a', 'b'),
+      'an annotation of others on the pods': add('/spec/template/metadata/annotations/inject', 'sidecar'),
+      'an annotation of others on the workload': add('/metadata/annotations/a', 'b'),
+      'an owner': add('/metadata/ownerReferences', [
+        { apiVersion: 'v1', kind: 'ConfigMap', name: 'mine', uid: 'b3e6a52' },
+      ]),
+      'the replicas, past the scale subresource': add('/spec/replicas', 7),
+      'a pause': add('/spec/paused', true),
+      'another strategy': add('/spec/strategy', { type: 'Recreate' }),
+    };
+    for (const [what, change] of Object.entries(workloadChanges))
+      it(`of a workload: ${what}`, () =>
+        assert.rejects(cluster.client.patch(deployment, [change]), {
+          type: 'KubernetesForbidden',
+          message: /ValidatingAdmissionPolicy 'cert-rotation-workloads'/,
+        }));
+
+    const secretChanges: Readonly<Record<string, JsonPatchOperation>> = {
+      'another key': add('/data/password', text),
+      'another value of a key of others': add('/data/ca.crt', Buffer.from('evil').toString('base64')),
+      'a key of others less': { op: 'remove', path: '/data/ca.crt' },
+      'a label': add('/metadata/labels', { a: 'b' }),
+      'an annotation of others': add('/metadata/annotations/a', 'b'),
+      'an annotation of others less': { op: 'remove', path: '/metadata/annotations/note' },
+      'that it be immutable': add('/immutable', true),
+    };
+    const denied = { type: 'KubernetesForbidden', message: /: 403 Forbidden/ };
+    for (const [what, change] of Object.entries(secretChanges))
+      it(`of a Secret: ${what}`, () => assert.rejects(cluster.client.patch(secret, [change]), denied));
+
+    it('of a Secret: one of another type, where there is none', async () => {
+      await cluster.admin.delete(secret);
+      const opaque: KubernetesObject & { readonly data: object } = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: booking.secret, namespace: booking.namespace },
+        data: { password: text },
+      };
+      await assert.rejects(cluster.client.apply(secret, opaque, 'cert-rotation/secret'), denied);
+      await targetOf(booking, 'rolling').deliver(await aLeaf(ca));
+    });
+
+    it('of the namespace of the keystore: anything but its entries', async () => {
+      const token = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        type: 'kubernetes.io/service-account-token',
+        metadata: { name: 'token', annotations: { 'kubernetes.io/service-account.name': 'cert-rotation' } },
+      };
+      await assert.rejects(cluster.client.create<KubernetesObject>(ownSecrets, token), denied);
+      await assert.rejects(cluster.client.delete(`${ownSecrets}/${own.secret}`), denied);
+      assert.ok(await cluster.admin.get(`${ownSecrets}/${own.secret}`));
+    });
+
+    it('safety 22: and whatever else somebody allows it by mistake, cluster-admin included', async () => {
+      const binding = {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'ClusterRoleBinding',
+        metadata: { name: 'mistake' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+        subjects: [{ kind: 'ServiceAccount', name: 'cert-rotation', namespace: 'cert-rotation' }],
+      };
+      const bindings = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings';
+      await cluster.admin.create(bindings, binding);
+      try {
+        await eventually(() =>
+          cluster.client.list('/api/v1/namespaces').then(
+            () => true,
+            () => false,
+          ),
+        );
+        const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'mine' }, spec: mounting('worker') };
+        const made = workloadObject(booking.namespace, 'Deployment', { name: 'mine' });
+        const config = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'mine' } };
+        const namespaced = `namespaces/${booking.namespace}`;
+        const attempts: readonly Promise<unknown>[] = [
+          cluster.client.create<KubernetesObject>(`/api/v1/${namespaced}/pods`, pod),
+          cluster.client.create(`/api/v1/${namespaced}/pods/any/exec?command=env`, {}),
+          cluster.client.create<KubernetesObject>(`/apis/apps/v1/${namespaced}/deployments`, made),
+          cluster.client.delete(deployment),
+          cluster.client.create<KubernetesObject>(`/api/v1/${namespaced}/configmaps`, config),
+          cluster.client.create<KubernetesObject>(bindings, { ...binding, metadata: { name: 'mine' } }),
+          cluster.client.create('/api/v1/namespaces/cert-rotation/serviceaccounts/default/token', {}),
+        ];
+        const results = await Promise.allSettled(attempts);
+        assert.deepEqual(
+          results.map((result) =>
+            result.status === 'rejected' ? /ValidatingAdmissionPolicy/.exec(String(result.reason))?.[0] : 'allowed',
+          ),
+          attempts.map(() => 'ValidatingAdmissionPolicy'),
+        );
+      } finally {
+        await cluster.admin.delete(`${bindings}/mistake`);
+      }
+    });
   });
 });

@@ -49,6 +49,7 @@ export async function startCluster(clientCa?: KeyPair): Promise<Cluster> {
     const agent = stack.push(await startNodeAgent({ admin, images, names: {}, dir: join(dir, 'pods') }));
     await createNamespace(admin, 'temporal-booking');
     await applyManifest(admin, 'deploy/rbac.yaml');
+    await applyManifest(admin, 'deploy/admission-policy.yaml');
     const kubeconfig = await plane.kubeconfigFor('cert-rotation', 'cert-rotation');
     const client = createKubernetesClient({ kubeconfig });
     await authorized(client, { namespace: 'temporal-booking', secret: 'temporal-booking-tls' });

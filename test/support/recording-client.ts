@@ -16,7 +16,7 @@ export function recordingClient(client: KubernetesClient): { client: KubernetesC
   const used: Used[] = [];
   const note = (path: string, ...verbs: readonly string[]) => {
     const found =
-      /^\/(?:api|apis\/(?<group>[^/]+))\/v1\/namespaces\/(?<namespace>[^/]+)\/(?<resource>[^/?]+)(?:\/(?<name>[^/?]+))?(?:\/(?<sub>[^/?]+))?/.exec(
+      /^\/(?:api|apis\/(?<group>[^/]+))\/v\d\/namespaces\/(?<namespace>[^/]+)\/(?<resource>[^/?]+)(?:\/(?<name>[^/?]+))?(?:\/(?<sub>[^/?]+))?/.exec(
         path,
       );
     if (!found) return;
