@@ -7,6 +7,7 @@ import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createActivities } from './activities/index.js';
 import { loadConfig } from './config/load.js';
+import { allowVariable, refusePowers } from './config/powers.js';
 import { keepSwept } from './keystore/sweep.js';
 import { FollowedConnection } from './temporal/followed-connection.js';
 import { isRunning } from './temporal/running.js';
@@ -20,6 +21,7 @@ const log = pino({ name: 'cert-rotation-worker' }, pino.destination({ sync: true
 async function main(): Promise<void> {
   await markReady(false);
   const loaded = await loadConfig(process.env['CERT_ROTATION_CONFIG'] ?? 'rotation.yaml');
+  refusePowers(loaded.config, process.env[allowVariable]);
   Runtime.install({
     shutdownSignals: ['SIGINT', 'SIGTERM'],
     telemetryOptions: {

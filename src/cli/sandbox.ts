@@ -106,6 +106,8 @@ function exportLines(
     `# The sandbox is up. Temporal UI: ${temporal.ui}`,
     '# cert-rotation',
     `export CERT_ROTATION_CONFIG=${configuration}`,
+    '# a worker of your own: the cloud is the sandbox’s, and its issuers may be programs',
+    'export CERT_ROTATION_ALLOW=foreign-cloud,commands',
     '# temporal and cert-rotation: through the gateway, with the certificate of the booking workers, which is kept up to date',
     `export TEMPORAL_ADDRESS=${gateway.address}`,
     `export TEMPORAL_NAMESPACE=${namespace}`,

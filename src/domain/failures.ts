@@ -7,6 +7,10 @@ export const failures = {
   UnknownAuthority: { retryable: false, fix: 'Name an authority that the configuration of the worker has.' },
   UnknownTarget: { retryable: false, fix: 'Name a target that the configuration of the worker has.' },
   ConfigurationInvalid: { retryable: false, fix: 'Run `cert-rotation validate` and mend what it names.' },
+  NotGranted: {
+    retryable: false,
+    fix: 'If it is meant, start the worker with the variable that the message names; otherwise mend the configuration.',
+  },
   ReferenceUnreadable: {
     retryable: false,
     fix: 'Check that the file or environment variable exists and is readable by the worker.',

@@ -30,4 +30,6 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
+/** Of an authority, a target or a fingerprint; nothing that could be taken for an option or a path. */
+const isName = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= 200 && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(value);

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
+import { allowVariable } from '../config/powers.js';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
 import { bootstrap, firstCa, usualAges, type Ages } from './bootstrap.js';
 import { startCloudApi, type CloudApi } from './cloud/control-plane.js';
@@ -170,6 +171,7 @@ function images({ bookingsPerSecond = 4, workerEnvironment }: SandboxOptions, ga
       env: {
         TEMPORAL_TLS_SERVER_CA_CERT_PATH: gateway.caFile,
         TEMPORAL_TLS_SERVER_NAME: serverName,
+        [allowVariable]: 'foreign-cloud,commands',
         ...workerEnvironment,
       },
     },

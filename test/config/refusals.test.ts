@@ -366,7 +366,7 @@ describe('safety 4: lifetimes leave time to renew', () => {
     it(problem, () => assert.deepEqual(refusalsOf(text), [`rotation.yaml:${refusal}`]));
 });
 
-describe('no name and no value becomes an option, a path segment or a second line', () => {
+describe('safety 24: no name and no value becomes an option, a path segment or a second line', () => {
   const cases: [string, string, string][] = [
     ['a target', '  worker:\n    authority', '  --help:\n    authority'],
     ['a target with a path', '  worker:\n    authority', '  "../x":\n    authority'],

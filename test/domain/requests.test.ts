@@ -20,6 +20,15 @@ describe('requests from people', () => {
     assert.deepEqual(parseCaRequest({ authority: 'booking', skipProofs: true }), { authority: 'booking' });
   });
 
+  it('safety 24: what could be an option, a path or a second line is no name', () => {
+    for (const name of ['', '-x', '--help', 'a/b', '../a', 'a b', 'a\n', 'A', 'a-', '.a', 'a'.repeat(201)]) {
+      assert.equal(typeof parseCaRequest({ authority: name }), 'string', name);
+      assert.equal(typeof parseLeafRequest({ target: name }), 'string', name);
+      assert.equal(typeof parseLeafRequest({ target: 'worker', ca: name }), 'string', name);
+      assert.equal(typeof parseScheduledRequest({ targets: [name] }), 'string', name);
+    }
+  });
+
   it('whatever else is sent is a problem in words, never an exception', () => {
     fc.assert(
       fc.property(fc.anything(), (payload) => {
