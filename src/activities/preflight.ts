@@ -1,5 +1,6 @@
 import { maxCas, planFilters, refuseFullBundle } from '../domain/bundle.js';
 import { short } from '../domain/certificate.js';
+import { judgeKey } from '../domain/cloud-key.js';
 import { RotationError } from '../domain/failures.js';
 import { isOfPod } from '../domain/pollers.js';
 import type { NamespaceTrust } from '../cloud/cloud.js';
@@ -15,7 +16,7 @@ const clockToleranceMs = 5 * 60_000;
 export function preflightActivities(deps: Dependencies) {
   /** Everything that can fail later, looked at before anything is changed. Each line is for a person. */
   async function preflightCa({ authority }: { authority: string }): Promise<{ lines: readonly string[] }> {
-    const lines = [await clock(deps)];
+    const lines = [await clock(deps), ...(await apiKey(deps, authority))];
     for (const namespace of authorityConfig(deps, authority).namespaces) {
       const trust = await deps.cloud.readNamespace(namespace);
       lines.push(...(await admission(deps, authority, trust)), ...(await room(deps, authority, trust)));
@@ -38,6 +39,22 @@ async function clock(deps: Dependencies): Promise<string> {
   const line = `the clock here is ${seconds} s ${offMs < 0 ? 'behind' : 'ahead of'} the API server's`;
   if (Math.abs(offMs) <= clockToleranceMs) return line;
   throw new RotationError('ClockSkewed', `Nothing was changed: ${line}.`);
+}
+
+/** The undo needs the API key and nothing else: it outlives everything that a rotation may wait for. */
+async function apiKey(deps: Dependencies, authority: string): Promise<readonly string[]> {
+  const { namespaces, approval } = authorityConfig(deps, authority);
+  const { trustSoak, soak, watch, proof, rolloutDeadline } = deps.config.timing;
+  const perNamespace = 3 * proof.deadline + watch;
+  const longestMs =
+    trustSoak +
+    soak +
+    approval.deadline +
+    namespaces.length * perNamespace +
+    targetsOf(deps, authority).length * rolloutDeadline;
+  const identity = await deps.cloud.identity();
+  if (!identity) return ['the cloud does not tell whose the API key is, nor when it ends'];
+  return judgeKey(identity, { namespaces, until: new Date(deps.now().getTime() + longestMs) });
 }
 
 /** mTLS is on, and the filters admit every leaf: those in use, and those that will be issued. */

@@ -1,4 +1,5 @@
 import type { CertificateFacts } from '../domain/certificate.js';
+import type { CloudIdentity } from '../domain/cloud-key.js';
 import type { CertificateFilter } from '../domain/filters.js';
 
 /**
@@ -19,6 +20,8 @@ export interface Cloud {
     decide: (current: NamespaceTrust) => WantedTrust,
     options: ChangeOptions,
   ): Promise<TrustChange>;
+  /** Whose the API key is; undefined where the cloud does not tell. */
+  identity(): Promise<CloudIdentity | undefined>;
   close(): Promise<void>;
 }
 

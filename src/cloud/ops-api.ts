@@ -7,6 +7,7 @@ import { trustChanger, type NamespaceEditor, type NamespaceRead, type Operation 
 import type { CloudChannel } from './channel.js';
 import type { Cloud } from './cloud.js';
 import { cloudFailure, isRpcError } from './failures.js';
+import { readIdentity } from './identity.js';
 import { readTrust, restOf, withTrust } from './namespace-spec.js';
 import { bytesField, contentOf, fieldsOf, messageOf } from './wire.js';
 
@@ -29,6 +30,7 @@ export function createOpsApiCloud(channel: CloudChannel): Cloud {
   return {
     readNamespace: async (namespace) => (await editor.read(namespace)).trust,
     changeTrust: trustChanger(editor),
+    identity: () => readIdentity(channel),
     close: async () => channel.close(),
   };
 }

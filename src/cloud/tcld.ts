@@ -3,6 +3,7 @@ import type { CertificateFilter } from '../domain/filters.js';
 import { sameBundle, trustChanger, type NamespaceRead, type Operation } from './change.js';
 import { openCloudChannel } from './channel.js';
 import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange } from './cloud.js';
+import { readIdentity } from './identity.js';
 import { createFieldKeeper, type FieldKeeper } from './field-keeper.js';
 import { parseBundle } from './ops-api.js';
 import { createTcld, type Tcld, type TcldNamespace, type TcldOptions, type TcldRequest } from './tcld-program.js';
@@ -26,6 +27,7 @@ export function createTcldCloud(options: TcldCloudOptions): Cloud {
   return {
     readNamespace: async (namespace) => trustOf(namespace, await tcld.namespace(namespace)),
     changeTrust: (namespace, decide, change) => changeThroughTcld({ tcld, keeper, namespace, decide, change }),
+    identity: async () => channel && readIdentity(channel),
     close: async () => channel?.close(),
   };
 }

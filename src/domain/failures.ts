@@ -95,6 +95,10 @@ export const failures = {
     retryable: false,
     fix: 'The API key is wrong or expired: create a new one and update the reference.',
   },
+  CloudKeyExpires: {
+    retryable: false,
+    fix: 'Create an API key that lasts until then, update the reference and start the worker anew.',
+  },
   CloudForbidden: { retryable: false, fix: 'Give the service account Namespace Admin on this namespace.' },
   CloudNotFound: { retryable: false, fix: 'Check the namespace name, with its account: <namespace>.<account>.' },
   CloudUnavailable: { retryable: true, fix: 'Temporal Cloud does not answer; it is tried again.' },

@@ -25,6 +25,31 @@ describe('preflightCa', () => {
     assert.match(lines, /worker: one replica/);
   });
 
+  describe('safety 24: the API key outlives everything that a rotation may wait for', () => {
+    /** By the defaults of the world: an approval that waits for five days, and some seconds. */
+    const key = (change: object) => {
+      world.cloud.key = { ...world.cloud.key!, ...change };
+    };
+    const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+
+    it('safety 24: one that ends while the approval may still wait is refused', async () => {
+      key({ keyExpires: inDays(5) });
+      await assert.rejects(preflight(), { type: 'CloudKeyExpires', message: /service account rotation ends at/ });
+    });
+
+    it('safety 24: one that lasts is named, with its end', async () => {
+      key({ keyExpires: inDays(6) });
+      assert.match((await preflight()).join('\n'), /the API key of service account rotation lasts until \d{4}-/);
+    });
+
+    it('safety 24: where the cloud does not tell, that is said', async () => {
+      key({ keyExpires: undefined });
+      assert.match((await preflight()).join('\n'), /does not tell when it ends/);
+      world.cloud.key = undefined;
+      assert.match((await preflight()).join('\n'), /does not tell whose the API key is/);
+    });
+  });
+
   it('refuses a bundle that has no room, before anything is made', async () => {
     trust({ bundle: await fullBundle() });
     await assert.rejects(preflight(), { type: 'BundleFull' });

@@ -8,6 +8,7 @@ import type { Cloud, NamespaceTrust, WantedTrust } from '../../src/cloud/cloud.j
 import { readTrust, restOf, withTrust } from '../../src/cloud/namespace-spec.js';
 import { bytesField, contentOf, fieldsOf, messageOf } from '../../src/cloud/wire.js';
 import { planBundle } from '../../src/domain/bundle.js';
+import type { CloudIdentity } from '../../src/domain/cloud-key.js';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import { failures, type FailureType } from '../../src/domain/failures.js';
 import type { CertificateFilter } from '../../src/domain/filters.js';
@@ -437,6 +438,63 @@ export function cloudContract({ kind, open, service, operationMethod }: CloudRow
       });
 
       it('what the decision refuses is not written', () => refused(planned({ remove: [one!] }), 'WouldLockOut'));
+    });
+
+    describe('safety 24: says whose the API key is, when it ends and what it may do', () => {
+      const expiryTime = { seconds: Date.parse('2027-01-02T03:04:05Z') / 1000 };
+      const roles = { accountAccess: { role: 4 }, namespaceAccesses: { [namespace]: { permission: 1 } } };
+      const scoped = { namespace: 'billing.acct1', access: { permission: 3 } };
+      const answers: Readonly<Record<string, [answer: object, told: CloudIdentity]>> = {
+        'of a service account': [
+          {
+            serviceAccount: { id: 'one', spec: { name: 'rotation', access: roles } },
+            principalApiKey: { spec: { expiryTime } },
+          },
+          {
+            kind: 'service account',
+            name: 'rotation',
+            keyExpires: '2027-01-02T03:04:05.000Z',
+            accountRole: 'finance admin',
+            permissions: { [namespace]: 'admin' },
+          },
+        ],
+        'of a service account for one namespace': [
+          { serviceAccount: { id: 'one', spec: { name: 'rotation', namespaceScopedAccess: scoped } } },
+          { kind: 'service account', name: 'rotation', permissions: { 'billing.acct1': 'read' } },
+        ],
+        'of a person': [
+          { user: { id: 'one', spec: { email: 'ada@example.com', access: { accountAccess: { role: 99 } } } } },
+          { kind: 'user', name: 'ada@example.com', accountRole: 'unknown', permissions: {} },
+        ],
+        'of somebody of whom only the id is told': [
+          { serviceAccount: { id: 'one' } },
+          { kind: 'service account', name: 'one', permissions: {} },
+        ],
+      };
+      for (const [whose, [identity, told]] of Object.entries(answers))
+        it(whose, async () => {
+          await cloud.close();
+          await api.stop();
+          api = await startCloudApi({
+            store,
+            ...certificate,
+            identity,
+            mtlsAddressOf: () => 'orders.example:7233',
+            checkDurationMs: 20,
+          });
+          cloud = await opened();
+          assert.deepEqual(await cloud.identity(), told);
+        });
+
+      it('nobody, where the cloud does not answer that', async () => {
+        api.faults.push({ method: 'GetCurrentIdentity', code: status.UNIMPLEMENTED, when: 'before' });
+        assert.equal(await cloud.identity(), undefined);
+      });
+
+      it('a named failure, where it cannot be asked', async () => {
+        api.faults.push({ method: 'GetCurrentIdentity', code: status.UNAVAILABLE, when: 'before', times: always });
+        await assert.rejects(cloud.identity(), fails('CloudUnavailable'));
+      });
     });
 
     describe('every error answer is a named failure, and nothing was changed', () => {

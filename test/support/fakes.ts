@@ -4,6 +4,7 @@ import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange, WantedTrust } f
 import { configSchema, type Config } from '../../src/config/schema.js';
 import type { AuthorityRecord } from '../../src/domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../../src/domain/certificate.js';
+import type { CloudIdentity } from '../../src/domain/cloud-key.js';
 import { RotationError } from '../../src/domain/failures.js';
 import { admits, sameFilters, type CertificateFilter } from '../../src/domain/filters.js';
 import { entries } from '../../src/domain/ids.js';
@@ -92,6 +93,19 @@ export class FakeCloud implements Cloud {
     this.writes.push({ namespace, generation });
     await this.afterWrite(generation);
     return { changed: true, operationId: 'operation', before, after, notes: this.notes };
+  }
+
+  /** Undefined: the cloud does not tell. */
+  key: CloudIdentity | undefined = {
+    kind: 'service account',
+    name: 'rotation',
+    keyExpires: '2999-01-01T00:00:00.000Z',
+    accountRole: 'read',
+    permissions: { 'booking.acct': 'admin' },
+  };
+
+  async identity(): Promise<CloudIdentity | undefined> {
+    return this.key;
   }
 
   async close(): Promise<void> {}

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import proto from '@temporalio/proto';
 import { bytesField, contentOf, fieldsOf, messageOf } from '../../cloud/wire.js';
 import type { Service, ServiceOptions } from './service.js';
-import { CloudRefusal, type OperationState, type StoredNamespace, type StoredOperation } from './store.js';
+import { CloudRefusal, type CloudStore, type OperationState, type StoredNamespace, type StoredOperation } from './store.js';
 
 const messages = proto.temporal.api.cloud.cloudservice.v1;
 const { AsyncOperation } = proto.temporal.api.cloud.operation.v1;
 const { Namespace } = proto.temporal.api.cloud.namespace.v1;
 
 /** CloudService: what a rotation needs of the Cloud Operations API. */
-export function cloudService({ store, mtlsAddressOf, checkDurationMs }: ServiceOptions): Service {
+export function cloudService({ store, mtlsAddressOf, checkDurationMs, identity }: ServiceOptions): Service {
   const encodeOperation = ({ id, state, failureReason }: StoredOperation) =>
     AsyncOperation.create({
       id,
@@ -51,8 +51,22 @@ export function cloudService({ store, mtlsAddressOf, checkDurationMs }: ServiceO
         return messages.GetAsyncOperationResponse.encode({ asyncOperation: encodeOperation(found) }).finish();
       },
       GetCurrentIdentity: () =>
-        messages.GetCurrentIdentityResponse.encode({ serviceAccount: { id: 'sandbox' } }).finish(),
+        messages.GetCurrentIdentityResponse.encode(identity ?? rotationAccount(store)).finish(),
     },
+  };
+}
+
+/** With a key of a year, as Temporal Cloud's default is. */
+function rotationAccount(store: CloudStore): proto.temporal.api.cloud.cloudservice.v1.IGetCurrentIdentityResponse {
+  const permission = 1;
+  const accesses = store.list().map(({ namespace }) => [namespace, { permission }] as const);
+  const seconds = Math.floor(Date.now() / 1000) + 365 * 86_400;
+  return {
+    serviceAccount: {
+      id: 'sandbox',
+      spec: { name: 'rotation', access: { accountAccess: { role: 5 }, namespaceAccesses: Object.fromEntries(accesses) } },
+    },
+    principalApiKey: { id: 'key', spec: { displayName: 'rotation', expiryTime: { seconds: seconds as never } } },
   };
 }
 

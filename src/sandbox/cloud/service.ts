@@ -5,6 +5,8 @@ export interface ServiceOptions {
   readonly store: CloudStore;
   /** The endpoint that the namespace names as its own. */
   readonly mtlsAddressOf: (namespace: string) => string;
+  /** Whose the API key is (GetCurrentIdentityResponse); by default a service account with Namespace Admin on every namespace. */
+  readonly identity?: object;
   /** An operation's check_duration. */
   readonly checkDurationMs: number;
   /**
