@@ -9,6 +9,7 @@ export const rules: Readonly<Record<number, string>> = {
   2: 'Names are unique along a chain, a leaf never outlives its CA, and every certificate has a new key.',
   3: 'A chain is verified as a TLS server does it; a root leaves a bundle only with or after the last CA that it issued.',
   4: 'Lifetimes leave room for missed runs, approvals and the watch; a configuration that does not is refused.',
+  5: 'Namespaces that trust one authority admit each other’s leaves only where that is meant.',
   6: 'Keys rest encrypted; every entry has an owner or an expiry, and orphans are swept.',
   7: 'Keys on disk lie under one root that is swept; none stays in an annotation of a Secret.',
   8: 'No private key of a run is found anywhere but where it belongs; planted ones are.',

@@ -1,3 +1,4 @@
+import { ownNamespaces } from '../config/own-namespaces.js';
 import { leafOf } from '../config/rules.js';
 import type { CertificateFacts } from '../domain/certificate.js';
 import type { FilteredLeaf } from '../domain/filters.js';
@@ -20,10 +21,23 @@ export async function leavesInUse(deps: Dependencies, authority: string): Promis
   return found.flatMap(({ name, pair }) => (pair ? [{ name, certificate: pair.certificate, chain: pair.chain }] : []));
 }
 
-/** The leaves that will be issued for the targets of an authority, as filters will see them. */
-export function leavesToCome(deps: Dependencies, authority: string): readonly FilteredLeaf[] {
-  return targetsOf(deps, authority).map((name) => ({
+/** What the filters of a namespace must admit: the leaves that are for it, those in use and those that will be issued. */
+export async function leavesFor(
+  deps: Dependencies,
+  { authority, namespace }: { authority: string; namespace: string },
+): Promise<readonly FilteredLeaf[]> {
+  const names = targetsFor(deps, authority, namespace);
+  const inUse = (await leavesInUse(deps, authority)).filter(({ name }) => names.includes(name));
+  const toCome = names.map((name) => ({
     name,
     certificate: { ...leafOf(targetConfig(deps, name)), subject: 'its configured subject' },
   }));
+  return [...inUse, ...toCome];
+}
+
+/** Names of the targets whose leaves are for the namespace. */
+export function targetsFor(deps: Dependencies, authority: string, namespace: string): readonly string[] {
+  return targetsOf(deps, authority).filter((name) =>
+    ownNamespaces(deps.config, targetConfig(deps, name)).includes(namespace),
+  );
 }

@@ -7,7 +7,7 @@ import type { NamespaceTrust } from '../cloud/cloud.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
-import { leavesInUse, leavesToCome } from './leaves.js';
+import { leavesFor } from './leaves.js';
 import { authorityConfig, targetConfig, targetsOf } from './plan.js';
 
 /** A certificate made by a clock that is off by more is not valid yet, or no longer, to everybody else. */
@@ -63,8 +63,7 @@ async function admission(deps: Dependencies, authority: string, trust: Namespace
   if (!mtlsEnabled)
     throw new RotationError('WouldLockOut', `mTLS is not enabled on ${namespace}; nothing was changed.`);
   const wanted = deps.config.namespaces[namespace]?.filters ?? filters;
-  const leaves = [...(await leavesInUse(deps, authority)), ...leavesToCome(deps, authority)];
-  planFilters({ wanted, leaves });
+  planFilters({ wanted, leaves: await leavesFor(deps, { authority, namespace }) });
   return [
     `${namespace} has ${filters.length} filters; the ${wanted.length} wanted ones admit every leaf`,
     ...(operationInProgress ? [`${namespace}: operation ${operationInProgress} is running; it is waited for`] : []),

@@ -14,7 +14,7 @@ import { Authorities } from './authorities.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence } from './evidence.js';
-import { leavesInUse, leavesToCome } from './leaves.js';
+import { leavesFor, leavesInUse } from './leaves.js';
 import { RemovalProgress } from './removal-progress.js';
 import { probeLeaf } from './trust.js';
 import { holdWatch } from './watch.js';
@@ -122,7 +122,7 @@ export function removalActivities(deps: Dependencies) {
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
   async function admittedOldLeaf({ authority, old, before }: Removal, work: Progress): Promise<Negative> {
     if (!(await authorities.holdsKey(authority, old))) return { unproved: 'its key is not held' };
-    const leaf = await probeLeaf(deps, authority, old);
+    const leaf = await probeLeaf(deps, { authority, namespace: before.namespace }, old);
     const once = { successes: 1, overMs: 0, deadlineMs: 60_000 };
     await proveAccepted(deps.probe, leaf, deps.endpoints(before.namespace), once, work);
     return { leaf };
@@ -141,6 +141,7 @@ export function removalActivities(deps: Dependencies) {
     const inUse = await leavesInUse(deps, authority);
     const leaving = await authorities.chain(authority, old);
     const wanted = deps.config.namespaces[before.namespace]?.filters;
+    const leaves = await leavesFor(deps, { authority, namespace: before.namespace });
     const change = await deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
@@ -152,9 +153,7 @@ export function removalActivities(deps: Dependencies) {
           leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
           issuers: issuersAmong(current.bundle),
         }).bundle,
-        filters: wanted
-          ? planFilters({ wanted, leaves: [...inUse, ...leavesToCome(deps, authority)] })
-          : current.filters,
+        filters: wanted ? planFilters({ wanted, leaves }) : current.filters,
       }),
       { generation: `${rotation}/remove`, ...through(work), signal: work.signal },
     );
@@ -168,7 +167,7 @@ export function removalActivities(deps: Dependencies) {
   ): Promise<readonly string[]> {
     const { successes, over, deadline } = deps.config.timing.proof;
     const endpoints = deps.endpoints(namespace);
-    const accepted = await probeLeaf(deps, authority, ca);
+    const accepted = await probeLeaf(deps, { authority, namespace }, ca);
     await proveAccepted(deps.probe, accepted, endpoints, { successes, overMs: over, deadlineMs: deadline }, work);
     const positive = `${namespace} admits leaves of CA ${short(ca)}`;
     if ('unproved' in negative)

@@ -1,3 +1,4 @@
+import { ownNamespaces } from '../config/own-namespaces.js';
 import { mayIssueFrom } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint, LeafReference } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
@@ -7,7 +8,7 @@ import type { KeyPair } from '../x509/pair.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
-import { authorityConfig, targetConfig } from './plan.js';
+import { targetConfig } from './plan.js';
 
 /** Keystore entries of a rotation that nobody finishes are swept after this. */
 const abandonedAfterMs = 7 * 86_400_000;
@@ -78,10 +79,10 @@ export class StagedLeaves {
     return { certificate, key, chain, issuedBy: issuerOf(record) };
   }
 
-  /** Real calls with that very leaf, several times in a row, on every endpoint of every namespace of its authority. */
+  /** Real calls with that very leaf, several times in a row, on every endpoint of every namespace that it is for. */
   async prove(target: string, leaf: KeyPair): Promise<void> {
     const { successes, over, deadline } = this.#deps.config.timing.proof;
-    const { namespaces } = authorityConfig(this.#deps, targetConfig(this.#deps, target).authority);
+    const namespaces = ownNamespaces(this.#deps.config, targetConfig(this.#deps, target));
     const endpoints = namespaces.flatMap((namespace) => this.#deps.endpoints(namespace));
     const proof = { successes, overMs: over, deadlineMs: deadline };
     await proveAccepted(this.#deps.probe, leaf, endpoints, proof, progress());

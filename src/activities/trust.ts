@@ -8,17 +8,21 @@ import { Authorities } from './authorities.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
-import { leavesInUse, leavesToCome } from './leaves.js';
-import { targetConfig, targetsOf } from './plan.js';
+import { leavesFor, targetsFor } from './leaves.js';
+import { targetConfig } from './plan.js';
 
 /** A leaf that is made for test connections and forgotten outlives the longest of them, a watch, by this. */
 const probeLeafLifetimeMs = 3_600_000;
 
-/** A leaf as the authority's targets have it, made for one test; its key never leaves this process. */
-export async function probeLeaf(deps: Dependencies, authority: string, ca: Fingerprint): Promise<KeyPair> {
+/** A leaf as the targets of the namespace have it, made for one test; its key never leaves this process. */
+export async function probeLeaf(
+  deps: Dependencies,
+  { authority, namespace }: { authority: string; namespace: string },
+  ca: Fingerprint,
+): Promise<KeyPair> {
   const authorities = new Authorities(deps);
   const { algorithm: ofCa } = authorities.config(authority).issuer;
-  const [first] = targetsOf(deps, authority);
+  const [first] = targetsFor(deps, authority, namespace);
   const { subject, dnsNames, uris, algorithm } = first
     ? targetConfig(deps, first)
     : { subject: { organization: authority, commonName: authority }, dnsNames: [], uris: [], algorithm: ofCa };
@@ -60,7 +64,8 @@ export function trustActivities(deps: Dependencies) {
     const { successes, over, deadline } = deps.config.timing.proof;
     const endpoints = deps.endpoints(namespace);
     const proof = { successes, overMs: over, deadlineMs: deadline };
-    await proveAccepted(deps.probe, await probeLeaf(deps, authority, ca), endpoints, proof, progress());
+    const leaf = await probeLeaf(deps, { authority, namespace }, ca);
+    await proveAccepted(deps.probe, leaf, endpoints, proof, progress());
     return {
       line: `${namespace} admits leaves of CA ${short(ca)}: ${successes} connections in a row on every endpoint`,
     };
@@ -77,8 +82,8 @@ export function trustActivities(deps: Dependencies) {
       return {
         line: `Filters of ${namespace} become narrower: they wait for the removal of the old CA`,
       };
-    const leaves = [...(await leavesInUse(deps, authority)), ...leavesToCome(deps, authority)];
-    const changed = await deps.cloud.changeTrust(
+      const leaves = await leavesFor(deps, { authority, namespace });
+      const changed = await deps.cloud.changeTrust(
       namespace,
       (current) => ({ bundle: current.bundle, filters: planFilters({ wanted, leaves }) }),
       { generation: `${rotation}/widen`, ...change },

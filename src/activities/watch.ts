@@ -78,7 +78,7 @@ class Lookout {
 
   async #namespace(): Promise<Look> {
     const { authority, namespace, ca } = this.#watched;
-    this.#probeLeaf ??= await probeLeaf(this.#deps, authority, ca);
+    this.#probeLeaf ??= await probeLeaf(this.#deps, { authority, namespace }, ca);
     const looks: Look[] = [];
     for (const endpoint of this.#deps.endpoints(namespace)) {
       const result = await this.#deps.probe.test(this.#probeLeaf, endpoint);

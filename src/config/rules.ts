@@ -1,4 +1,5 @@
 import { admits, type FilteredNames } from '../domain/filters.js';
+import { ownNamespaces } from './own-namespaces.js';
 import type { Config, TargetConfig } from './schema.js';
 
 /** What the schema cannot say: relations between parts of the file. */
@@ -27,6 +28,7 @@ const rules: readonly Rule[] = [
   waitsCoverConnections,
   proofsFitTheirDeadline,
   filtersAdmitTargets,
+  sharedAuthoritiesAreSplit,
   notifiersExist,
   renewalsFitCas,
   issuersCanMakeCas,
@@ -177,10 +179,11 @@ function proofsFitTheirDeadline({ timing: { proof } }: Config): BrokenRule[] {
   return [{ path: ['timing', 'proof', 'over'], message, fix: `Make it shorter than ${proof.deadline / 1000}s` }];
 }
 
-/** Every leaf that will be issued must match the wanted filters of every namespace of its authority. */
-function filtersAdmitTargets({ targets, authorities, namespaces }: Config): BrokenRule[] {
+/** Every leaf that will be issued must match the wanted filters of every namespace that it is for. */
+function filtersAdmitTargets(config: Config): BrokenRule[] {
+  const { targets, namespaces } = config;
   return Object.entries(targets).flatMap(([name, target]) =>
-    (authorities[target.authority]?.namespaces ?? [])
+    ownNamespaces(config, target)
       .filter((namespace) => !admits(namespaces[namespace]?.filters ?? [], leafOf(target)))
       .map((namespace) => ({
         path: ['targets', name, 'subject'],
@@ -188,6 +191,39 @@ function filtersAdmitTargets({ targets, authorities, namespaces }: Config): Brok
         fix: `Add a filter under namespaces.${namespace}.filters that matches it, or change the subject`,
       })),
   );
+}
+
+/**
+ * Namespaces that trust one authority admit each other's leaves, unless their filters keep them apart: every leaf is tried against
+ * every namespace (safety 5).
+ */
+function sharedAuthoritiesAreSplit({ authorities, targets, namespaces }: Config): BrokenRule[] {
+  return Object.entries(authorities).flatMap(([name, authority]) => {
+    const sharing = [...new Set(authority.namespaces)].filter((namespace) => namespaces[namespace]);
+    if (authority.sharedTrust || sharing.length < 2) return [];
+    const path = ['authorities', name, 'namespaces'];
+    const leaves = Object.entries(targets).filter(([, target]) => target.authority === name);
+    const aimless = leaves.find(([, { taskQueues }]) => taskQueues.length === 0);
+    if (aimless) {
+      const message = `one credential for all of them: which of them the leaf of target "${aimless[0]}" is for is not said`;
+      return [{ path, message, fix: 'Give the target its taskQueues, or write sharedTrust: true if it is meant' }];
+    }
+    const strays = leaves.flatMap(([target, config]) =>
+      sharing
+        .filter((namespace) => !config.taskQueues.some((queue) => queue.namespace === namespace))
+        .filter((namespace) => admits(namespaces[namespace]?.filters ?? [], leafOf(config)))
+        .map((namespace) => `"${target}" by ${namespace}`),
+    );
+    if (strays.length === 0) return [];
+    const message = `one credential for all of them: leaves would be admitted where they are not for, of target ${strays.join(', ')}`;
+    return [
+      {
+        path,
+        message,
+        fix: 'Give each namespace filters that admit its own leaves only, or an authority of its own; or write sharedTrust: true if it is meant',
+      },
+    ];
+  });
 }
 
 function notifiersExist({ notices, authorities, notifiers }: Config): BrokenRule[] {

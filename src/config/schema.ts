@@ -207,6 +207,10 @@ const authority = z
       .array(temporalNamespace)
       .min(1)
       .describe('Namespaces that trust it; each is described below namespaces.'),
+    sharedTrust: z
+      .boolean()
+      .default(false)
+      .describe('Several namespaces may admit the same leaves: their filters need not keep them apart.'),
     approval,
     renewBefore: z
       .union([z.literal('never'), positiveDuration])

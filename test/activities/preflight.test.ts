@@ -25,6 +25,39 @@ describe('preflightCa', () => {
     assert.match(lines, /worker: one replica/);
   });
 
+  describe('safety 5: of two namespaces that trust one authority', () => {
+    const other = 'other.acct';
+    /** The leaf of the target polls in the first alone; the filters of the second are for others. */
+    const shared = (sharedTrust: boolean) => {
+      const authority = world.config.authorities['booking']!;
+      Object.assign(authority, { namespaces: [booking, other], sharedTrust });
+      Object.assign(world.config.namespaces, {
+        [other]: { endpoints: ['127.0.0.1:1'], filters: [{ commonName: 'other' }] },
+      });
+      const filters = [{ commonName: 'other' }];
+      world.cloud.namespaces.set(other, { ...world.cloud.namespaces.get(booking)!, namespace: other, filters });
+    };
+
+    it('safety 5: a leaf has to match the filters of its own namespaces only', async () => {
+      shared(false);
+      assert.match((await preflight()).join('\n'), /other\.acct has 1 filters; the 1 wanted ones admit every leaf/);
+    });
+
+    it('safety 5: and it is proved to be admitted there only', async () => {
+      shared(false);
+      const asked = new Set<string>();
+      world.probe.answer = (_, { namespace }) => (asked.add(namespace), undefined);
+      const { entry } = await runActivity(world, 'issueLeaf', { target: 'worker', rotation: 'run' }).result;
+      await runActivity(world, 'testConnection', { target: 'worker', entry }).result;
+      assert.deepEqual([...asked], [booking]);
+    });
+
+    it('safety 5: where they share their trust on purpose, every leaf has to match everywhere', async () => {
+      shared(true);
+      await assert.rejects(preflight(), { type: 'WouldLockOut', message: /would refuse worker/ });
+    });
+  });
+
   describe('safety 24: the API key outlives everything that a rotation may wait for', () => {
     /** By the defaults of the world: an approval that waits for five days, and some seconds. */
     const key = (change: object) => {
