@@ -13,6 +13,7 @@ import { removalActivities } from './removal.js';
 import { restoreActivities } from './restore.js';
 import { retiringActivities } from './retiring.js';
 import { trustActivities } from './trust.js';
+import { windowActivities } from './windows.js';
 
 export type { Dependencies } from './dependencies.js';
 export type { ExpiryTask } from './expiry.js';
@@ -31,6 +32,7 @@ export function createActivities(deps: Dependencies) {
     ...expiryActivities(deps),
     ...authorityActivities(deps),
     ...retiringActivities(deps),
+    ...windowActivities(deps),
     gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request, progress()),
   });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { minuteOf, weekdays } from '../domain/wall-clock.js';
 import { notifierSchema } from '../notifiers/index.js';
 import {
   duration,
@@ -340,6 +341,45 @@ const schedule = z
   })
   .prefault({});
 
+const time = z
+  .string()
+  .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'not a time: write one such as 22:00')
+  .meta({ examples: ['22:00'] });
+
+const date = z.iso.date('not a date: write one such as 2026-12-24').meta({ examples: ['2026-12-24'] });
+
+const maintenanceWindow = z
+  .strictObject({
+    days: z
+      .array(z.enum(weekdays))
+      .min(1)
+      .default([...weekdays])
+      .describe('On which it begins.'),
+    from: time,
+    to: time.describe('Not after from: on the next day.'),
+  })
+  .refine(
+    ({ from, to }) => (minuteOf(to) - minuteOf(from) + 1440) % 1440 >= 120 || from === to,
+    'shorter than two hours, and a change of the clocks could swallow it: make it longer',
+  );
+
+const windows = z
+  .strictObject({
+    timezone: timezone.default('UTC'),
+    restarts: z.array(maintenanceWindow).default([]).describe('When workloads may be restarted (default: always).'),
+    removals: z.array(maintenanceWindow).default([]).describe('When an old CA may be removed (default: always).'),
+    freeze: z
+      .array(
+        z
+          .strictObject({ from: date, to: date.optional().describe('The last day (default: from).') })
+          .refine(({ from, to = from }) => from <= to, 'ends before it begins: exchange from and to'),
+      )
+      .default([])
+      .describe('Days on which neither happens.'),
+  })
+  .prefault({})
+  .describe('Maintenance windows. Before a certificate expires they give way, and people are told.');
+
 const notices = z
   .strictObject({
     at: z
@@ -367,6 +407,7 @@ export const configSchema = z.strictObject({
   probe,
   timing,
   schedule,
+  windows,
   notices,
   notifiers: z.record(name, notifierSchema).default({}),
 });

@@ -69,6 +69,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     removeCa: async () => ({ lines: ['the old CA is refused'] }),
     restoreTrust: async () => ({}),
     keepBothCas: async () => undefined,
+    nextWindow: async () => ({ at: new Date(0).toISOString(), by: 'open', line: 'permitted now' }),
     finishCa: async () => undefined,
     preflightLeaf: async () => ({
       current: certificateFacts('old-leaf'),

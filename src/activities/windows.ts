@@ -1,0 +1,35 @@
+import { windowRules, type WindowedStep } from '../config/windows.js';
+import { permission } from '../domain/windows.js';
+import type { Dependencies } from './dependencies.js';
+
+export interface WindowRequest {
+  readonly step: WindowedStep;
+  /** The step must begin by then, come what may (RFC 3339): an expiry, less the time that is needed before it. */
+  readonly latest: string;
+}
+
+export interface WindowAnswer {
+  /** When the step may begin, RFC 3339. */
+  readonly at: string;
+  /** `expiry`: without a window, which people must be told. */
+  readonly by: 'open' | 'window' | 'expiry';
+  /** For a person. */
+  readonly line: string;
+}
+
+export function windowActivities(deps: Dependencies) {
+  /** Here and not in the workflow: what a time zone's clocks show is the runtime's knowledge, and changes with it. */
+  async function nextWindow({ step, latest }: WindowRequest): Promise<WindowAnswer> {
+    const rules = windowRules(deps.config, step);
+    const { at, by, opens } = permission(rules, { now: deps.now(), latest: new Date(latest) });
+    const next = opens ? `the next one opens at ${opens.toISOString()}` : 'none opens within a year';
+    const lines = {
+      open: `${step} are permitted now`,
+      window: `waiting for windows.${step}: ${next}`,
+      expiry: `${step} go ahead at ${at.toISOString()} outside of windows.${step}, because ${next}: too late before an expiry`,
+    };
+    return { at: at.toISOString(), by, line: lines[by] };
+  }
+
+  return { nextWindow };
+}
