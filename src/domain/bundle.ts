@@ -32,11 +32,11 @@ export interface BundlePlan {
 export function planBundle(change: BundleChange): BundlePlan {
   const { current, add, remove, now } = change;
   const known = new Set(current.map((ca) => ca.fingerprint));
-  const added = unique(add.filter((ca) => !known.has(ca.fingerprint)));
+  const added = unique(add.filter((ca) => !known.has(ca.fingerprint) && !isExpired(ca, now)));
   const removed = current.filter((ca) => remove.includes(ca.fingerprint)).map((ca) => ca.fingerprint);
   const kept = unique(current).filter((ca) => !remove.includes(ca.fingerprint));
   const expired = added.length + removed.length > 0 ? kept.filter((ca) => isExpired(ca, now)) : [];
-  const bundle = [...kept.filter((ca) => !expired.includes(ca)), ...added.filter((ca) => !isExpired(ca, now))];
+  const bundle = [...kept.filter((ca) => !expired.includes(ca)), ...added];
   refuseLockOut(change, bundle);
   refuseOrphans(change, bundle);
   if (added.length > 0) refuseOverflow({ count: bundle.length, bytes: sizeOf(bundle) });

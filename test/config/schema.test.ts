@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { parse, stringify } from 'yaml';
+import { isPair, isScalar, isSeq, parse, parseDocument, stringify, visit } from 'yaml';
 import { configJsonSchema } from '../../src/config/json-schema.js';
 import { ConfigurationError, parseConfig } from '../../src/config/load.js';
 
@@ -31,6 +31,9 @@ function holds(text: string): void {
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     assert.ok(error.issues.length > 0 && error.message !== '');
+    const lines = text.split('\n').length;
+    for (const { line, column, message, fix } of error.issues)
+      assert.ok(line >= 1 && line <= lines && column >= 1 && message !== '' && fix !== '', error.message);
   }
 }
 
@@ -58,6 +61,44 @@ describe('a configuration file is taken or refused, whatever is in it', async ()
     fc.assert(
       fc.property(section, fc.jsonValue(), (name, value) => holds(stringify({ ...tree, [name]: value }))),
       { numRuns: 500 },
+    );
+  });
+
+  it('a value that cannot be is named by its line and its key', () => {
+    const document = parseDocument(example);
+    const places: { path: string[]; line: number }[] = [];
+    visit(document, {
+      Pair(_, { key, value }, parents) {
+        if (!isScalar(key) || !isScalar(value)) return;
+        const keys = parents.flatMap((parent) =>
+          isPair(parent) && isScalar(parent.key) ? [String(parent.key.value)] : [],
+        );
+        const inList = parents.some((parent) => isSeq(parent));
+        const line = example.slice(0, key.range![0]).split('\n').length;
+        if (!inList) places.push({ path: [...keys, String(key.value)], line });
+      },
+    });
+    assert.ok(places.length > 20);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...places),
+        fc.constantFrom<unknown>([], { a: 1 }, null, -1),
+        ({ path, line }, value) => {
+          const broken = parseDocument(example);
+          broken.setIn(path, value);
+          assert.throws(
+            () => parseConfig(broken.toString({ lineWidth: 0 }), 'rotation.yaml', '/'),
+            (error) => {
+              assert.ok(error instanceof ConfigurationError);
+              const named = error.issues.filter(({ key }) => `${key}.`.startsWith(`${path.join('.')}.`));
+              assert.ok(named.length > 0, `${path.join('.')}: ${error.message}`);
+              assert.deepEqual([...new Set(named.map((issue) => Math.min(issue.line, line)))], [line]);
+              return true;
+            },
+          );
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 

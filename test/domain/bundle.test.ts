@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { maxBundleBytes, planBundle, planFilters, refuseFullBundle } from '../../src/domain/bundle.js';
-import type { CertificateFacts } from '../../src/domain/certificate.js';
+import fc from 'fast-check';
+import {
+  maxBundleBytes,
+  planBundle,
+  planFilters,
+  refuseFullBundle,
+  type BundleChange,
+  type BundlePlan,
+} from '../../src/domain/bundle.js';
+import { isExpired, isValidAt, type CertificateFacts } from '../../src/domain/certificate.js';
+import type { RotationError } from '../../src/domain/failures.js';
 import { aCa, aLeaf } from '../support/certificates.js';
+import { certificateFacts } from '../support/certificate-facts.js';
 import { aCaUnder } from '../support/chains.js';
 
 const now = new Date();
@@ -143,6 +153,113 @@ describe('safety 3: a bundle is edited as chains', () => {
       issuers: issuers(),
     };
     assert.throws(() => planBundle(change), { type: 'WouldLockOut', message: /web/ });
+  });
+});
+
+describe('whatever the change of a bundle, it is planned or refused, and a plan', () => {
+  const names = Array.from({ length: 20 }, (_, index) => `ca-${index}`);
+  const days = (count: number) => new Date(now.getTime() + count * 86_400_000).toISOString();
+  const validity = fc.constantFrom(
+    { notBefore: days(-10), notAfter: days(10) },
+    { notBefore: days(-10), notAfter: days(10) },
+    { notBefore: days(-10), notAfter: days(-1) },
+    { notBefore: days(1), notAfter: days(10) },
+  );
+  const pem = fc.constantFrom(1000, 1000, 2400).map((length) => 'x'.repeat(length));
+  /** One certificate for each name: the same name is the same certificate, wherever it turns up. */
+  const cas = fc.array(fc.tuple(validity, pem), { minLength: names.length, maxLength: names.length });
+  const some = (maxLength: number) => fc.array(fc.constantFrom(...names), { maxLength });
+  const change = fc
+    .record({
+      cas,
+      current: fc.oneof(some(5), some(20)),
+      add: some(3),
+      remove: some(3),
+      users: fc.array(some(2), { maxLength: 3 }),
+      issuers: fc.array(fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names)), { maxLength: 3 }),
+    })
+    .map(({ cas: made, current, add, remove, users, issuers }) => {
+      const find = (name: string) => {
+        const [valid, text] = made[names.indexOf(name)]!;
+        return certificateFacts(name, { ...valid, pem: text });
+      };
+      const leavesInUse = users.map((chainsTo, index) => ({ name: `leaf-${index}`, chainsTo }));
+      return {
+        current: current.map(find),
+        add: add.map(find),
+        // What is to come and to go at once is no change that anybody asks for.
+        remove: remove.filter((name) => !add.includes(name)),
+        now,
+        leavesInUse,
+        issuers: new Map(issuers.filter(([ca, issuer]) => ca !== issuer)),
+      };
+    });
+
+  /** What must hold of every plan; refusals of any other kind than these two fail. */
+  function always(promise: string, holds: (given: BundleChange, plan: BundlePlan) => void): void {
+    it(promise, () => {
+      let planned = 0;
+      fc.assert(
+        fc.property(change, (given) => {
+          let plan: BundlePlan;
+          try {
+            plan = planBundle(given);
+          } catch (error) {
+            assert.ok(['WouldLockOut', 'BundleFull'].includes((error as RotationError).type), String(error));
+            return;
+          }
+          planned += 1;
+          holds(given, plan);
+        }),
+        { numRuns: 1000 },
+      );
+      assert.ok(planned > 100, `only ${planned} of the changes were planned`);
+    });
+  }
+  const changes = ({ added, removed }: BundlePlan) => added.length + removed.length > 0;
+
+  always('leaves a valid CA', (_, { bundle }) => assert.ok(bundle.some((ca) => isValidAt(ca, now))));
+
+  always('takes away nothing that a leaf in use chains to', ({ leavesInUse, current }, { bundle, droppedExpired }) => {
+    for (const used of leavesInUse.flatMap(({ chainsTo }) => chainsTo))
+      if (current.some(({ fingerprint }) => fingerprint === used) && !droppedExpired.includes(used))
+        assert.ok(fingerprints(bundle).includes(used), used);
+  });
+
+  always('touches nothing of others, but what has expired, and keeps the order', ({ current, remove }, { bundle }) => {
+    const theirs = [...new Set(fingerprints(current.filter((ca) => !isExpired(ca, now))))];
+    const kept = theirs.filter((ca) => !remove.includes(ca));
+    assert.deepEqual(
+      fingerprints(bundle).filter((ca) => kept.includes(ca)),
+      kept,
+    );
+  });
+
+  always('holds what is added and nothing that is removed, each once', ({ add, remove }, plan) => {
+    const all = fingerprints(plan.bundle);
+    assert.equal(new Set(all).size, all.length);
+    for (const ca of add) if (!isExpired(ca, now)) assert.ok(all.includes(ca.fingerprint));
+    for (const ca of remove) assert.ok(!all.includes(ca));
+  });
+
+  always('holds nothing that has expired, where it changes anything', (_, plan) => {
+    if (changes(plan)) assert.ok(!plan.bundle.some((ca) => isExpired(ca, now)));
+  });
+
+  always('fits into a namespace, where it grows', (_, { bundle, added }) => {
+    if (added.length === 0) return;
+    assert.ok(bundle.length <= 16);
+    assert.ok(bundle.reduce((sum, ca) => sum + ca.pem.length, 0) <= maxBundleBytes);
+  });
+
+  always('takes away nobody who issued a CA that stays', ({ current, issuers }, { bundle }) => {
+    const gone = fingerprints(current).filter((ca) => !fingerprints(bundle).includes(ca));
+    for (const ca of fingerprints(bundle)) assert.ok(!gone.includes(issuers.get(ca) ?? ''), ca);
+  });
+
+  always('asked for again, changes nothing', (given, { bundle }) => {
+    const again = planBundle({ ...given, current: bundle });
+    assert.deepEqual([again.bundle, again.added, again.removed], [bundle, [], []]);
   });
 });
 

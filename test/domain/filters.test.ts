@@ -24,6 +24,82 @@ describe('filters', () => {
   ];
   for (const [promise, filters, admitted] of cases) it(promise, () => assert.equal(admits(filters, leaf), admitted));
 
+  describe('match as Temporal Cloud documents it, whatever they are', () => {
+    const fields = ['commonName', 'organization', 'organizationalUnit', 'subjectAlternativeName'] as const;
+    const text = fc.constantFrom('a', 'A', 'ab', 'aB', 'ba', 'b.', 'B.', '(', 'a\\', 'ß', 'a-b');
+    const pattern = fc.oneof(
+      text,
+      text.map((value) => `${value}*`),
+      text.map((value) => `*${value}`),
+    );
+    const filter: fc.Arbitrary<CertificateFilter> = fc
+      .subarray([...fields], { minLength: 1, maxLength: 2 })
+      .chain((given) => fc.record(Object.fromEntries(given.map((field) => [field, pattern]))));
+    const values = fc.array(text, { maxLength: 3 });
+    const anyLeaf = fc.record({
+      commonNames: values,
+      organizations: values,
+      organizationalUnits: values,
+      subjectAlternativeNames: values,
+    });
+    type AnyLeaf = Parameters<typeof admits>[1];
+    const namesOf = (of: AnyLeaf, field: (typeof fields)[number]) => of[`${field}s`];
+    /** The same by another way: a regular expression for each pattern. */
+    const expression = (given: string) =>
+      new RegExp(
+        `^${given
+          .split('*')
+          .map((part) => part.replace(/[\\.()-]/g, '\\$&'))
+          .join('.*')}$`,
+        'i',
+      );
+    const matches = (given: CertificateFilter, of: AnyLeaf) =>
+      fields.every((field) => !given[field] || namesOf(of, field).some((name) => expression(given[field]!).test(name)));
+
+    it('all fields of one filter, any of several filters', () => {
+      let admitted = 0;
+      fc.assert(
+        fc.property(fc.array(filter, { minLength: 1, maxLength: 3 }), anyLeaf, (filters, of) => {
+          const expected = filters.some((given) => matches(given, of));
+          admitted += Number(expected);
+          assert.equal(admits(filters, of), expected);
+        }),
+        { numRuns: 2000 },
+      );
+      assert.ok(admitted > 50, `only ${admitted} were admitted`);
+    });
+
+    it('a leaf matches a filter of its own names, in any case, cut short by a * at either end', () => {
+      const cut = fc.constantFrom<(name: string) => string>(
+        (name) => name,
+        (name) => name.toUpperCase().replace('SS', 'ß'),
+        (name) => `${name}*`,
+        (name) => `*${name}`,
+        (name) => `${name.slice(0, 1)}*`,
+        (name) => `*${name.slice(-1)}`,
+      );
+      fc.assert(
+        fc.property(anyLeaf, cut, (of, shortened) => {
+          const own = fields.flatMap((field) => {
+            const [first] = namesOf(of, field);
+            return first === undefined ? [] : [[field, shortened(first)] as const];
+          });
+          fc.pre(own.length > 0);
+          assert.ok(admits([Object.fromEntries(own)], of), JSON.stringify(own));
+        }),
+      );
+    });
+
+    it('one filter more admits nobody less; one field more admits nobody more', () => {
+      fc.assert(
+        fc.property(fc.array(filter, { minLength: 1, maxLength: 2 }), filter, anyLeaf, (filters, other, of) => {
+          if (admits(filters, of)) assert.ok(admits([...filters, other], of));
+          if (admits([{ ...other, ...filters[0] }], of)) assert.ok(admits([filters[0]!], of));
+        }),
+      );
+    });
+  });
+
   describe('safety 11: widening is told from narrowing', () => {
     const [a, b] = [{ commonName: 'a' }, { commonName: 'b' }];
     const changes: [string, CertificateFilter[], CertificateFilter[], boolean][] = [
