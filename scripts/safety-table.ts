@@ -17,6 +17,7 @@ export const rules: Readonly<Record<number, string>> = {
   10: 'A retry is the same operation, a new decision another one; only a re-read proves the effect.',
   11: 'Filters that narrow wait for the removal; filters never refuse a leaf in use or to come.',
   12: 'One CA signs at a time; nothing of a retiring CA is issued, delivered or restored.',
+  13: 'Clients that never poll are declared; what cannot be seen is said, and doubt asks a person.',
   16: 'The previous pair goes back only if it passes a probe now; otherwise nothing is restarted and a person is called.',
   17: 'Secrets, stamps and replica counts are written without dropping one another or what others own.',
   18: 'A Secret that another controller makes is refused; whoever puts the old pair back is noticed before the removal, inside it and after.',
@@ -24,6 +25,7 @@ export const rules: Readonly<Record<number, string>> = {
   20: 'Nothing found is a failure; owners that are not known are named and block.',
   21: 'A rollout that cannot finish, or that would be the outage, is refused; nothing counts before a new pod polls.',
   22: 'The shipped RBAC and admission policy allow what the product does, and refuse what it must not do.',
+  23: 'Who approves is recorded as claimed; a second person is another one, and never the starter.',
   24: 'Who may edit the configuration cannot send the API key elsewhere, run a program, or turn a name into an option.',
   25: 'The sandbox reaches nothing outside, and production refuses a sandbox.',
   26: 'Tools come from where they are told, with pinned checksums; production never searches.',
@@ -37,6 +39,8 @@ export const rules: Readonly<Record<number, string>> = {
   36: 'Looking costs no billed action and works without a live worker.',
   37: 'Actions are counted by one function, by Temporal’s own rules.',
   38: 'A field that tcld drops is restored and reported; nothing is written where that could not be seen.',
+  40: 'An approval is bound to the evidence that was shown; evidence that changed voids it.',
+  41: 'Nothing is removed that could not be put back.',
   44: 'A rotation ends the same wherever its worker is killed.',
 };
 

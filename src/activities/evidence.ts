@@ -1,11 +1,12 @@
-import type { Fingerprint } from '../domain/certificate.js';
+import { createHash } from 'node:crypto';
+import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import { factLines, type Evidence } from '../domain/evidence.js';
 import { isOfPod } from '../domain/pollers.js';
-import type { Evidence } from '../domain/rotation.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
-import { targetConfig, targetsOf } from './plan.js';
+import { authorityConfig, targetConfig, targetsOf } from './plan.js';
 
 export interface EvidenceRequest {
   readonly authority: string;
@@ -13,6 +14,9 @@ export interface EvidenceRequest {
 }
 
 interface TargetEvidence {
+  readonly target: string;
+  /** The CA of the authority that signed its leaf. */
+  readonly issuer: Fingerprint | undefined;
   readonly lines: readonly string[];
   readonly missing: readonly string[];
   /** Names of the pods that use the target's leaf. */
@@ -31,12 +35,28 @@ export async function gatherEvidence(deps: Dependencies, request: EvidenceReques
   }
   const missing = parts.flatMap((part) => part.missing);
   const holders = parts.flatMap((part) => part.holders);
+  const strangers = await unknownPollers(deps, request.authority, holders);
+  const facts = factLines({
+    namespaces: await Promise.all(
+      authorityConfig(deps, request.authority).namespaces.map((name) => deps.cloud.readNamespace(name)),
+    ),
+    issuers: new Map(parts.map(({ target, issuer }) => [target, issuer])),
+    unknownPollers: strangers,
+    configDigest: deps.configDigest,
+  });
   return {
     complete: missing.length === 0,
     lines: parts.flatMap((part) => part.lines),
     missing,
-    unknownPollers: await unknownPollers(deps, request.authority, holders),
+    unknownPollers: strangers,
+    facts,
+    digest: digestOf(facts),
   };
+}
+
+/** The name of evidence: whoever approves says it, and the removal compares. */
+export function digestOf(facts: readonly string[]): string {
+  return createHash('sha256').update(facts.join('\n')).digest('hex');
 }
 
 async function targetEvidence(
@@ -44,19 +64,36 @@ async function targetEvidence(
   { authority, ca }: EvidenceRequest,
   target: string,
 ): Promise<TargetEvidence> {
-  const certificate = await new Authorities(deps).known(authority, ca);
   const current = (await deps.target(target).inspect()).current;
+  const issuer = current && (await issuerOf(deps, authority, ca, current));
   const delivery = await deps.target(target).delivered();
-  if (!current || !signedBy(current, certificate) || delivery?.leaf !== current.fingerprint) {
-    return { lines: [], holders: [], missing: [`${target}: its Secret does not hold a leaf of the new CA`] };
+  if (!current || issuer !== ca || delivery?.leaf !== current.fingerprint) {
+    const missing = [`${target}: its Secret does not hold a leaf of the new CA`];
+    return { target, issuer, lines: [], holders: [], missing };
   }
   const adoption = await deps.target(target).adoption(delivery);
   const say = ({ name, evidence }: HolderEvidence) => `${target} ${name}: ${evidence}`;
   return {
+    target,
+    issuer,
     lines: adoption.holders.filter((holder) => holder.adopted).map(say),
     missing: adoption.adopted ? [] : nonEmpty(adoption.holders.filter((holder) => !holder.adopted).map(say), target),
     holders: adoption.holders.map((holder) => holder.name),
   };
+}
+
+/** Which CA of the authority signed it: the signature decides, never names. */
+async function issuerOf(
+  deps: Dependencies,
+  authority: string,
+  ca: Fingerprint,
+  leaf: CertificateFacts,
+): Promise<Fingerprint | undefined> {
+  const authorities = new Authorities(deps);
+  if (signedBy(leaf, await authorities.known(authority, ca))) return ca;
+  const { current } = await authorities.record(authority);
+  const old = current && (await authorities.certificate(authority, current));
+  return old && signedBy(leaf, old) ? current : undefined;
 }
 
 /** A target that nobody uses is not adopted either. */

@@ -1,4 +1,4 @@
-import type { Evidence } from '../domain/rotation.js';
+import type { Evidence } from '../domain/evidence.js';
 import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence, type EvidenceRequest } from './evidence.js';

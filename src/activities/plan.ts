@@ -23,10 +23,16 @@ export function targetsOf(deps: Dependencies, authority: string): readonly strin
     .map(([name]) => name);
 }
 
+function clientLine(client: NonNullable<AuthorityConfig['clients']>[number]): string {
+  const { name, target, attestedBy, attestedOn, because } = client;
+  if (target) return `Declared: ${name}, by its target ${target}.`;
+  return `Declared: ${name}, attested by ${attestedBy} on ${attestedOn}: ${because}.`;
+}
+
 /** The worker owns the configuration: a request names an authority or a target, the first activity resolves the rest. */
 export function planActivities(deps: Dependencies) {
   async function resolveCaRotation({ authority }: { authority: string }): Promise<CaPlan> {
-    const { namespaces, approval, notify } = authorityConfig(deps, authority);
+    const { namespaces, approval, clients, notify } = authorityConfig(deps, authority);
     const { timing } = deps.config;
     const targets = targetsOf(deps, authority);
     const canaries = targets.filter((name) => targetConfig(deps, name).canary);
@@ -37,7 +43,13 @@ export function planActivities(deps: Dependencies) {
       canaries,
       alone,
       others: targets.filter((name) => !canaries.includes(name) && !alone.includes(name)),
-      approval: { mode: approval.mode, deadlineMs: approval.deadline, remindEveryMs: approval.remindEvery },
+      approval: {
+        mode: approval.mode,
+        deadlineMs: approval.deadline,
+        remindEveryMs: approval.remindEvery,
+        secondPerson: approval.secondPerson,
+      },
+      ...(clients && { clients: clients.map(clientLine) }),
       trustSoakMs: timing.trustSoak,
       soakMs: timing.soak,
       watchMs: timing.watch,

@@ -1,8 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
-import { planBundle, planFilters } from '../domain/bundle.js';
-import { short, type Fingerprint } from '../domain/certificate.js';
+import type { Decision } from '../domain/approval.js';
 import { unmarkRetiring } from '../domain/authority.js';
+import { planBundle, planFilters } from '../domain/bundle.js';
+import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
+import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
 import type { RememberedTrust } from '../domain/rotation.js';
@@ -13,7 +15,7 @@ import type { KeyPair } from '../x509/pair.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
-import { gatherEvidence } from './evidence.js';
+import { digestOf, gatherEvidence } from './evidence.js';
 import { leavesFor, leavesInUse } from './leaves.js';
 import { RemovalProgress } from './removal-progress.js';
 import { probeLeaf } from './trust.js';
@@ -27,6 +29,21 @@ export interface Removal {
   readonly ca: Fingerprint;
   readonly old: Fingerprint;
   readonly rotation: string;
+  readonly approval: RemovalApproval;
+}
+
+/** What the removal was approved on: checked again, fact by fact, before anything is removed (safety 40). */
+export interface RemovalApproval {
+  readonly decision: Decision;
+  readonly facts: readonly string[];
+  /** Namespaces that this rotation has removed the CA from already: there the facts are its own doing. */
+  readonly changedByUs: readonly string[];
+}
+
+export interface TrustToRemember {
+  readonly authority: string;
+  readonly namespace: string;
+  readonly old: Fingerprint;
 }
 
 export interface TrustRestoration {
@@ -38,6 +55,11 @@ export interface TrustRestoration {
 type Negative = { readonly leaf: KeyPair } | { readonly unproved: string };
 
 const putBackAgainMs = 2000;
+const lookAgainMs = 5000;
+
+/** Then nothing of this attempt was written; what an earlier one wrote, the workflow puts back. */
+const refusedBySomebodyElsesChange = (error: unknown): boolean =>
+  error instanceof RotationError && error.type === 'EvidenceChanged';
 
 const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kept'> => ({
   onProgress: (line, keep) => work.changing(line, keep),
@@ -47,9 +69,11 @@ const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kep
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
-  async function rememberTrust({ namespace }: { namespace: string }): Promise<RememberedTrust> {
+  async function rememberTrust({ authority, namespace, old }: TrustToRemember): Promise<RememberedTrust> {
     const { bundle, filters } = await deps.cloud.readNamespace(namespace);
-    return { namespace, bundle, filters };
+    const leaving = await authorities.chain(authority, old);
+    const removing = bundle.map(({ fingerprint }) => fingerprint).filter((ca) => leaving.includes(ca));
+    return { namespace, bundle, filters, removing };
   }
 
   /**
@@ -71,6 +95,7 @@ export function removalActivities(deps: Dependencies) {
         ...(work.notes.length > 0 && { notes: work.notes }),
       };
     } catch (error) {
+      if (refusedBySomebodyElsesChange(error)) throw error;
       if (!work.goesOn(error) && work.began) return undo(removal, work, error);
       // What a stop makes of a wait is an AbortError; the SDK wants to see the cancellation itself.
       work.signal.throwIfAborted();
@@ -111,8 +136,9 @@ export function removalActivities(deps: Dependencies) {
       if (work.kept) await write(removal, work);
       return { unproved: 'it had left before' };
     }
+    refuseExpiring(removal);
     const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
-    await refuseIncompleteEvidence(removal, work);
+    await refuseOtherEvidence(removal, work);
     work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
     await write(removal, work);
     work.removed(deps.now());
@@ -128,13 +154,39 @@ export function removalActivities(deps: Dependencies) {
     return { leaf };
   }
 
-  async function refuseIncompleteEvidence({ authority, ca }: Removal, work: Progress): Promise<void> {
-    const evidence = await gatherEvidence(deps, { authority, ca }, work);
-    if (evidence.complete) return;
+  /** An expired CA is refused by the server: the watch could not put it back. */
+  function refuseExpiring({ before, old }: Removal): void {
+    const ca = before.bundle.find(({ fingerprint }) => fingerprint === old);
+    const { watch, connectionAge, connectionAgeGrace } = deps.config.timing;
+    const now = deps.now();
+    const watched = new Date(now.getTime() + watch + connectionAge + connectionAgeGrace);
+    if (!ca || isExpired(ca, now) || !isExpired(ca, watched)) return;
     throw new RotationError(
-      'EvidenceMissing',
-      `Nothing was removed. Not on the new CA: ${evidence.missing.join('; ')}.`,
+      'OldCaExpiring',
+      `Nothing was removed: CA ${short(old)} expires at ${ca.notAfter}, during the watch over its removal.`,
     );
+  }
+
+  /** The evidence is gathered anew, and must be what was approved. */
+  async function refuseOtherEvidence({ authority, ca, approval }: Removal, work: Progress): Promise<void> {
+    const { decision, facts, changedByUs } = approval;
+    if (decision.decision !== 'approve' || decision.evidence !== digestOf(facts))
+      throw new RotationError('EvidenceChanged', `The approval of ${decision.who} is for other evidence.`);
+    const until = deps.now().getTime() + deps.config.timing.soak;
+    for (;;) {
+      const evidence = await gatherEvidence(deps, { authority, ca }, work);
+      if (!evidence.complete)
+        throw new RotationError(
+          'EvidenceMissing',
+          `Nothing was removed. Not on the new CA: ${evidence.missing.join('; ')}.`,
+        );
+      const changes = changedFacts(facts, evidence.facts, changedByUs);
+      if (changes.length === 0) return;
+      if (!onlyPollersCame(changes) || deps.now().getTime() >= until)
+        throw new RotationError('EvidenceChanged', `Nothing was removed. Since the approval: ${changes.join('; ')}.`);
+      work.report('waiting for pollers of no known target, such as pods that a renewal replaced, to fall silent');
+      await wait(Math.min(lookAgainMs, deps.config.timing.soak / 4), undefined, { signal: work.signal });
+    }
   }
 
   async function write({ authority, before, old, rotation }: Removal, work: RemovalProgress): Promise<void> {
@@ -142,19 +194,25 @@ export function removalActivities(deps: Dependencies) {
     const leaving = await authorities.chain(authority, old);
     const wanted = deps.config.namespaces[before.namespace]?.filters;
     const leaves = await leavesFor(deps, { authority, namespace: before.namespace });
+    const now = deps.now();
     const change = await deps.cloud.changeTrust(
       before.namespace,
-      (current) => ({
-        bundle: planBundle({
+      (current) => {
+        if (!changedOnlyByUs(before, current, { leaving, wanted: wanted ?? before.filters, now }))
+          throw new RotationError(
+            'EvidenceChanged',
+            `Somebody else changed what ${before.namespace} trusts meanwhile.`,
+          );
+        const { bundle } = planBundle({
           current: current.bundle,
           add: [],
           remove: leaving,
-          now: deps.now(),
+          now,
           leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
           issuers: issuersAmong(current.bundle),
-        }).bundle,
-        filters: wanted ? planFilters({ wanted, leaves }) : current.filters,
-      }),
+        });
+        return { bundle, filters: wanted ? planFilters({ wanted, leaves }) : current.filters };
+      },
       { generation: `${rotation}/remove`, ...through(work), signal: work.signal },
     );
     work.note(change);
@@ -193,23 +251,24 @@ export function removalActivities(deps: Dependencies) {
     }
   }
 
-  /** What a namespace trusted before goes back, by API key alone; CAs that came since stay. */
+  /** What the removal took goes back, by API key alone; what others changed since stays as they want it. */
   function restore(
     { before, rotation }: TrustRestoration,
     options: Pick<ChangeOptions, 'onProgress' | 'kept'>,
   ): Promise<TrustChange> {
+    const wanted = deps.config.namespaces[before.namespace]?.filters;
     return deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
         bundle: planBundle({
           current: current.bundle,
-          add: before.bundle,
+          add: before.bundle.filter(({ fingerprint }) => before.removing.includes(fingerprint)),
           remove: [],
           now: deps.now(),
           leavesInUse: [],
           issuers: issuersAmong([...current.bundle, ...before.bundle]),
         }).bundle,
-        filters: before.filters,
+        filters: sameFilters(current.filters, wanted ?? before.filters) ? before.filters : current.filters,
       }),
       { generation: `${rotation}/restore`, ...options },
     );

@@ -82,8 +82,8 @@ export function trustActivities(deps: Dependencies) {
       return {
         line: `Filters of ${namespace} become narrower: they wait for the removal of the old CA`,
       };
-      const leaves = await leavesFor(deps, { authority, namespace });
-      const changed = await deps.cloud.changeTrust(
+    const leaves = await leavesFor(deps, { authority, namespace });
+    const changed = await deps.cloud.changeTrust(
       namespace,
       (current) => ({ bundle: current.bundle, filters: planFilters({ wanted, leaves }) }),
       { generation: `${rotation}/widen`, ...change },

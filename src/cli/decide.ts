@@ -5,46 +5,107 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import type { Command } from 'commander';
+import type { LoadedConfig } from '../config/load.js';
+import { parseDecision, unseenLines, type Decision, type SentDecision } from '../domain/approval.js';
+import { short } from '../domain/certificate.js';
 import { caRotationId } from '../domain/ids.js';
-import { parseDecision, type Decision } from '../domain/rotation.js';
-import { answer, globalOptions, mustHave, withClient, withExamples } from './context.js';
+import { presentedCertificates } from '../temporal/connect.js';
+import { tellIfKnown } from '../temporal/history.js';
+import { anchorsOf } from '../x509/chain.js';
+import { answer, globalOptions, mustHave, print, withClient, withExamples, type GlobalOptions } from './context.js';
 import { BadInput, NoWorker } from './exit.js';
+import { removalAsked, type AskedRemoval } from './status-row.js';
 
 const answerWithinMs = 10_000;
 
-export function addDecideCommands(program: Command): void {
-  for (const decision of ['approve', 'reject'] as const) {
-    const command = program
-      .command(`${decision} <authority>`)
-      .description(decision === 'approve' ? 'let the old CA be removed' : 'keep both CAs and end the rotation')
-      .requiredOption('--who <who>', 'who decides; recorded as claimed')
-      .option('--why <why>', 'the reason, for the record', '')
-      .action((authority: string, { who, why }: { who: string; why: string }, self: Command) =>
-        decide(self, authority, { decision, who, why }),
-      );
-    const why = decision === 'approve' ? 'all workers moved' : 'a batch job still uses the old certificate';
-    withExamples(command, `${decision} temporal-booking --who ada --why "${why}"`);
-  }
+interface DecideOptions {
+  readonly who: string;
+  readonly why: string;
+  readonly evidence?: string;
 }
 
-async function decide(command: Command, authority: string, decision: Decision): Promise<void> {
-  const parsed = parseDecision(decision);
+export function addDecideCommands(program: Command): void {
+  const approve = program
+    .command('approve <authority>')
+    .description('let the old CA be removed, on the evidence that it prints')
+    .requiredOption('--who <who>', 'who decides; recorded as claimed')
+    .option('--why <why>', 'the reason, for the record', '')
+    .option('--evidence <digest>', 'approve only what was shown under this digest, or its first 12 characters')
+    .action((authority: string, given: DecideOptions, self: Command) => decide(self, authority, 'approve', given));
+  const reject = program
+    .command('reject <authority>')
+    .description('keep both CAs and end the rotation')
+    .requiredOption('--who <who>', 'who decides; recorded as claimed')
+    .option('--why <why>', 'the reason, for the record', '')
+    .action((authority: string, given: DecideOptions, self: Command) => decide(self, authority, 'reject', given));
+  const approving = 'approve temporal-booking --who ada --why "all workers moved"';
+  withExamples(approve, approving, `${approving} --evidence 3f9a0c27b1de`);
+  withExamples(reject, 'reject temporal-booking --who ada --why "a batch job still uses the old certificate"');
+}
+
+async function decide(
+  command: Command,
+  authority: string,
+  decision: Decision['decision'],
+  given: DecideOptions,
+): Promise<void> {
+  const parsed = parseDecision(given);
   if (typeof parsed === 'string') throw new BadInput(`not taken: ${parsed}`);
   const options = globalOptions(command);
   const workflowId = caRotationId(authority);
-  await withClient(options, mustHave('authorities', authority), async (client) => {
-    const handle = client.workflow.getHandle(workflowId);
-    const { phase } = await send(client, handle, { decision: decision.decision, ...parsed });
-    const taken = { workflowId, ...decision, accepted: true, phase };
-    answer(options, taken, `${workflowId}: ${decision.decision} of ${parsed.who} taken`);
+  await withClient(options, mustHave('authorities', authority), async (client, loaded) => {
+    const evidence = decision === 'approve' && (await evidenceToApprove(client, loaded, options, workflowId));
+    const sent = { ...(evidence && { evidence }), ...parsed };
+    const { phase, decided } = await send(client, client.workflow.getHandle(workflowId), { decision, ...sent });
+    const taken = { workflowId, decision, ...sent, identity: 'claimed', accepted: true, decided, phase };
+    const second = decided ? '' : '; a second person must approve';
+    answer(options, taken, `${workflowId}: ${decision} of ${parsed.who} taken${second}`);
   });
 }
 
+/** Prints what is asked, read from the history alone; returns its digest. */
+async function evidenceToApprove(
+  client: Client,
+  loaded: LoadedConfig,
+  { output }: GlobalOptions,
+  workflowId: string,
+): Promise<string> {
+  const told = await tellIfKnown(client, workflowId);
+  if (told?.outcome !== 'running') throw new BadInput(`not taken: ${workflowId} is not running: nothing to decide`);
+  const asked = removalAsked(told);
+  if (!asked) throw new BadInput(`not taken: ${workflowId} does not ask for an approval now: cert-rotation status`);
+  await refuseOwnLockOut(loaded, asked);
+  if (output === 'text') evidenceLines(asked).forEach(print);
+  return asked.evidence.digest;
+}
+
+/** Whoever approves with a leaf of the CA that is to go would lock themselves out (safety 40). */
+export async function refuseOwnLockOut(loaded: LoadedConfig, { old }: Pick<AskedRemoval, 'old'>): Promise<void> {
+  const own = await presentedCertificates(loaded);
+  if (!own || anchorsOf(own, [old]).length === 0) return;
+  throw new BadInput(
+    `not taken: the certificate of this very connection comes from CA ${short(old.fingerprint)}, which is to be removed. ` +
+      'Take a new one first, here and wherever else it is used',
+  );
+}
+
+function evidenceLines({ evidence, plan }: AskedRemoval): readonly string[] {
+  const { digest, lines, facts } = evidence;
+  return [...lines, `Evidence ${digest}:`, ...facts.map((line) => `  ${line}`), ...unseenLines(plan.clients)];
+}
+
+type Sent = SentDecision & Pick<Decision, 'decision'>;
+
+interface Taken {
+  readonly phase: string;
+  readonly decided: boolean;
+}
+
 /** Throws BadInput when the rotation refuses the decision, NoWorker when nobody answers for it. */
-async function send(client: Client, handle: WorkflowHandle, decision: Decision): Promise<{ phase: string }> {
+async function send(client: Client, handle: WorkflowHandle, decision: Sent): Promise<Taken> {
   try {
     return await client.withDeadline(Date.now() + answerWithinMs, () =>
-      handle.executeUpdate<{ phase: string }, [Decision]>('decideCaRemoval', { args: [decision] }),
+      handle.executeUpdate<Taken, [Sent]>('decideCaRemoval', { args: [decision] }),
     );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError)

@@ -22,11 +22,12 @@ export function addRotateCommands(program: Command): void {
     .command('ca <authority>')
     .description('rotate a CA and every leaf that it signs')
     .option('--no-wait', 'start it and return')
-    .action((authority: string, _options, command: Command) =>
+    .option('--who <who>', 'who starts it; recorded as claimed, and never its second approver')
+    .action((authority: string, { who }: { who?: string }, command: Command) =>
       start(command, mustHave('authorities', authority), {
         type: 'caRotation',
         workflowId: caRotationId(authority),
-        input: { authority },
+        input: { authority, ...(who && { who }) },
         summary: `Rotate the CA ${authority}`,
       }),
     );

@@ -1,3 +1,6 @@
+import type { CertificateFacts } from '../domain/certificate.js';
+import type { Evidence } from '../domain/evidence.js';
+import type { CaPlan } from '../domain/rotation.js';
 import type { Step, Told } from '../temporal/history.js';
 
 /** One line of the table: what is known of the last rotation of an authority or target, from its history alone. */
@@ -33,8 +36,26 @@ function lastStep({ steps }: Told): Step | undefined {
 
 /** After the evidence is gathered the only timer is that of the approval. */
 export function asksAPerson(told: Told): boolean {
+  return removalAsked(told) !== undefined;
+}
+
+/** What a rotation that waits for an approval asks. */
+export interface AskedRemoval {
+  readonly evidence: Evidence;
+  /** The CA to be removed. */
+  readonly old: CertificateFacts;
+  readonly plan: CaPlan;
+}
+
+/** Read from the history alone; undefined when nothing is asked. */
+export function removalAsked(told: Told): AskedRemoval | undefined {
   const step = lastStep(told);
-  return told.outcome === 'running' && told.waiting && step?.activity === 'gatherEvidence' && step.state === 'done';
+  const { gatherEvidence, issueCa, resolveCaRotation } = told.results;
+  const { old } = (issueCa ?? {}) as { old?: CertificateFacts };
+  if (told.outcome !== 'running' || !told.waiting || step?.activity !== 'gatherEvidence' || step.state !== 'done')
+    return undefined;
+  const evidence = gatherEvidence as Evidence;
+  return old && evidence.complete ? { evidence, old, plan: resolveCaRotation as CaPlan } : undefined;
 }
 
 /** What a person can do now; empty where there is nothing to do. */

@@ -31,6 +31,7 @@ const rules: readonly Rule[] = [
   proofsFitTheirDeadline,
   filtersAdmitTargets,
   sharedAuthoritiesAreSplit,
+  clientsAreTargets,
   notifiersExist,
   renewalsFitCas,
   windowsFitLeaves,
@@ -228,6 +229,17 @@ function sharedAuthoritiesAreSplit({ authorities, targets, namespaces }: Config)
       },
     ];
   });
+}
+
+function clientsAreTargets({ authorities, targets }: Config): BrokenRule[] {
+  return Object.entries(authorities).flatMap(([authority, { clients = [] }]) =>
+    clients.flatMap(({ target }, index) => {
+      if (target === undefined || targets[target]?.authority === authority) return [];
+      const path = ['authorities', authority, 'clients', index, 'target'];
+      const message = `no target "${target}" has a leaf of this authority`;
+      return [{ path, message, fix: 'Name one that has, or attest this client' }];
+    }),
+  );
 }
 
 function notifiersExist({ notices, authorities, notifiers }: Config): BrokenRule[] {

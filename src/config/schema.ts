@@ -171,11 +171,32 @@ const approval = z
     mode: z
       .enum(['manual', 'automatic'])
       .default('manual')
-      .describe('Does a person approve the removal of the old CA?'),
+      .describe('Does a person approve the removal of the old CA? automatic asks one, too, when anything is in doubt.'),
     deadline: positiveDuration.prefault('5d').describe('Nobody decided until then: both CAs stay trusted.'),
     remindEvery: positiveDuration.prefault('1d'),
+    secondPerson: z
+      .boolean()
+      .default(false)
+      .describe('Two people must approve, neither of them whoever started the rotation; who they are is claimed.'),
   })
   .prefault({});
+
+const client = z
+  .strictObject({
+    name: plainText.max(100),
+    target: name.optional().describe('The target that holds its leaf; or else:'),
+    attestedBy: plainText.max(100).optional().describe('Who says that the removal of a CA does not lock it out.'),
+    attestedOn: z.iso.date('not a date: write one such as 2026-11-20').optional().describe('When they said it.'),
+    because: plainText.max(300).optional().describe('Why it does not.'),
+  })
+  .refine(
+    ({ target, ...attested }) =>
+      [attested.attestedBy, attested.attestedOn, attested.because].every(
+        (field) => (field === undefined) === (target !== undefined),
+      ),
+    'neither declared nor attested: give either target, or attestedBy, attestedOn and because',
+  )
+  .meta({ examples: [{ name: 'CI', attestedBy: 'ada', attestedOn: '2026-11-20', because: 'it uses an API key' }] });
 
 const issuer = z
   .discriminatedUnion('kind', [
@@ -213,6 +234,13 @@ const authority = z
       .default(false)
       .describe('Several namespaces may admit the same leaves: their filters need not keep them apart.'),
     approval,
+    clients: z
+      .array(client)
+      .min(1)
+      .optional()
+      .describe(
+        'Clients that never poll, which nobody can see: each a target, or attested. An automatic removal needs the list.',
+      ),
     renewBefore: z
       .union([z.literal('never'), positiveDuration])
       .prefault('30d')

@@ -157,6 +157,14 @@ export const failures = {
     retryable: false,
     fix: 'Not everybody is proved to be on the new CA; the message names who is not.',
   },
+  EvidenceChanged: {
+    retryable: false,
+    fix: 'What was approved is no longer so; the message says what changed. Both CAs stay trusted; you are asked anew.',
+  },
+  OldCaExpiring: {
+    retryable: false,
+    fix: 'It could not be put back if somebody fell off. Wait until it has expired, then start the rotation again.',
+  },
   // Proofs
   ProbeRefused: {
     retryable: false,

@@ -2,9 +2,10 @@
 import type { CaRotationRequest, LeafRotationRequest, ScheduledLeafRotationRequest } from './rotation.js';
 
 export function parseCaRequest(payload: unknown): CaRotationRequest | string {
-  const { authority } = fieldsOf(payload);
+  const { authority, who } = fieldsOf(payload);
   if (!isName(authority)) return 'give {"authority": "<name>"}';
-  return { authority };
+  if (who !== undefined && !isName(who)) return '"who" must name the person who starts it';
+  return { authority, ...(who !== undefined && { who }) };
 }
 
 export function parseLeafRequest(payload: unknown): LeafRotationRequest | string {

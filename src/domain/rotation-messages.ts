@@ -1,24 +1,24 @@
+import type { Decision } from './approval.js';
 import { short, type CertificateFacts } from './certificate.js';
 import type { Message } from './notification.js';
-import type { CaRotationResult, LeafRotationResult } from './rotation.js';
+import type { CaRotationResult, LeafRotationResult, RemovalQuestion } from './rotation.js';
 
 /** What people read of a rotation. */
 
-export interface Question {
+export interface Question extends RemovalQuestion {
   readonly authority: string;
   readonly namespaces: readonly string[];
   readonly old: CertificateFacts;
   readonly ca: CertificateFacts;
   /** Pollers that belong to no known target. */
   readonly unknownPollers: readonly string[];
-  /** RFC 3339. Until then somebody has to decide. */
-  readonly until: string;
   /** It was asked before. */
   readonly reminder: boolean;
 }
 
 /** The question, with the commands that decide it. */
-export function approvalWanted({ authority, namespaces, old, ca, unknownPollers, until, reminder }: Question): Message {
+export function approvalWanted(question: Question): Message {
+  const { authority, namespaces, old, ca, unknownPollers, evidence, facts, unseen, until, reminder } = question;
   return {
     event: 'approvalWanted',
     title: `${reminder ? 'Reminder: ' : ''}CA of ${authority}: may the old CA ${short(old.fingerprint)} be removed?`,
@@ -26,11 +26,14 @@ export function approvalWanted({ authority, namespaces, old, ca, unknownPollers,
       `To be removed: CA ${short(old.fingerprint)} (${old.subject}) from ${namespaces.join(', ')}.`,
       `Every known target is on a leaf of CA ${short(ca.fingerprint)} (${ca.subject}).`,
       ...unknownPollers.map((poller) => `Belongs to no known target, and may be locked out: ${poller}.`),
+      ...unseen,
+      `Evidence ${evidence}, which an approval is bound to:`,
+      ...facts.map((line) => `- ${line}`),
       `Both CAs are trusted until somebody decides; undecided by ${until}, both stay.`,
     ],
     commands: [
       `cert-rotation status ${authority}`,
-      `cert-rotation approve ${authority} --who <you> --why <reason>`,
+      `cert-rotation approve ${authority} --who <you> --why <reason> --evidence ${evidence.slice(0, 12)}`,
       `cert-rotation reject ${authority} --who <you> --why <reason>`,
     ],
   };
@@ -46,11 +49,17 @@ export function caDone(result: CaRotationResult): Message {
       ...(reason ? [reason] : []),
       `Leaves come from CA ${short(newFingerprint)}, valid until ${notAfter}.`,
       ...(oldFingerprint && !kept ? [`CA ${short(oldFingerprint)} is removed, its key destroyed.`] : []),
-      ...(decision && !kept ? [`Approved by ${decision.who}${decision.why && `: ${decision.why}`}.`] : []),
+      ...(decision && !kept ? [approvedBy(decision)] : []),
       `Moved: ${leaves.map(({ target }) => target).join(', ') || 'no target'}.`,
     ],
     commands: kept ? [`cert-rotation rotate ca ${authority}`] : [],
   };
+}
+
+function approvedBy({ who, why, identity, evidence, seconded }: Decision): string {
+  const by = `${who}${identity === 'claimed' ? ' (claimed)' : ''}${why && `: ${why}`}`;
+  const second = seconded ? `; seconded by ${seconded.who} (claimed)${seconded.why && `: ${seconded.why}`}` : '';
+  return `Approved by ${by}${second}${evidence ? `; evidence ${evidence}` : ''}.`;
 }
 
 /** None where nothing was renewed. */

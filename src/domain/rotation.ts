@@ -1,4 +1,5 @@
 /** What enters and leaves the workflows: requests, plans, results, phases. Everything here is public data. */
+import type { Decision } from './approval.js';
 import type { CertificateFacts, Fingerprint } from './certificate.js';
 import type { Subscription } from './notification.js';
 import type { CertificateFilter } from './filters.js';
@@ -38,6 +39,8 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
 /** Input of `caRotation`, documented for `temporal workflow start`. */
 export interface CaRotationRequest {
   readonly authority: string;
+  /** Who starts it, as they claim: where two people must approve, it is neither of them. */
+  readonly who?: string;
 }
 
 /** Input of `leafRotation`. A person gives only the target. */
@@ -66,7 +69,11 @@ export interface CaPlan {
     readonly mode: 'manual' | 'automatic';
     readonly deadlineMs: number;
     readonly remindEveryMs: number;
+    /** Two people must approve. */
+    readonly secondPerson?: boolean;
   };
+  /** What the configuration says of clients that never poll, a line each; absent: it declares none. */
+  readonly clients?: readonly string[];
   readonly trustSoakMs: number;
   readonly soakMs: number;
   readonly watchMs: number;
@@ -137,33 +144,8 @@ export interface RememberedTrust {
   readonly namespace: string;
   readonly bundle: readonly CertificateFacts[];
   readonly filters: readonly CertificateFilter[];
-}
-
-/** What `confirm` gathers and `removeCa` gathers again. */
-export interface Evidence {
-  /** Every known target is proved to be on the new CA. */
-  readonly complete: boolean;
-  /** One line per target holder: what is proved, or what is missing. */
-  readonly lines: readonly string[];
-  readonly missing: readonly string[];
-  /** Pollers of the targets' task queues that belong to no known target: `identity (queue)`. */
-  readonly unknownPollers: readonly string[];
-}
-
-export interface Decision {
-  readonly decision: 'approve' | 'reject';
-  /** As claimed by whoever sent it; not verified. */
-  readonly who: string;
-  readonly why: string;
-}
-
-/** Reads a decision from whatever a person sent. Returns the problem as text where it is not one. */
-export function parseDecision(payload: unknown): Omit<Decision, 'decision'> | string {
-  if (typeof payload !== 'object' || payload === null) return 'send {"who": "...", "why": "..."}';
-  const { who, why } = payload as Record<string, unknown>;
-  if (typeof who !== 'string' || who.trim() === '') return '"who" must name the person who decides';
-  if (why !== undefined && typeof why !== 'string') return '"why" must be a text';
-  return { who: who.trim(), why: (why ?? '').trim() };
+  /** The CAs of the bundle that the removal takes: only they go back. */
+  readonly removing: readonly Fingerprint[];
 }
 
 /** The answer of the `status` query. */
@@ -176,4 +158,17 @@ export interface RotationStatus {
   readonly next: string;
   /** Bad, early, duplicate or contradictory messages; failures that were handled. */
   readonly problems: readonly string[];
+  /** What a person is asked to approve; absent: nothing. */
+  readonly question?: RemovalQuestion;
+}
+
+/** Public data: what an approval is given for. */
+export interface RemovalQuestion {
+  /** Digest of the facts: `approve` sends it back. */
+  readonly evidence: string;
+  readonly facts: readonly string[];
+  /** What cannot be seen, and what is said of it. */
+  readonly unseen: readonly string[];
+  /** RFC 3339. */
+  readonly until: string;
 }

@@ -119,6 +119,16 @@ export async function readPair(files: CertificateFiles): Promise<KeyPair> {
   return { certificate, key, ...(chain.length > 0 && { chain }) };
 }
 
+/** What our own connection presents, certificate and chain: from the files, or from the profile itself. Undefined: none. */
+export async function presentedCertificates(loaded: LoadedConfig): Promise<Omit<KeyPair, 'key'> | undefined> {
+  const { files, options } = temporalAddress(loaded);
+  if (files) return readPair(files);
+  const { clientCertPair } = (typeof options.tls === 'object' && options.tls) || {};
+  if (!clientCertPair) return undefined;
+  const [certificate, ...chain] = readCertificates(Buffer.from(clientCertPair.crt).toString());
+  return certificate && { certificate, chain };
+}
+
 /** The parser's own words are left out: they may quote what it was given. */
 function parsed<T>(file: string, what: string, parse: () => T): T {
   try {

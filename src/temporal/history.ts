@@ -35,6 +35,8 @@ export interface Timer {
 
 export interface Told {
   readonly steps: readonly Step[];
+  /** What the last run of each activity returned. */
+  readonly results: Readonly<Record<string, unknown>>;
   /** A timer runs: it waits for time to pass, or for a person. */
   readonly waiting: boolean;
   /** The timer that it waits for. */
@@ -93,6 +95,7 @@ export async function* watch(client: Client, workflowId: string, runId?: string)
 
 export function foldHistory(events: readonly HistoryEvent[]): Told {
   const steps = new Map<string, Step>();
+  const results: Record<string, unknown> = {};
   const timers = new Map<string, Timer>();
   let end: Ending = { outcome: 'running' };
   for (const event of events) {
@@ -107,6 +110,7 @@ export function foldHistory(events: readonly HistoryEvent[]): Told {
         seconds: (ms(event) - Date.parse(step.startedAt)) / 1000,
         ...(closed.failure && { failure: closed.failure }),
       });
+    if (step && closed.result) results[step.activity] = valueOf(closed.result);
     if (event.timerStartedEventAttributes) timers.set(event.timerStartedEventAttributes.timerId ?? '', timerOf(event));
     if (event.timerFiredEventAttributes) timers.delete(event.timerFiredEventAttributes.timerId ?? '');
     if (event.timerCanceledEventAttributes) timers.delete(event.timerCanceledEventAttributes.timerId ?? '');
@@ -115,6 +119,7 @@ export function foldHistory(events: readonly HistoryEvent[]): Told {
   const timer = [...timers.values()].at(-1);
   return {
     steps: [...steps.values()],
+    results,
     waiting: timer !== undefined,
     ...(timer && { timer }),
     ...end,
@@ -153,10 +158,10 @@ function valueOf<T>(payload: unknown): T | undefined {
   return payload ? defaultPayloadConverter.fromPayload<T>(payload as Payload) : undefined;
 }
 
-function closedActivity(event: HistoryEvent): { id: string; failure?: string } | undefined {
+function closedActivity(event: HistoryEvent): { id: string; failure?: string; result?: unknown } | undefined {
   const { activityTaskCompletedEventAttributes: completed, activityTaskFailedEventAttributes: failed } = event;
   const { activityTaskTimedOutEventAttributes: timedOut, activityTaskCanceledEventAttributes: cancelled } = event;
-  if (completed) return { id: String(completed.scheduledEventId) };
+  if (completed) return { id: String(completed.scheduledEventId), result: completed.result?.payloads?.[0] };
   if (failed) return { id: String(failed.scheduledEventId), failure: failed.failure?.message ?? 'failed' };
   if (timedOut) return { id: String(timedOut.scheduledEventId), failure: timedOut.failure?.message ?? 'timed out' };
   if (cancelled) return { id: String(cancelled.scheduledEventId), failure: 'cancelled' };

@@ -1,40 +1,59 @@
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
-import { parseDecision, type CaPlan, type Decision } from '../domain/rotation.js';
+import {
+  approvalOf,
+  objectionToApproval,
+  parseDecision,
+  type Decision,
+  type OpenQuestion,
+  type SentDecision,
+} from '../domain/approval.js';
 import { approveCaRemovalSignal, decideCaRemovalUpdate, rejectCaRemovalSignal } from './messages.js';
 import type { StatusBoard } from './status.js';
 
+export interface Deadline {
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  readonly remindEveryMs: number;
+  readonly remind: () => void;
+}
+
 /**
  * Takes decisions of people. Signal handlers never throw (a throw would fail the workflow task for ever, safety 30): what is
- * bad, early or contradictory is shown in the status. The first valid decision in phase `approve` counts.
+ * bad, early or contradictory is shown in the status. The first valid decision on the open question counts, and only for
+ * the evidence that it names.
  */
 export class Approval {
   readonly #board: StatusBoard;
+  #question: OpenQuestion | undefined;
   #decision: Decision | undefined;
 
   constructor(board: StatusBoard) {
     this.#board = board;
-    setHandler(approveCaRemovalSignal, (payload: unknown) => this.#take('approve', payload));
-    setHandler(rejectCaRemovalSignal, (payload: unknown) => this.#take('reject', payload));
+    setHandler(approveCaRemovalSignal, (payload: unknown) => this.#signalled('approve', payload));
+    setHandler(rejectCaRemovalSignal, (payload: unknown) => this.#signalled('reject', payload));
     setHandler(
       decideCaRemovalUpdate,
-      (decision) => {
-        this.#take(decision.decision, decision);
-        return { accepted: true, phase: this.#board.phase };
+      (sent) => {
+        this.#take(sent.decision, parseDecision(sent) as SentDecision);
+        return { accepted: true, phase: this.#board.phase, decided: this.#decision !== undefined };
       },
       {
-        validator: (decision: unknown) => {
-          const problem = this.#refusal(decision);
+        validator: (sent: unknown) => {
+          const problem = this.#refusal(sent);
           if (problem) throw ApplicationFailure.nonRetryable(problem, 'DecisionRefused');
         },
-        description: 'Approve or reject the removal of the old CA: {decision, who, why}',
+        description: 'Approve or reject the removal of the old CA: {decision, who, why, evidence}',
       },
     );
   }
 
-  /** Waits for a decision, reminding while there is time; undefined when the deadline passes. */
-  async decide({ deadlineMs, remindEveryMs }: CaPlan['approval'], remind: () => void): Promise<Decision | undefined> {
-    const turnMs = remindEveryMs > 0 ? remindEveryMs : deadlineMs;
-    for (let left = deadlineMs; left > 0 && !this.#decision; left -= turnMs) {
+  /** Asks, and waits for a decision, reminding while there is time; undefined when the deadline passes. */
+  async decide(question: Omit<OpenQuestion, 'approved'>, deadline: Deadline): Promise<Decision | undefined> {
+    const { until, remindEveryMs, remind } = deadline;
+    this.#question = { ...question, approved: [] };
+    this.#decision = undefined;
+    for (let left = until - Date.now(); left > 0 && !this.#decision; left = until - Date.now()) {
+      const turnMs = remindEveryMs > 0 ? remindEveryMs : left;
       const summary = left > turnMs ? 'Remind of the open decision' : 'Give up waiting for a decision';
       const decided = await condition(() => this.#decision !== undefined, Math.min(left, turnMs), { summary });
       if (decided) break;
@@ -44,14 +63,12 @@ export class Approval {
     return this.#decision;
   }
 
-  #take(verb: Decision['decision'], payload: unknown): void {
+  #signalled(verb: Decision['decision'], payload: unknown): void {
     const parsed = parseDecision(payload);
     if (typeof parsed === 'string') return this.#board.problem(`Ignored "${verb}": ${parsed}`);
-    if (this.#board.phase !== 'approve')
-      return this.#board.problem(`Ignored "${verb}" of ${parsed.who}: nothing is asked in phase ${this.#board.phase}`);
-    if (this.#decision)
-      return this.#board.problem(`Ignored "${verb}" of ${parsed.who}: ${this.#decision.who} has decided already`);
-    this.#decision = { decision: verb, ...parsed };
+    const objection = this.#objection(verb, parsed);
+    if (objection) return this.#board.problem(`Ignored "${verb}" of ${parsed.who}: ${objection}`);
+    this.#take(verb, parsed);
   }
 
   #refusal(payload: unknown): string | undefined {
@@ -59,8 +76,24 @@ export class Approval {
     if (typeof parsed === 'string') return parsed;
     const verb = (payload as Partial<Decision>).decision;
     if (verb !== 'approve' && verb !== 'reject') return '"decision" must be "approve" or "reject"';
-    if (this.#board.phase !== 'approve') return `nothing to decide: the rotation is in phase ${this.#board.phase}`;
+    return this.#objection(verb, parsed);
+  }
+
+  #objection(verb: Decision['decision'], sent: SentDecision): string | undefined {
+    const { phase } = this.#board;
+    if (phase !== 'approve' || !this.#question) return `nothing is asked in phase ${phase}`;
     if (this.#decision) return `${this.#decision.who} has decided already: ${this.#decision.decision}`;
-    return undefined;
+    return verb === 'approve' ? objectionToApproval(this.#question, sent) : undefined;
+  }
+
+  #take(verb: Decision['decision'], sent: SentDecision): void {
+    if (verb === 'reject') {
+      const { who, why } = sent;
+      this.#decision = { decision: 'reject', who, why, identity: 'claimed' };
+      return;
+    }
+    this.#question = { ...this.#question!, approved: [...this.#question!.approved, sent] };
+    this.#decision = approvalOf(this.#question);
+    if (!this.#decision) this.#board.wait(`a second person to approve; ${sent.who} has`);
   }
 }

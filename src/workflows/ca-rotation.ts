@@ -6,17 +6,12 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import { short } from '../domain/certificate.js';
+import { decideBy, doubtsOf, unseenLines, type Decision } from '../domain/approval.js';
+import { short, type CertificateFacts } from '../domain/certificate.js';
+import type { Evidence } from '../domain/evidence.js';
 import { caRotationId } from '../domain/ids.js';
 import { parseCaRequest } from '../domain/requests.js';
-import type {
-  CaPlan,
-  CaRotationRequest,
-  CaRotationResult,
-  Decision,
-  Evidence,
-  LeafRotationResult,
-} from '../domain/rotation.js';
+import type { CaPlan, CaRotationRequest, CaRotationResult, LeafRotationResult } from '../domain/rotation.js';
 import { approvalWanted, caDone } from '../domain/rotation-messages.js';
 import { Approval } from './approval.js';
 import { accepted } from './failures.js';
@@ -29,47 +24,66 @@ import { StatusBoard } from './status.js';
 import { tell, tellingTheEnd } from './tell.js';
 
 export async function caRotation(request: CaRotationRequest): Promise<CaRotationResult> {
-  const { authority } = accepted('caRotation', parseCaRequest(request));
+  const wanted = accepted('caRotation', parseCaRequest(request));
+  const { authority } = wanted;
   const workflowId = caRotationId(authority);
   if (workflowInfo().workflowId !== workflowId) {
     return standInFor({
       workflow: caRotation,
       workflowId,
-      input: { authority },
+      input: wanted,
       summary: `Rotate the CA of ${authority}`,
     });
   }
   const board = new StatusBoard(`CA of ${authority}`);
   const approval = new Approval(board);
   try {
-    return await runbook(authority, board, approval);
+    return await runbook(wanted, board, approval);
   } finally {
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   }
 }
 
-async function runbook(authority: string, board: StatusBoard, approval: Approval): Promise<CaRotationResult> {
+async function runbook(
+  { authority, who }: CaRotationRequest,
+  board: StatusBoard,
+  approval: Approval,
+): Promise<CaRotationResult> {
   const plan = await resolve(authority, board);
   return tellingTheEnd({ notifiers: plan.notifiers, board, name: authority, done: caDone }, () =>
-    phases(plan, board, approval),
+    phases(plan, board, approval, who),
   );
 }
 
 /** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
-async function phases(plan: CaPlan, board: StatusBoard, approval: Approval): Promise<CaRotationResult> {
+async function phases(
+  plan: CaPlan,
+  board: StatusBoard,
+  approval: Approval,
+  startedBy: string | undefined,
+): Promise<CaRotationResult> {
   await preflight(plan, board);
   const rotation = await issue(plan, board);
   await trust(rotation);
   await widenFilters(rotation);
   board.enter('leaves');
   const leaves = await moveLeaves(plan, rotation.ca, board);
-  const { unknownPollers } = await confirm(rotation);
-  const decision = await approve(rotation, approval, unknownPollers);
-  if (decision.decision === 'reject')
-    return ended(rotation, leaves, { outcome: 'keptBoth', reason: rejection(decision), decision });
-  await removeOldCa(rotation);
-  await CancellationScope.nonCancellable(() => finish(rotation));
-  return ended(rotation, leaves, { outcome: 'rotated', decision });
+  const incidents: string[] = [];
+  for (;;) {
+    const evidence = await confirm(rotation);
+    const decision = await approve(rotation, { approval, evidence, incidents, startedBy });
+    if (decision.decision === 'reject') {
+      board.enter('done');
+      return ended(rotation, leaves, { outcome: 'keptBoth', reason: rejection(decision), decision });
+    }
+    const approvalIsVoid = await removeOldCa(rotation, { decision, evidence });
+    if (approvalIsVoid === undefined) {
+      await CancellationScope.nonCancellable(() => finish(rotation));
+      return ended(rotation, leaves, { outcome: 'rotated', decision });
+    }
+    incidents.push(approvalIsVoid);
+    board.problem(`The approval of ${decision.who} is void. ${approvalIsVoid}`);
+  }
 }
 
 async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
@@ -148,8 +162,6 @@ async function confirm({ plan, ca, board }: Rotation): Promise<Evidence> {
   evidence.lines.forEach((line) => board.prove(line));
   evidence.unknownPollers.forEach((poller) => board.problem(`Belongs to no known target: ${poller}`));
   if (!evidence.complete) throw unproved(`Not on the new CA: ${evidence.missing.join('; ')}`);
-  if (plan.approval.mode === 'automatic' && evidence.unknownPollers.length > 0)
-    throw unproved(`Pollers of no known target: ${evidence.unknownPollers.join(', ')}`);
   return evidence;
 }
 
@@ -157,32 +169,64 @@ function unproved(what: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${what}`, 'EvidenceMissing');
 }
 
-async function approve(
-  { plan, ca, old, board }: Rotation,
-  approval: Approval,
-  unknownPollers: readonly string[],
+interface Asking {
+  readonly approval: Approval;
+  readonly evidence: Evidence;
+  /** What went otherwise than it should in this rotation. */
+  readonly incidents: readonly string[];
+  readonly startedBy: string | undefined;
+}
+
+/** What the policy says; where that is a person, or anything is in doubt, a person decides. */
+async function approve(rotation: Rotation, asking: Asking): Promise<Decision> {
+  const { plan, old, board } = rotation;
+  const { evidence, incidents } = asking;
+  const policy = (why: string): Decision => {
+    return { decision: 'approve', who: 'policy', why, identity: 'policy', evidence: evidence.digest };
+  };
+  if (!old) return policy('there is no old CA of ours to remove');
+  const doubts = doubtsOf(evidence, plan.clients, incidents);
+  if (plan.approval.mode === 'automatic' && doubts.length === 0) return policy('approval: automatic');
+  if (plan.approval.mode === 'automatic')
+    doubts.forEach((doubt) => board.problem(`In doubt, so a person is asked: ${doubt}`));
+  return askAPerson(rotation, old, asking);
+}
+
+async function askAPerson(
+  { plan, ca, board }: Rotation,
+  old: CertificateFacts,
+  { approval, evidence, startedBy }: Asking,
 ): Promise<Decision> {
-  if (plan.approval.mode === 'automatic' || !old) {
-    return {
-      decision: 'approve',
-      who: 'policy',
-      why: old ? 'approval: automatic' : 'there is no old CA of ours to remove',
-    };
-  }
+  const { authority, namespaces, notifiers } = plan;
+  const { deadlineMs, remindEveryMs, secondPerson = false } = plan.approval;
+  const { digest, facts, unknownPollers } = evidence;
+  const until = decideBy({ deadlineMs, watchMs: plan.watchMs + plan.blindMs }, old.notAfter, Date.now());
+  const question = {
+    evidence: digest,
+    facts,
+    unseen: unseenLines(plan.clients),
+    until: new Date(until).toISOString(),
+  };
   board.enter(
     'approve',
-    `a person to approve the removal of CA ${short(old.fingerprint)}`,
-    `cert-rotation approve ${plan.authority} --who <you> --why <reason>`,
+    `${secondPerson ? 'two people' : 'a person'} to approve the removal of CA ${short(old.fingerprint)}`,
+    `cert-rotation approve ${authority} --who <you> --why <reason> --evidence ${digest.slice(0, 12)}`,
   );
-  const until = new Date(Date.now() + plan.approval.deadlineMs).toISOString();
-  const { authority, namespaces, notifiers } = plan;
-  const question = { authority, namespaces, old, ca, unknownPollers, until };
-  const ask = (reminder: boolean) => void tell(notifiers, board, approvalWanted({ ...question, reminder }));
+  board.ask(question);
+  const ask = (reminder: boolean) =>
+    void tell(
+      notifiers,
+      board,
+      approvalWanted({ ...question, authority, namespaces, old, ca, unknownPollers, reminder }),
+    );
   ask(false);
-  const decision = await approval.decide(plan.approval, () => ask(true));
+  const decision = await approval.decide(
+    { evidence: digest, secondPerson, startedBy },
+    { until, remindEveryMs, remind: () => ask(true) },
+  );
   if (decision) return decision;
   throw ApplicationFailure.nonRetryable(
-    'Nobody decided in time. Both CAs stay trusted; start the rotation again.',
+    `Nobody decided by ${question.until}. Both CAs stay trusted; start the rotation again.`,
     'ApprovalExpired',
   );
 }

@@ -1,13 +1,23 @@
 import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Decision, RotationStatus } from '../domain/rotation.js';
+import type { Decision, SentDecision } from '../domain/approval.js';
+import type { RotationStatus } from '../domain/rotation.js';
 
-/** `temporal workflow signal --name approveCaRemoval --input '{"who":"…","why":"…"}' -w ca/<authority>` */
+/** `temporal workflow signal --name approveCaRemoval --input '{"who":"…","why":"…","evidence":"…"}' -w ca/<authority>` */
 export const approveCaRemovalSignal = defineSignal<[unknown]>('approveCaRemoval');
 export const rejectCaRemovalSignal = defineSignal<[unknown]>('rejectCaRemoval');
 
 /** The same with validation and an answer; what the starter sends. */
-export const decideCaRemovalUpdate = defineUpdate<{ accepted: true; phase: string }, [Decision]>('decideCaRemoval');
+export const decideCaRemovalUpdate = defineUpdate<DecisionTaken, [SentDecision & Pick<Decision, 'decision'>]>(
+  'decideCaRemoval',
+);
+
+export interface DecisionTaken {
+  readonly accepted: true;
+  readonly phase: string;
+  /** False while a second person must approve. */
+  readonly decided: boolean;
+}
 
 export const statusQuery = defineQuery<RotationStatus>('status');
 

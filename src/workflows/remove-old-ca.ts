@@ -1,17 +1,29 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { Decision } from '../domain/approval.js';
 import { short } from '../domain/certificate.js';
+import type { Evidence } from '../domain/evidence.js';
 import type { RememberedTrust } from '../domain/rotation.js';
-import { rootOf } from './failures.js';
+import { failedWith, rootOf } from './failures.js';
 import { lasting, patient, read, watchful, write } from './options.js';
 import type { Rotation } from './rotation.js';
 
+/** A removal that was approved, and what on. */
+export interface ApprovedRemoval {
+  readonly decision: Decision;
+  readonly evidence: Evidence;
+}
+
 /**
  * Takes the old CA out of one namespace after the other and holds the watch after each. What a namespace trusted is in
- * history before anything of it is removed; whatever goes wrong, all of it comes back.
+ * history before anything of it is removed; whatever goes wrong, all of it comes back. Returns why the approval is void,
+ * when what it was given for is no longer so: then both CAs are trusted, and people are to be asked anew.
  */
-export async function removeOldCa(rotation: Rotation): Promise<void> {
+export async function removeOldCa(
+  rotation: Rotation,
+  { decision, evidence }: ApprovedRemoval,
+): Promise<string | undefined> {
   const { plan, ca, old, board } = rotation;
-  if (!old) return;
+  if (!old) return undefined;
   const { authority } = plan;
   const trusted: RememberedTrust[] = [];
   board.enter('remove', `every use of CA ${short(old.fingerprint)} to end`);
@@ -21,8 +33,9 @@ export async function removeOldCa(rotation: Rotation): Promise<void> {
     ]);
     for (const namespace of plan.namespaces) {
       const before = await read.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
-        { namespace },
+        { authority, namespace, old: old.fingerprint },
       ]);
+      const changedByUs = trusted.map((other) => other.namespace);
       trusted.push(before);
       board.wait(`CA ${short(old.fingerprint)} to leave ${namespace}, and the watch after it`);
       const { lines, notes } = await watchful.removeCa.executeWithOptions(
@@ -30,19 +43,34 @@ export async function removeOldCa(rotation: Rotation): Promise<void> {
           summary: `Remove CA ${short(old.fingerprint)} from ${namespace} and watch`,
           ...lasting(plan.watchMs + plan.blindMs + plan.proofDeadlineMs),
         },
-        [{ authority, before, ca: ca.fingerprint, old: old.fingerprint, rotation: workflowInfo().runId }],
+        [
+          {
+            authority,
+            before,
+            ca: ca.fingerprint,
+            old: old.fingerprint,
+            rotation: workflowInfo().runId,
+            approval: { decision, facts: evidence.facts, changedByUs },
+          },
+        ],
       );
       notes?.forEach((note) => board.problem(note));
       lines.forEach((line) => board.prove(line));
     }
   } catch (error) {
-    await CancellationScope.nonCancellable(() => keepBoth(rotation, trusted));
+    const restored = await CancellationScope.nonCancellable(() => keepBoth(rotation, trusted));
+    if (restored && isVoid(error)) return rootOf(error).message;
     throw error;
   }
+  return undefined;
 }
 
-/** The old CA may be used again only once every namespace trusts it again. */
-async function keepBoth({ plan, board }: Rotation, trusted: readonly RememberedTrust[]): Promise<void> {
+function isVoid(error: unknown): boolean {
+  return failedWith(error, 'EvidenceChanged') || failedWith(error, 'EvidenceMissing');
+}
+
+/** The old CA may be used again only once every namespace trusts it again. False when a person is needed. */
+async function keepBoth({ plan, board }: Rotation, trusted: readonly RememberedTrust[]): Promise<boolean> {
   const failures: string[] = [];
   for (const before of trusted) {
     await patient.restoreTrust
@@ -53,9 +81,10 @@ async function keepBoth({ plan, board }: Rotation, trusted: readonly RememberedT
       .catch((error: unknown) => failures.push(`${before.namespace}: ${rootOf(error).message}`));
   }
   failures.forEach((line) => board.problem(`A person is needed: the old CA could not be put back. ${line}`));
-  if (failures.length > 0) return;
+  if (failures.length > 0) return false;
   await write.keepBothCas.executeWithOptions({ summary: 'Both CAs may be used again' }, [
     { authority: plan.authority },
   ]);
   if (trusted.length > 0) board.undo(`Both CAs are trusted by ${plan.namespaces.join(', ')}.`);
+  return true;
 }

@@ -1,5 +1,5 @@
 import { setCurrentDetails, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
-import type { RotationStatus } from '../domain/rotation.js';
+import type { RemovalQuestion, RotationStatus } from '../domain/rotation.js';
 import { rotationPhase, rotationSubject, statusQuery } from './messages.js';
 
 /** The live status behind the `status` query, the current details in the Temporal UI, and the search attributes. */
@@ -37,8 +37,15 @@ export class StatusBoard {
 
   /** `next` is what a person can do meanwhile. */
   enter(phase: RotationStatus['phase'], waitingFor = '', next = ''): void {
-    this.#status = { ...this.#status, phase, waitingFor, next };
+    const { question: _answered, ...status } = this.#status;
+    this.#status = { ...status, phase, waitingFor, next };
     this.#upsert();
+    this.#show();
+  }
+
+  /** Shown until the next phase. */
+  ask(question: RemovalQuestion): void {
+    this.#status = { ...this.#status, question };
     this.#show();
   }
 
@@ -72,10 +79,12 @@ export class StatusBoard {
   }
 
   #show(): void {
-    const { phase, waitingFor, proved, next, problems } = this.#status;
+    const { phase, waitingFor, proved, next, problems, question } = this.#status;
     const lines = [`**${this.subject}**: phase **${phase}**`];
     if (waitingFor) lines.push('', `Waiting for: ${waitingFor}`);
     if (next) lines.push('', `Next: ${next}`);
+    if (question) lines.push('', `Evidence ${question.evidence}:`, ...question.facts.map((line) => `- ${line}`));
+    if (question) lines.push('', ...question.unseen.map((line) => `- ${line}`), '', `Decide by ${question.until}.`);
     if (proved.length > 0) lines.push('', 'Proved:', ...proved.map((line) => `- ${line}`));
     if (problems.length > 0) lines.push('', 'Problems:', ...problems.map((line) => `- ${line}`));
     setCurrentDetails(lines.join('\n'));

@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { entries } from '../../src/domain/ids.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { runActivity } from '../support/activity-run.js';
+import { approvedRemoval } from '../support/approved.js';
 import { aCaUnder } from '../support/chains.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
 
@@ -47,11 +48,8 @@ describe('safety 3: an authority that is an intermediate', () => {
     });
 
     function remove() {
-      const { bundle, filters } = world.cloud.namespaces.get(booking)!;
-      const [old, ca] = fingerprints(world.old, next) as [string, string];
-      const before = { namespace: booking, bundle, filters };
       world.frozenAt = Date.now();
-      const run = runActivity(world, 'removeCa', { authority: 'booking', before, ca, old, rotation: 'run' });
+      const run = runActivity(world, 'removeCa', approvedRemoval(world, next));
       run.onHeartbeat(({ line }) => {
         if (/^watching/.test(String(line))) world.frozenAt! += 100;
       });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { runActivity } from '../support/activity-run.js';
+import { approvedRemoval } from '../support/approved.js';
 import { aCa, aWorld, booking, type World } from '../support/fakes.js';
 
 describe('safety 38: what a change of the cloud lost and restored is handed on to people', () => {
@@ -14,10 +15,8 @@ describe('safety 38: what a change of the cloud lost and restored is handed on t
   /** Both CAs trusted, and time that passes with each look around during the watch. */
   async function removing() {
     const next = await world.moved();
-    const { bundle, filters } = world.cloud.namespaces.get(booking)!;
-    const [ca, old] = [next.certificate.fingerprint, world.old.certificate.fingerprint];
     world.frozenAt = Date.now();
-    const removal = { authority: 'booking', before: { namespace: booking, bundle, filters }, ca, old, rotation: 'run' };
+    const removal = approvedRemoval(world, next);
     return (details?: object) => {
       const running = runActivity(world, 'removeCa', removal, details);
       running.onHeartbeat(() => (world.frozenAt! += 50));
@@ -60,7 +59,7 @@ describe('safety 38: what a change of the cloud lost and restored is handed on t
     const { bundle, filters } = world.cloud.namespaces.get(booking)!;
     const next = await aCa(2);
     world.cloud.namespaces.set(booking, { ...world.cloud.namespaces.get(booking)!, bundle: [next.certificate] });
-    const before = { namespace: booking, bundle, filters };
+    const before = { namespace: booking, bundle, filters, removing: [world.old.certificate.fingerprint] };
     assert.deepEqual((await runActivity(world, 'restoreTrust', { before, rotation: 'run' }).result).notes, [note]);
   });
 });
@@ -95,15 +94,7 @@ describe('safety 38: what a change of the cloud keeps for the next attempt goes 
   });
 
   it('when a CA is removed: the attempt that finds it gone brings the change to its end', async () => {
-    const { bundle, filters } = world.cloud.namespaces.get(booking)!;
-    const next = await world.moved();
-    const removal = {
-      authority: 'booking',
-      before: { namespace: booking, bundle, filters },
-      ca: next.certificate.fingerprint,
-      old: world.old.certificate.fingerprint,
-      rotation: 'run',
-    };
+    const removal = approvedRemoval(world, await world.moved());
     world.frozenAt = Date.now();
     const run = async (details?: object) => {
       const running = runActivity(world, 'removeCa', removal, details);

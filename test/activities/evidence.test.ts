@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import type { CertificateFacts } from '../../src/domain/certificate.js';
+import { changedFacts } from '../../src/domain/evidence.js';
+import type { CertificateFilter } from '../../src/domain/filters.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { runActivity } from '../support/activity-run.js';
-import { aWorld, type World } from '../support/fakes.js';
+import { aWorld, booking, type World } from '../support/fakes.js';
 
 describe('gatherEvidence', () => {
   let world: World;
@@ -43,6 +46,43 @@ describe('gatherEvidence', () => {
     world.target.pods[1]!.leaf = 'another';
     const { complete, missing } = await gather();
     assert.deepEqual([complete, missing], [false, ['worker worker-10: has another leaf']]);
+  });
+
+  describe('safety 40: the digest', () => {
+    it('is the same whatever order things are read in, and for a leaf that was renewed under the new CA', async () => {
+      const { digest } = await gather();
+      world.target.pair = await world.leafOf(next);
+      for (const pod of world.target.pods) pod.leaf = world.target.pair.certificate.fingerprint;
+      const trust = world.cloud.namespaces.get(booking)!;
+      world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle].reverse() });
+      world.clockOffsetMs += 60_000;
+      assert.equal((await gather()).digest, digest);
+    });
+
+    const changes: [string, () => void | Promise<void>][] = [
+      ['a CA', async () => trusting((await aWorld()).old.certificate)],
+      ['a filter', () => filtered({ commonName: 'worker' })],
+      ['the CA of a leaf', async () => void (world.target.pair = await world.leafOf(world.old))],
+      ['an unknown poller', () => void world.strangers.push(seen('1@laptop', 100))],
+      ['the configuration', () => void Object.assign(world.deps, { configDigest: 'another' })],
+    ];
+    for (const [what, change] of changes) {
+      it(`is another one for ${what}, and the facts show it`, async () => {
+        const before = await gather();
+        await change();
+        const after = await gather();
+        assert.notEqual(after.digest, before.digest);
+        assert.ok(changedFacts(before.facts, after.facts).some((line) => line.startsWith('new: ')));
+      });
+    }
+
+    function trusting(ca: CertificateFacts): void {
+      const trust = world.cloud.namespaces.get(booking)!;
+      world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, ca] });
+    }
+    function filtered(filter: CertificateFilter): void {
+      world.cloud.namespaces.set(booking, { ...world.cloud.namespaces.get(booking)!, filters: [filter] });
+    }
   });
 
   describe('pollers of no known target', () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { entries } from '../../src/domain/ids.js';
+import type { KeyPair } from '../../src/x509/pair.js';
 import { signedBy } from '../../src/x509/read.js';
 import { runActivity } from '../support/activity-run.js';
+import { approvedRemoval } from '../support/approved.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
 
 const [authority, rotation, target] = ['booking', 'run', 'worker'];
@@ -27,10 +29,11 @@ async function rotate(world: World): Promise<string> {
 }
 
 async function remove(world: World, { ca, old }: { ca: string; old: string }): Promise<readonly string[]> {
-  const before = await runActivity(world, 'rememberTrust', { namespace: booking }).result;
+  const before = await runActivity(world, 'rememberTrust', { authority, namespace: booking, old }).result;
   await runActivity(world, 'markRetiring', { authority, old }).result;
   world.frozenAt = Date.now();
-  const run = runActivity(world, 'removeCa', { authority, before, ca, old, rotation });
+  const next = (await world.keystore.get(entries.ca(authority, ca))) as unknown as KeyPair;
+  const run = runActivity(world, 'removeCa', { ...approvedRemoval(world, next), before });
   run.onHeartbeat(({ line }) => {
     if (/^watching/.test(String(line))) world.frozenAt! += 100;
   });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { digestOf } from '../../src/activities/evidence.js';
 import type { Removal } from '../../src/activities/removal.js';
 import { RotationError, type FailureType } from '../../src/domain/failures.js';
 import { entries } from '../../src/domain/ids.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { runActivity } from '../support/activity-run.js';
+import { approvedRemoval } from '../support/approved.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
 
 describe('removeCa', () => {
@@ -19,24 +21,14 @@ describe('removeCa', () => {
 
   const fingerprints = () => [world.old.certificate.fingerprint, next.certificate.fingerprint];
 
-  function removal(): Removal {
-    const { bundle, filters } = world.cloud.namespaces.get(booking)!;
-    const [old, ca] = fingerprints() as [string, string];
-    return {
-      authority: 'booking',
-      before: { namespace: booking, bundle, filters },
-      ca,
-      old,
-      rotation: 'run',
-    };
-  }
+  const removal = (): Removal => approvedRemoval(world, next);
 
   /** Time stands still but for this: each look around during a watch takes a tenth of a second, while `timePasses`. */
   function remove(heartbeatDetails?: unknown, what = removal()) {
     world.frozenAt ??= Date.now();
     const run = runActivity(world, 'removeCa', what, heartbeatDetails);
     run.onHeartbeat(({ line }) => {
-      if (timePasses && /^watching/.test(String(line))) world.frozenAt! += 100;
+      if (timePasses && /^(watching|waiting)/.test(String(line))) world.frozenAt! += 100;
     });
     return run;
   }
@@ -108,6 +100,87 @@ describe('removeCa', () => {
       await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /no pod uses its Secret/ });
       assert.deepEqual(generations(), []);
     });
+  });
+
+  describe('safety 40: the removal happens only on the evidence that was approved', () => {
+    async function isVoid(change: () => void | Promise<void>, reason: RegExp, what = removal()): Promise<void> {
+      await change();
+      await assert.rejects(remove(undefined, what).result, { type: 'EvidenceChanged', message: reason });
+      assert.ok(!generations().includes('run/remove'), 'it was removed');
+      assert.ok(!generations().includes('run/restore'), 'what others changed was overwritten');
+    }
+    const trust = () => world.cloud.namespaces.get(booking)!;
+
+    it('a CA that came is named', async () => {
+      const foreign = (await aWorld()).old.certificate;
+      await isVoid(
+        () => void world.cloud.namespaces.set(booking, { ...trust(), bundle: [...trust().bundle, foreign] }),
+        new RegExp(`new: namespace booking\\.acct trusts CA ${foreign.fingerprint}`),
+      );
+    });
+
+    it('a filter that came is named', () =>
+      isVoid(
+        () => void world.cloud.namespaces.set(booking, { ...trust(), filters: [{ commonName: 'Worker' }] }),
+        /new: namespace booking\.acct has filter commonName=worker/,
+      ));
+
+    it('another configuration', () => {
+      const before = removal();
+      return isVoid(() => void Object.assign(world.deps, { configDigest: 'another' }), /configuration another/, before);
+    });
+
+    it('a stranger that goes on polling, after pods that a renewal replaced had time to fall silent', () =>
+      isVoid(() => {
+        world.beforePollers = () => {
+          world.strangers[0] = { identity: '1@laptop', lastAccessTime: world.deps.now().toISOString() };
+        };
+      }, /new: poller 1@laptop \(booking\)/));
+
+    it('an approval of other evidence', () => {
+      const { approval, ...what } = removal();
+      const decision = { ...approval.decision, evidence: 'f'.repeat(64) };
+      return isVoid(() => undefined, /for other evidence/, { ...what, approval: { ...approval, decision } });
+    });
+
+    it('what somebody changed between the last look and the write is not overwritten', async () => {
+      const foreign = (await aWorld()).old.certificate;
+      const run = remove();
+      run.onHeartbeat(({ line }) => {
+        if (/^changing/.test(String(line)))
+          world.cloud.namespaces.set(booking, { ...trust(), bundle: [...trust().bundle, foreign] });
+      });
+      const message = /Somebody else changed what booking\.acct trusts/;
+      await assert.rejects(run.result, { type: 'EvidenceChanged', message });
+      assert.deepEqual(generations(), []);
+      assert.ok(world.bundle().includes(foreign.fingerprint));
+    });
+
+    it('a leaf that was renewed under the new CA, its old pod still listed, voids nothing', async () => {
+      const before = removal();
+      world.target.pair = await world.leafOf(next);
+      for (const pod of world.target.pods) pod.leaf = world.target.pair.certificate.fingerprint;
+      world.frozenAt = Date.now();
+      world.strangers.push({ identity: '1@replaced', lastAccessTime: new Date(world.frozenAt).toISOString() });
+      await remove(undefined, before).result;
+      assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+    });
+
+    it('a stranger that was approved and polls no longer voids nothing', async () => {
+      world.strangers.push({ identity: '1@laptop', lastAccessTime: new Date(Date.now() - 50).toISOString() });
+      const { approval, ...what } = removal();
+      const facts = [...approval.facts, 'poller 1@laptop (booking) belongs to no known target'].sort();
+      const decision = { ...approval.decision, evidence: digestOf(facts) };
+      world.strangers.length = 0;
+      await remove(undefined, { ...what, approval: { ...approval, facts, decision } }).result;
+      assert.deepEqual(generations(), ['run/remove']);
+    });
+  });
+
+  it('safety 41: nothing is removed that expires during the watch, because it could not be put back', async () => {
+    world.frozenAt = Date.parse(world.old.certificate.notAfter) - 100;
+    await assert.rejects(remove().result, { type: 'OldCaExpiring', message: /Nothing was removed.*expires at/ });
+    assert.deepEqual(generations(), []);
   });
 
   describe('when somebody falls off, exactly what was trusted before is trusted again', () => {

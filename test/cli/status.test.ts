@@ -4,6 +4,8 @@ import { codeOf } from '../../src/cli/rotate.js';
 import { detailLines, type StatusDetail } from '../../src/cli/status-detail.js';
 import { nextOf, rowTable, toRow, waitOf } from '../../src/cli/status-row.js';
 import type { Step, Told } from '../../src/temporal/history.js';
+import { certificateFacts } from '../support/certificate-facts.js';
+import { evidence } from '../support/fake-activities.js';
 
 const startedAt = '2026-11-24T10:00:00.000Z';
 const until = '2026-11-29T10:00:00.000Z';
@@ -13,9 +15,12 @@ function aStep(activity: string, phase: string, more: Partial<Step> = {}): Step 
 }
 
 function told(more: Partial<Told> = {}): Told {
-  const base = { steps: [], waiting: false, outcome: 'running' as const, startedAt, at: startedAt };
+  const base = { steps: [], results: {}, waiting: false, outcome: 'running' as const, startedAt, at: startedAt };
   return { ...base, actions: 0, heartbeatsAtMost: 0, children: [], ...more };
 }
+
+/** What the activities returned before a person is asked. */
+const results = { issueCa: { old: certificateFacts('old-ca') }, gatherEvidence: evidence() };
 
 const gathered = [aStep('preflightCa', 'preflight'), aStep('gatherEvidence', 'confirm')];
 
@@ -35,7 +40,7 @@ describe('a row of the table says what a rotation does, waits for and came to', 
     ],
     [
       'a wait for a person',
-      told({ steps: gathered, waiting: true, timer: { firesAt: until } }),
+      told({ steps: gathered, results, waiting: true, timer: { firesAt: until } }),
       [
         'running',
         'approve',
@@ -107,7 +112,7 @@ describe('the detail of a rotation', () => {
   });
 
   it('says what it waits for, what to do next, and that no worker answers', () => {
-    const waiting = told({ steps: gathered, waiting: true, timer: { firesAt: until } });
+    const waiting = told({ steps: gathered, results, waiting: true, timer: { firesAt: until } });
     const lines = detailLines(detail({ waitsFor: waitOf(waiting)!, next: nextOf('ca/shop', waiting), worker: 'none' }));
     assert.ok(lines.includes('Waits for: a person to decide on the removal of the old CA'));
     assert.ok(lines.includes('Next: cert-rotation approve shop --who <you> --why <reason>   (or: reject)'));

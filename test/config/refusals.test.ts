@@ -299,6 +299,20 @@ describe('a configuration that cannot work is refused with line, column, key, pr
       ],
     ],
     [
+      'a client that is neither declared nor attested',
+      edited('deadline: 5d }', 'deadline: 5d }\n    clients: [{ name: CI, attestedBy: ada }]'),
+      [
+        '20:15: authorities.shop.clients.0: neither declared nor attested. Give either target, or attestedBy, attestedOn and because.',
+      ],
+    ],
+    [
+      'a client whose target there is not',
+      edited('deadline: 5d }', 'deadline: 5d }\n    clients: [{ name: web, target: web }]'),
+      [
+        '20:28: authorities.shop.clients.0.target: no target "web" has a leaf of this authority. Name one that has, or attest this client.',
+      ],
+    ],
+    [
       'a notifier that there is not',
       `${valid}notices: { notify: [ops] }\n`,
       ['30:12: notices.notify: there is no notifier "ops". Describe it under notifiers.'],

@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { readTrust } from '../../src/cloud/namespace-spec.js';
+import type { Evidence } from '../../src/domain/evidence.js';
 import { createKeystore } from '../../src/keystore/index.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { runDemo, type DemoResult } from '../../src/sandbox/demo/index.js';
@@ -166,7 +167,8 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
       await start(cli, 'caRotation', 'yearly', { authority: booking.authority });
       const id = 'ca/temporal-booking';
       while (!(await asks(id))) await wait(500);
-      const decision = JSON.stringify({ who: 'ada', why: 'all workers moved' });
+      const { digest: evidence } = (await tell(client, id)).results['gatherEvidence'] as Evidence;
+      const decision = JSON.stringify({ who: 'ada', why: 'all workers moved', evidence });
       await cli('workflow', 'signal', '--name=approveCaRemoval', `--workflow-id=${id}`, `--input=${decision}`);
       const ended = (await client.workflow.getHandle('yearly').result()) as { newFingerprint: string };
       const { bundlePem } = readTrust(sandbox.store.get(booking.namespace).spec);

@@ -325,7 +325,7 @@ describe('sandbox up', () => {
     });
 
     it('a decision that no worker can take is told so', async () => {
-      const { code, stderr } = await starter('approve', 'temporal-booking', '--who', 'ada');
+      const { code, stderr } = await starter('reject', 'temporal-booking', '--who', 'ada');
       assert.equal(code, 4);
       assert.match(stderr, /no rotation worker answered for ca\/temporal-booking/);
     });
@@ -339,7 +339,7 @@ describe('sandbox up', () => {
       assert.match(await commandLine(pid), /worker\.[jt]s$/);
       const { code, stderr } = await starter('approve', 'temporal-booking', '--who', 'ada');
       assert.equal(code, 2);
-      assert.match(stderr, /not taken: nothing to decide: the rotation is in phase \w+/);
+      assert.match(stderr, /not taken: ca\/temporal-booking does not ask for an approval now/);
     });
   });
 
@@ -350,7 +350,9 @@ describe('sandbox up', () => {
       return told!.phase === 'approve' && told!.next.startsWith('cert-rotation approve temporal-booking');
     }, 240_000);
     const taken = await json('approve', 'temporal-booking', '--who', 'ada', '--why', 'all workers moved');
-    assert.equal((taken as { accepted: boolean }).accepted, true);
+    const { accepted, evidence, identity } = taken as { accepted: boolean; evidence: string; identity: string };
+    assert.deepEqual([accepted, identity], [true, 'claimed']);
+    assert.match(evidence, /^[0-9a-f]{64}$/);
     const { code, stdout, stderr } = await following;
     assert.equal(code, 0, stderr);
     const { joined, outcome } = JSON.parse(stdout) as { joined: boolean; outcome: string };

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Activities } from '../../src/activities/index.js';
+import type { Evidence } from '../../src/domain/evidence.js';
 import { failures, type FailureType } from '../../src/domain/failures.js';
 import type { CaPlan, LeafPlan } from '../../src/domain/rotation.js';
 import { certificateFacts } from './certificate-facts.js';
@@ -18,8 +19,23 @@ export interface FakeActivities {
   names(): readonly string[];
 }
 
-/** No person is asked. */
-export const automatic = { mode: 'automatic', deadlineMs: 0, remindEveryMs: 0 } as const;
+/** No person is asked, unless something is in doubt. */
+export const automatic = { mode: 'automatic', deadlineMs: 5 * 86_400_000, remindEveryMs: 86_400_000 } as const;
+
+/** All targets are on the new CA. */
+export function evidence(changes: Partial<Evidence> = {}): Evidence {
+  const facts = ['target canary has a leaf of CA new-ca'];
+  const digest = 'a'.repeat(64);
+  return {
+    complete: true,
+    lines: ['all are on the new CA'],
+    missing: [],
+    unknownPollers: [],
+    facts,
+    digest,
+    ...changes,
+  };
+}
 
 /** The soak is so short that no time needs to be skipped; tests that wait say so. */
 export const plan = (authority: string, plan: Partial<CaPlan> = {}): CaPlan => ({
@@ -29,6 +45,7 @@ export const plan = (authority: string, plan: Partial<CaPlan> = {}): CaPlan => (
   alone: [],
   others: [],
   approval: { mode: 'manual', deadlineMs: 5 * 86_400_000, remindEveryMs: 86_400_000 },
+  clients: ['Declared: CI, attested by ann on 2026-01-01: it uses an API key.'],
   trustSoakMs: 0,
   soakMs: 10,
   watchMs: 7 * 60_000,
@@ -63,9 +80,14 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     proveTrust: async () => ({ line: 'booking.acct admits leaves of the new CA' }),
     widenFilters: async () => ({ line: 'filters stay' }),
     moveSigner: async () => undefined,
-    gatherEvidence: async () => ({ complete: true, lines: ['all are on the new CA'], missing: [], unknownPollers: [] }),
+    gatherEvidence: async () => evidence(),
     markRetiring: async () => undefined,
-    rememberTrust: async ({ namespace }) => ({ namespace, bundle: [certificateFacts('old-ca')], filters: [] }),
+    rememberTrust: async ({ namespace }) => ({
+      namespace,
+      bundle: [certificateFacts('old-ca')],
+      filters: [],
+      removing: ['old-ca'],
+    }),
     removeCa: async () => ({ lines: ['the old CA is refused'] }),
     restoreTrust: async () => ({}),
     keepBothCas: async () => undefined,

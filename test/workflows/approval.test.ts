@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { Activities } from '../../src/activities/index.js';
 import { caRotationId } from '../../src/domain/ids.js';
-import type { CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
-import { fakeActivities, gate, plan, type FakeActivities } from '../support/fake-activities.js';
+import type { CaPlan, CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
+import { certificateFacts } from '../support/certificate-facts.js';
+import {
+  automatic,
+  evidence,
+  failing,
+  fakeActivities,
+  gate,
+  plan,
+  type FakeActivities,
+} from '../support/fake-activities.js';
 import { rootOf, typeOf } from '../support/failures.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
@@ -28,7 +38,9 @@ describe('approval of a removal', () => {
 
   const status = () => handle.query<RotationStatus>('status');
   const result = () => handle.result() as Promise<CaRotationResult>;
-  const ann = { who: 'ann', why: 'looks good' };
+  const { digest } = evidence();
+  const ann = { who: 'ann', why: 'looks good', evidence: digest };
+  const claimed = { ...ann, identity: 'claimed' };
 
   describe('in phase approve', () => {
     beforeEach(async () => {
@@ -39,7 +51,7 @@ describe('approval of a removal', () => {
     it('a signal approves, and the result says who and why', async () => {
       await handle.signal('approveCaRemoval', ann);
       const { outcome, decision } = await result();
-      assert.deepEqual([outcome, decision], ['rotated', { decision: 'approve', ...ann }]);
+      assert.deepEqual([outcome, decision], ['rotated', { decision: 'approve', ...claimed }]);
       assert.ok(fakes.names().includes('removeCa'));
     });
 
@@ -53,8 +65,8 @@ describe('approval of a removal', () => {
 
     it('an update does the same, and answers', async () => {
       const answer = await handle.executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', ...ann }] });
-      assert.deepEqual(answer, { accepted: true, phase: 'approve' });
-      assert.deepEqual((await result()).decision, { decision: 'approve', ...ann });
+      assert.deepEqual(answer, { accepted: true, phase: 'approve', decided: true });
+      assert.deepEqual((await result()).decision, { decision: 'approve', ...claimed });
     });
 
     it('an update rejects', async () => {
@@ -82,7 +94,18 @@ describe('approval of a removal', () => {
     });
 
     it('safety 30: signals without or with a bad payload are shown in the status, and a correct one works', async () => {
-      const payloads = [undefined, null, 'garbage', 7, [], { who: '' }, { who: 'ann', why: {} }];
+      const bare = { who: 'ann' };
+      const payloads = [
+        undefined,
+        null,
+        'garbage',
+        7,
+        [],
+        { who: '' },
+        { ...bare, why: {} },
+        { ...bare, evidence: 7 },
+        bare,
+      ];
       for (const payload of payloads) {
         await handle.signal('approveCaRemoval', ...(payload === undefined ? [] : [payload]));
       }
@@ -99,11 +122,11 @@ describe('approval of a removal', () => {
     const preflightCa = async () => opened.then(() => ({ lines: [] }));
     await start(fakeActivities({ preflightCa }));
     await tests.eventually(async () => fakes.names().includes('preflightCa'));
-    await handle.signal('approveCaRemoval', { who: 'early', why: '' });
+    await handle.signal('approveCaRemoval', { ...ann, who: 'early' });
     const refused: unknown = await handle
       .executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', who: 'early' }] })
       .catch((error: unknown) => error);
-    assert.match(rootOf(refused).message, /nothing to decide: the rotation is in phase preflight/);
+    assert.match(rootOf(refused).message, /nothing is asked in phase preflight/);
     open();
     const { problems } = await tests.reach(handle, 'approve');
     assert.match(problems.join(), /Ignored "approve" of early: nothing is asked in phase preflight/);
@@ -121,7 +144,7 @@ describe('approval of a removal', () => {
       handle.signal('approveCaRemoval', ann),
       tests.eventually(async () => fakes.names().includes('markRetiring')),
     ]);
-    await handle.signal('approveCaRemoval', { who: 'again', why: '' });
+    await handle.signal('approveCaRemoval', { ...ann, who: 'again' });
     await handle.signal('rejectCaRemoval', { who: 'bob', why: 'no' });
     const { problems } = await status();
     assert.match(problems.join(), /Ignored "approve" of again/);
@@ -153,8 +176,8 @@ describe('approval of a removal', () => {
   });
 
   it('pollers of no known target warn the person who decides', async () => {
-    const evidence = { complete: true, lines: [], missing: [], unknownPollers: ['stranger (booking)'] };
-    await start(fakeActivities({ gatherEvidence: async () => evidence }));
+    const gatherEvidence = async () => evidence({ unknownPollers: ['stranger (booking)'] });
+    await start(fakeActivities({ gatherEvidence }));
     const { problems } = await tests.reach(handle, 'approve');
     assert.deepEqual(problems, ['Belongs to no known target: stranger (booking)']);
     await handle.signal('approveCaRemoval', ann);
@@ -165,5 +188,152 @@ describe('approval of a removal', () => {
     const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: 0 } as const;
     await start(fakeActivities({ resolveCaRotation: async ({ authority }) => plan(authority, { approval }) }));
     assert.equal(typeOf(await tests.failureOf(handle)), 'ApprovalExpired');
+  });
+
+  describe('safety 40: an approval is bound to the evidence that was shown', () => {
+    it('the status shows the evidence and what cannot be seen', async () => {
+      await start();
+      const { question } = await tests.reach(handle, 'approve');
+      assert.equal(question?.evidence, digest);
+      assert.deepEqual(question?.facts, evidence().facts);
+      assert.match(question?.unseen.join() ?? '', /clients that never poll.*attested by ann/);
+      await handle.signal('rejectCaRemoval', ann);
+      await result();
+      assert.equal((await status()).question, undefined);
+    });
+
+    it('without it, or for other evidence, an approval does not count; its first characters suffice', async () => {
+      await start();
+      await tests.reach(handle, 'approve');
+      const approve = (sent: object) =>
+        handle.executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', ...sent }] });
+      const refusal = async (sent: object) => rootOf(await approve(sent).catch((error: unknown) => error)).message;
+      assert.match(await refusal({ who: 'ann' }), /say what you approve: .*aaaaaaaaaaaa/);
+      assert.match(
+        await refusal({ ...ann, evidence: 'b'.repeat(64) }),
+        /what is shown now is aaaaaaaaaaaa: look again/,
+      );
+      assert.match(await refusal({ ...ann, evidence: digest.slice(0, 4) }), /look again/);
+      await handle.signal('approveCaRemoval', { ...ann, evidence: 'b'.repeat(64) });
+      assert.match((await status()).problems.join(), /Ignored "approve" of ann: it is for evidence bbbbbbbbbbbb/);
+      await approve({ ...ann, evidence: digest.slice(0, 12).toUpperCase() });
+      assert.equal((await result()).decision?.evidence, digest);
+    });
+
+    it('evidence that changed voids it: both CAs stay trusted, what changed is named, and people are asked anew', async () => {
+      const digests = [digest, 'b'.repeat(64)];
+      let removals = 0;
+      await start(
+        fakeActivities({
+          gatherEvidence: async () => evidence({ digest: digests[removals]! }),
+          removeCa: async () => ((removals += 1) === 1 ? failing('EvidenceChanged')() : { lines: [] }),
+        }),
+      );
+      await tests.reach(handle, 'approve');
+      await handle.signal('approveCaRemoval', ann);
+      await tests.eventually(async () => (await status()).question?.evidence === digests[1]);
+      assert.match((await status()).problems.join(), /The approval of ann is void\. planted EvidenceChanged/);
+      const names = fakes.names();
+      assert.deepEqual(names.slice(names.indexOf('removeCa') + 1), ['restoreTrust', 'keepBothCas', 'gatherEvidence']);
+      await handle.signal('approveCaRemoval', ann);
+      assert.match((await status()).problems.join(), /Ignored "approve" of ann: it is for evidence aaaaaaaaaaaa/);
+      await handle.signal('approveCaRemoval', { who: 'bob', evidence: digests[1] });
+      const { outcome, decision } = await result();
+      assert.deepEqual([outcome, decision?.who], ['rotated', 'bob']);
+    });
+
+    it('the removal is told what it was approved on, and by whom', async () => {
+      await start();
+      await tests.reach(handle, 'approve');
+      await handle.signal('approveCaRemoval', ann);
+      await result();
+      const { input } = fakes.calls.find(({ name }) => name === 'removeCa')!;
+      const decision = { decision: 'approve', ...claimed };
+      assert.deepEqual(input['approval'], { decision, facts: evidence().facts, changedByUs: [] });
+    });
+  });
+
+  it('nobody is asked longer than the old CA could still be put back', async () => {
+    const old = certificateFacts('old-ca', {
+      notAfter: new Date((await tests.env.currentTimeMs()) + day).toISOString(),
+    });
+    await start(fakeActivities({ issueCa: async () => ({ ca: certificateFacts('new-ca'), old }) }));
+    const { question } = await tests.reach(handle, 'approve');
+    assert.equal(Date.parse(old.notAfter) - Date.parse(question!.until), 7 * 60_000 + 370_000);
+    assert.equal(typeOf(await tests.failureOf(handle)), 'ApprovalExpired');
+  });
+
+  describe('safety 23: a second person', () => {
+    const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day, secondPerson: true } as const;
+    const approve = (who: string) =>
+      handle.executeUpdate<{ decided: boolean }, [object]>('decideCaRemoval', {
+        args: [{ decision: 'approve', ...ann, who }],
+      });
+    const refusal = async (who: string) => rootOf(await approve(who).catch((error: unknown) => error)).message;
+
+    beforeEach(async () => {
+      const authority = `authority-${(count += 1)}`;
+      fakes = fakeActivities({ resolveCaRotation: async () => plan(authority, { approval }) });
+      tests.use(fakes);
+      handle = await tests.start('caRotation', caRotationId(authority), { authority, who: 'Carl' });
+      await tests.reach(handle, 'approve');
+    });
+
+    it('is another one than the first, and neither started the rotation; all are on record as claimed', async () => {
+      assert.match(await refusal('carl'), /carl started the rotation/);
+      assert.equal((await approve('ann')).decided, false);
+      assert.match((await status()).waitingFor, /a second person to approve; ann has/);
+      assert.match(await refusal(' ANN '), /has approved: a second person must/);
+      assert.ok(!fakes.names().includes('markRetiring'));
+      assert.equal((await approve('bob')).decided, true);
+      const { decision } = await result();
+      assert.deepEqual([decision?.who, decision?.seconded?.who, decision?.identity], ['ann', 'bob', 'claimed']);
+    });
+
+    it('is not needed to reject', async () => {
+      await approve('ann');
+      await handle.signal('rejectCaRemoval', { who: 'bob' });
+      assert.equal((await result()).outcome, 'keptBoth');
+    });
+  });
+
+  describe('safety 13: an automatic removal asks a person when anything is in doubt', () => {
+    const { clients: _none, ...undeclared } = plan('undeclared', { approval: automatic });
+    const declared = plan('declared', { approval: automatic });
+    let removals: number;
+    const doubts: [string, CaPlan, Partial<Activities>, RegExp][] = [
+      ['clients that never poll are not declared', undeclared, {}, /declares no clients that never poll/],
+      [
+        'a poller belongs to no known target',
+        declared,
+        { gatherEvidence: async () => evidence({ unknownPollers: ['stranger (booking)'] }) },
+        /stranger \(booking\) belongs to no known target/,
+      ],
+      [
+        'the evidence changed before the removal',
+        declared,
+        { removeCa: async () => ((removals += 1) === 1 ? failing('EvidenceChanged')() : { lines: [] }) },
+        /planted EvidenceChanged/,
+      ],
+    ];
+    for (const [doubt, planned, activities, problem] of doubts) {
+      it(doubt, async () => {
+        removals = 0;
+        await start(
+          fakeActivities({ resolveCaRotation: async ({ authority }) => ({ ...planned, authority }), ...activities }),
+        );
+        const { problems } = await tests.reach(handle, 'approve');
+        assert.match(problems.join(), new RegExp(`In doubt, so a person is asked: .*${problem.source}`));
+        await handle.signal('approveCaRemoval', ann);
+        const { outcome, decision } = await result();
+        assert.deepEqual([outcome, decision?.who], ['rotated', 'ann']);
+      });
+    }
+
+    it('and none when nothing is: the policy is on record', async () => {
+      await start(fakeActivities({ resolveCaRotation: async ({ authority }) => ({ ...declared, authority }) }));
+      const { decision } = await result();
+      assert.deepEqual([decision?.who, decision?.identity, decision?.evidence], ['policy', 'policy', digest]);
+    });
   });
 });

@@ -7,7 +7,7 @@ import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
 import { notificationEvents, type Notification, type NotificationEvent } from '../../src/domain/notification.js';
 import type { CaPlan, RotationStatus } from '../../src/domain/rotation.js';
 import { tell } from '../../src/temporal/history.js';
-import { automatic, failing, fakeActivities, plan, untilCancelled } from '../support/fake-activities.js';
+import { automatic, evidence, failing, fakeActivities, plan, untilCancelled } from '../support/fake-activities.js';
 import { rootOf } from '../support/failures.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
@@ -64,7 +64,8 @@ describe('people are told of a rotation', () => {
   const events = () => told.map(({ notification }) => notification.event);
   const titles = () => told.map(({ notification }) => notification.title);
   const problemsOf = async (handle: WorkflowHandle) => (await handle.query<RotationStatus>('status')).problems;
-  const approve = (handle: WorkflowHandle) => handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved' });
+  const approve = (handle: WorkflowHandle) =>
+    handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved', evidence: evidence().digest });
 
   it('not at all without notifiers: nothing more is scheduled', async () => {
     const { handle, fakes } = await rotateCa({ notifiers: [], approval: automatic });
@@ -92,26 +93,23 @@ describe('people are told of a rotation', () => {
   });
 
   it('when a person is to decide: what, until when, who may be locked out, and the commands that decide', async () => {
-    const gatherEvidence = async () => ({
-      complete: true,
-      lines: [],
-      missing: [],
-      unknownPollers: ['1@stranger (booking)'],
-    });
+    const gatherEvidence = async () => evidence({ unknownPollers: ['1@stranger (booking)'] });
     const { authority, handle } = await rotateCa({}, { gatherEvidence });
     await tests.reach(handle, 'approve');
     const [{ notification }] = await tests.eventually(async () => told.length > 0 && (told as [(typeof told)[number]]));
     assert.equal(notification.event, 'approvalWanted');
     assert.match(notification.lines.join('\n'), /from booking\.acct\.[^]*1@stranger[^]*undecided by 20\d\d-/);
+    assert.match(notification.lines.join('\n'), /Cannot be seen: clients that never poll[^]*attested by ann/);
+    assert.match(notification.lines.join('\n'), /Evidence a{64}[^]*- target canary has a leaf of CA new-ca/);
     assert.deepEqual(notification.commands.slice(1), [
-      `cert-rotation approve ${authority} --who <you> --why <reason>`,
+      `cert-rotation approve ${authority} --who <you> --why <reason> --evidence aaaaaaaaaaaa`,
       `cert-rotation reject ${authority} --who <you> --why <reason>`,
     ]);
     assert.deepEqual(notification.workflow?.workflowId, caRotationId(authority));
     await approve(handle);
     await handle.result();
     assert.deepEqual(events(), ['approvalWanted', 'caDone']);
-    assert.match(told[1]!.notification.lines.join('\n'), /Approved by ada: all moved/);
+    assert.match(told[1]!.notification.lines.join('\n'), /Approved by ada \(claimed\): all moved; evidence a{64}/);
   });
 
   it('again at each reminder, as long as there is time to decide', async () => {
@@ -120,7 +118,7 @@ describe('people are told of a rotation', () => {
     await assert.rejects(handle.result());
     assert.deepEqual(events(), ['approvalWanted', 'approvalWanted', 'approvalWanted', 'failed']);
     assert.match(titles()[1]!, /^Reminder: /);
-    assert.match(told[3]!.notification.lines.join(), /Nobody decided in time/);
+    assert.match(told[3]!.notification.lines.join(), /Nobody decided by 20/);
   });
 
   it('that both CAs are kept, and by whom', async () => {

@@ -6,7 +6,7 @@ import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
 import type { CaPlan } from '../../src/domain/rotation.js';
 import { searchAttributesRegistered } from '../../src/temporal/search-attributes.js';
 import { rotationPhase, rotationSubject } from '../../src/workflows/messages.js';
-import { automatic, fakeActivities, gate, plan } from '../support/fake-activities.js';
+import { automatic, evidence, fakeActivities, gate, plan } from '../support/fake-activities.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
 const registration = ['--search-attribute=RotationPhase=Keyword', '--search-attribute=RotationSubject=Keyword'];
@@ -31,7 +31,7 @@ describe('what a person sees of a rotation', () => {
     const manual = { mode: 'manual', deadlineMs: 60_000, remindEveryMs: 30_000 } as const;
     const handle = await start('summaries', { approval: manual, trustSoakMs: 1 });
     await tests.reach(handle, 'approve');
-    await handle.signal('approveCaRemoval', { who: 'ann' });
+    await handle.signal('approveCaRemoval', { who: 'ann', evidence: evidence().digest });
     await handle.result();
     const child = tests.env.client.workflow.getHandle(leafRotationId('summaries-canary'));
     const histories = await Promise.all([handle.fetchHistory(), child.fetchHistory()]);
@@ -59,7 +59,9 @@ describe('what a person sees of a rotation', () => {
     const details = await detailsOf(handle);
     assert.match(details, /\*\*CA of details\*\*: phase \*\*approve\*\*/);
     assert.match(details, /Waiting for: a person to approve the removal of CA old-ca/);
-    assert.match(details, /Next: cert-rotation approve details --who <you> --why <reason>/);
+    assert.match(details, /Next: cert-rotation approve details --who <you> --why <reason> --evidence a{12}/);
+    assert.match(details, /Evidence a{64}:\n- target canary has a leaf of CA new-ca/);
+    assert.match(details, /Cannot be seen: clients that never poll/);
     assert.match(details, /Proved:\n- booking\.acct trusts 1 of 16 CAs/);
     await handle.signal('approveCaRemoval', 'garbage');
     assert.match(await detailsOf(handle), /Problems:\n- Ignored "approve"/);

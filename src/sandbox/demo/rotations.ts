@@ -49,9 +49,11 @@ export async function followCa(client: Client, say: Say): Promise<Rotated<CaRota
 }
 
 async function approveWhenAsked(client: Client, handle: WorkflowHandle, say: Say): Promise<void> {
-  if (!(await untilApprovalIsAsked(client, handle.workflowId))) return;
-  say('  approve    a person approves the removal of the old CA');
-  await handle.signal('approveCaRemoval', { who: 'demo', why: 'every worker is on the new certificate' });
+  const evidence = await untilApprovalIsAsked(client, handle.workflowId);
+  if (!evidence) return;
+  say(`  approve    a person approves the removal of the old CA, on evidence ${evidence.slice(0, 12)}`);
+  const why = 'every worker is on the new certificate';
+  await handle.signal('approveCaRemoval', { who: 'demo', why, evidence });
 }
 
 /** Triggers the daily schedule once and waits for the run that it starts. */

@@ -1,0 +1,105 @@
+import type { Evidence } from './evidence.js';
+
+/**
+ * Decisions of people on the removal of an old CA. Who sends one is whoever they claim to be: anybody who may reach the
+ * namespace can send any name. The record says so.
+ */
+export interface Decision {
+  readonly decision: 'approve' | 'reject';
+  readonly who: string;
+  readonly why: string;
+  /** `claimed`: as the sender says. `policy`: the configuration decided, no person. */
+  readonly identity: 'claimed' | 'policy';
+  /** Digest of the evidence that it was made on; a rejection needs none. */
+  readonly evidence?: string;
+  /** The second person, where the policy wants one. */
+  readonly seconded?: { readonly who: string; readonly why: string };
+}
+
+/** What a person sends. `evidence`: the digest, or its first characters (at least 12), as shown with the question. */
+export interface SentDecision {
+  readonly who: string;
+  readonly why: string;
+  readonly evidence?: string;
+}
+
+const shortestEvidence = 12;
+
+/** Reads a decision from whatever a person sent. Returns the problem as text where it is not one. */
+export function parseDecision(payload: unknown): SentDecision | string {
+  if (typeof payload !== 'object' || payload === null) return 'send {"who": "...", "why": "...", "evidence": "..."}';
+  const { who, why, evidence } = payload as Record<string, unknown>;
+  if (typeof who !== 'string' || who.trim() === '') return '"who" must name the person who decides';
+  if (why !== undefined && typeof why !== 'string') return '"why" must be a text';
+  if (evidence !== undefined && typeof evidence !== 'string') return '"evidence" must be the digest that was shown';
+  return { who: who.trim(), why: (why ?? '').trim(), ...(evidence && { evidence: evidence.trim().toLowerCase() }) };
+}
+
+/** A question as it stands. */
+export interface OpenQuestion {
+  /** Digest of the evidence shown. */
+  readonly evidence: string;
+  /** Two people must approve, neither of them whoever started the rotation. */
+  readonly secondPerson: boolean;
+  readonly startedBy?: string | undefined;
+  /** Who approved so far. */
+  readonly approved: readonly SentDecision[];
+}
+
+/** Why this approval does not count; undefined when it does. */
+export function objectionToApproval(question: OpenQuestion, sent: SentDecision): string | undefined {
+  const { evidence, secondPerson, startedBy, approved } = question;
+  const shown = evidence.slice(0, shortestEvidence);
+  if (!sent.evidence) return `say what you approve: "evidence" must be the digest that is shown now, ${shown}…`;
+  if (sent.evidence.length < shortestEvidence || !evidence.startsWith(sent.evidence))
+    return `it is for evidence ${sent.evidence.slice(0, shortestEvidence)}, but what is shown now is ${shown}: look again`;
+  if (!secondPerson) return undefined;
+  if (startedBy && samePerson(startedBy, sent.who)) return `${sent.who} started the rotation: others must approve`;
+  if (approved.some(({ who }) => samePerson(who, sent.who))) return `${sent.who} has approved: a second person must`;
+  return undefined;
+}
+
+function samePerson(one: string, other: string): boolean {
+  const plain = (name: string) => name.trim().toLowerCase();
+  return plain(one) === plain(other);
+}
+
+/** The approval once enough people gave it. */
+export function approvalOf({ evidence, secondPerson, approved }: OpenQuestion): Decision | undefined {
+  const [first, second] = approved;
+  if (!first || (secondPerson && !second)) return undefined;
+  const { who, why } = first;
+  const seconded = secondPerson && second && { who: second.who, why: second.why };
+  return { decision: 'approve', who, why, identity: 'claimed', evidence, ...(seconded && { seconded }) };
+}
+
+/** Why an automatic removal asks a person instead (safety 13); empty: nothing is in doubt. */
+export function doubtsOf(
+  { unknownPollers }: Pick<Evidence, 'unknownPollers'>,
+  clients: readonly string[] | undefined,
+  incidents: readonly string[],
+): readonly string[] {
+  return [
+    ...unknownPollers.map((poller) => `${poller} belongs to no known target`),
+    ...(clients ? [] : ['the configuration declares no clients that never poll']),
+    ...incidents,
+  ];
+}
+
+/** What nobody can see, and what the configuration says of it: for the person who decides (safety 13). */
+export function unseenLines(clients: readonly string[] | undefined): readonly string[] {
+  return [
+    'Cannot be seen: clients that never poll, such as backends that start workflows, CI, CronJobs and people with the CLI.',
+    ...(clients ?? ['The configuration declares none of them: whoever still has a leaf of the old CA is locked out.']),
+  ];
+}
+
+/** Until when a decision must come (milliseconds since the epoch): an expired CA could not be put back by the watch. */
+export function decideBy(
+  { deadlineMs, watchMs }: { readonly deadlineMs: number; readonly watchMs: number },
+  oldNotAfter: string,
+  now: number,
+): number {
+  const expires = Date.parse(oldNotAfter);
+  return expires <= now ? now + deadlineMs : Math.min(now + deadlineMs, expires - watchMs);
+}

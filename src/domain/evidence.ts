@@ -1,0 +1,108 @@
+import { isExpired, type CertificateFacts, type Fingerprint } from './certificate.js';
+import { sameFilters, type CertificateFilter } from './filters.js';
+
+/** What `confirm` gathers and `removeCa` gathers again. */
+export interface Evidence {
+  /** Every known target is proved to be on the new CA. */
+  readonly complete: boolean;
+  /** One line per target holder: what is proved, or what is missing. */
+  readonly lines: readonly string[];
+  readonly missing: readonly string[];
+  /** Pollers of the targets' task queues that belong to no known target: `identity (queue)`. */
+  readonly unknownPollers: readonly string[];
+  /** What an approval is bound to, a line each. */
+  readonly facts: readonly string[];
+  /** SHA-256 of the facts. */
+  readonly digest: string;
+}
+
+/**
+ * What an approval is bound to (safety 40). Neither fingerprints of leaves nor times are in it: a leaf that is renewed under
+ * the new CA voids no approval.
+ */
+export interface EvidenceFacts {
+  readonly namespaces: readonly TrustFacts[];
+  /** The CA that signed the leaf in each target; undefined: none of this authority. */
+  readonly issuers: ReadonlyMap<string, Fingerprint | undefined>;
+  readonly unknownPollers: readonly string[];
+  readonly configDigest: string;
+}
+
+export interface TrustFacts {
+  readonly namespace: string;
+  readonly bundle: readonly Pick<CertificateFacts, 'fingerprint'>[];
+  readonly filters: readonly CertificateFilter[];
+}
+
+/** One line per fact, for a person; always in the same order. The digest of the evidence is that of these lines. */
+export function factLines({ namespaces, issuers, unknownPollers, configDigest }: EvidenceFacts): readonly string[] {
+  const lines = [
+    ...namespaces.flatMap(trustLines),
+    ...[...issuers].map(
+      ([target, ca]) => `target ${target} has a leaf of ${ca ? `CA ${ca}` : 'no CA of the authority'}`,
+    ),
+    ...unknownPollers.map((poller) => `${pollerPrefix}${poller} belongs to no known target`),
+    `configuration ${configDigest}`,
+  ];
+  return [...new Set(lines)].sort();
+}
+
+const pollerPrefix = 'poller ';
+const prefixOf = (namespace: string): string => `namespace ${namespace} `;
+
+function trustLines({ namespace, bundle, filters }: TrustFacts): readonly string[] {
+  return [
+    ...bundle.map(({ fingerprint }) => `${prefixOf(namespace)}trusts CA ${fingerprint}`),
+    ...filters.map((filter) => `${prefixOf(namespace)}has filter ${filterText(filter)}`),
+  ];
+}
+
+/** Fields in a fixed order and without case, as filters match. */
+function filterText(filter: CertificateFilter): string {
+  const fields = Object.entries(filter).filter(([, value]) => value);
+  return fields
+    .map(([field, value]) => `${field}=${String(value).toLowerCase()}`)
+    .sort()
+    .join(',');
+}
+
+/**
+ * How the facts differ from those that were approved; empty: not at all. A stranger that polls no longer is no difference.
+ * @param changedByUs namespaces that this rotation has changed since: what they trust now is its own doing.
+ */
+export function changedFacts(
+  approved: readonly string[],
+  now: readonly string[],
+  changedByUs: readonly string[] = [],
+): readonly string[] {
+  const counts = (line: string) => !changedByUs.some((namespace) => line.startsWith(prefixOf(namespace)));
+  const come = now.filter((line) => !approved.includes(line) && counts(line));
+  const gone = approved.filter((line) => !now.includes(line) && counts(line) && !line.startsWith(pollerPrefix));
+  return [...come.map((line) => `new: ${line}`), ...gone.map((line) => `no longer: ${line}`)];
+}
+
+/** Only strangers differ: pods that a renewal has just replaced are listed for a while, too. */
+export function onlyPollersCame(changes: readonly string[]): boolean {
+  return changes.every((line) => line.startsWith(`new: ${pollerPrefix}`));
+}
+
+interface Trust {
+  readonly bundle: readonly CertificateFacts[];
+  readonly filters: readonly CertificateFilter[];
+}
+
+/** Is `current` what `before` was, but for our own change: `leaving` out, `wanted` filters set, expired CAs dropped? */
+export function changedOnlyByUs(
+  before: Trust,
+  current: Trust,
+  ours: { readonly leaving: readonly Fingerprint[]; readonly wanted: readonly CertificateFilter[]; readonly now: Date },
+): boolean {
+  const others = ({ bundle }: Trust) =>
+    bundle
+      .filter((ca) => !ours.leaving.includes(ca.fingerprint) && !isExpired(ca, ours.now))
+      .map(({ fingerprint }) => fingerprint)
+      .sort()
+      .join();
+  const filtersAsExpected = [before.filters, ours.wanted].some((filters) => sameFilters(filters, current.filters));
+  return others(before) === others(current) && filtersAsExpected;
+}
