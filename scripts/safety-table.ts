@@ -39,6 +39,7 @@ export const rules: Readonly<Record<number, string>> = {
   36: 'Looking costs no billed action and works without a live worker.',
   37: 'Actions are counted by one function, by Temporal’s own rules.',
   38: 'A field that tcld drops is restored and reported; nothing is written where that could not be seen.',
+  39: 'A target that fails ends no CA rotation; an abort moves everybody back before the new CA goes.',
   40: 'An approval is bound to the evidence that was shown; evidence that changed voids it.',
   41: 'Nothing is removed that could not be put back.',
   44: 'A rotation ends the same wherever its worker is killed.',

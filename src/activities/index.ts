@@ -1,4 +1,5 @@
 import type { Evidence } from '../domain/evidence.js';
+import { abortActivities } from './abort.js';
 import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence, type EvidenceRequest } from './evidence.js';
@@ -33,6 +34,7 @@ export function createActivities(deps: Dependencies) {
     ...authorityActivities(deps),
     ...retiringActivities(deps),
     ...windowActivities(deps),
+    ...abortActivities(deps),
     gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request, progress()),
   });
 }

@@ -55,6 +55,7 @@ export function planActivities(deps: Dependencies) {
       watchMs: timing.watch,
       blindMs: timing.connectionAge + timing.connectionAgeGrace,
       proofDeadlineMs: timing.proof.deadline,
+      rolloutDeadlineMs: timing.rolloutDeadline,
       configDigest: deps.configDigest,
       searchAttributes: deps.searchAttributes,
       notifiers: subscriptions(deps.config, notify),

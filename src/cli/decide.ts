@@ -1,9 +1,4 @@
-import {
-  WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-  type Client,
-  type WorkflowHandle,
-} from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.js';
 import { parseDecision, unseenLines, type Decision, type SentDecision } from '../domain/approval.js';
@@ -13,10 +8,9 @@ import { presentedCertificates } from '../temporal/connect.js';
 import { tellIfKnown } from '../temporal/history.js';
 import { anchorsOf } from '../x509/chain.js';
 import { answer, globalOptions, mustHave, print, withClient, withExamples, type GlobalOptions } from './context.js';
-import { BadInput, NoWorker } from './exit.js';
+import { BadInput } from './exit.js';
 import { removalAsked, type AskedRemoval } from './status-row.js';
-
-const answerWithinMs = 10_000;
+import { sendUpdate } from './update.js';
 
 interface DecideOptions {
   readonly who: string;
@@ -56,7 +50,8 @@ async function decide(
   await withClient(options, mustHave('authorities', authority), async (client, loaded) => {
     const evidence = decision === 'approve' && (await evidenceToApprove(client, loaded, options, workflowId));
     const sent = { ...(evidence && { evidence }), ...parsed };
-    const { phase, decided } = await send(client, client.workflow.getHandle(workflowId), { decision, ...sent });
+    const update = { name: 'decideCaRemoval', sent: { decision, ...sent } };
+    const { phase, decided } = await sendUpdate<Sent, Taken>(client, workflowId, update);
     const taken = { workflowId, decision, ...sent, identity: 'claimed', accepted: true, decided, phase };
     const second = decided ? '' : '; a second person must approve';
     answer(options, taken, `${workflowId}: ${decision} of ${parsed.who} taken${second}`);
@@ -99,24 +94,4 @@ type Sent = SentDecision & Pick<Decision, 'decision'>;
 interface Taken {
   readonly phase: string;
   readonly decided: boolean;
-}
-
-/** Throws BadInput when the rotation refuses the decision, NoWorker when nobody answers for it. */
-async function send(client: Client, handle: WorkflowHandle, decision: Sent): Promise<Taken> {
-  try {
-    return await client.withDeadline(Date.now() + answerWithinMs, () =>
-      handle.executeUpdate<Taken, [Sent]>('decideCaRemoval', { args: [decision] }),
-    );
-  } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError)
-      throw new BadInput(`not taken: ${error.cause?.message ?? error.message}`);
-    if ((error as Error).name === 'WorkflowNotFoundError')
-      throw new BadInput(`${handle.workflowId} is not running: nothing to decide`);
-    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
-      throw new NoWorker(
-        `not taken: no rotation worker answered for ${handle.workflowId} in ${answerWithinMs / 1000} s. ` +
-          'Start the worker, look at `cert-rotation status`, and decide again',
-      );
-    throw error;
-  }
 }

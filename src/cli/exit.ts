@@ -12,8 +12,9 @@ export const exitCodes = {
 } as const;
 
 export const exitCodesHelp = `
-Exit codes: 0 done, 1 failed, 2 bad input (nothing was started), 3 the removal was rejected (both CAs stay
-trusted), 4 Temporal, or a worker that answers, cannot be reached, 130 Ctrl-C (what was started goes on).`;
+Exit codes: 0 done, 1 failed, 2 bad input (nothing was started), 3 a person decided that nothing is removed
+(both CAs stay trusted), 4 Temporal, or a worker that answers, cannot be reached, 130 Ctrl-C (what was started
+goes on). A rotation that was aborted has failed.`;
 
 /** Bad input found by a command itself. */
 export class BadInput extends Error {}

@@ -4,6 +4,7 @@ import { answer, withExamples, type GlobalOptions } from './context.js';
 import { addAuthorityCommands } from './authority.js';
 import { addDecideCommands } from './decide.js';
 import { exitCodes, exitCodesHelp, refusalOf } from './exit.js';
+import { addInterveneCommands } from './intervene.js';
 import { addNotifyCommands } from './notify.js';
 import { addRotateCommands } from './rotate.js';
 import { addSandboxCommands } from './sandbox.js';
@@ -37,6 +38,7 @@ export async function createProgram(): Promise<Command> {
     .exitOverride();
   addRotateCommands(program);
   addDecideCommands(program);
+  addInterveneCommands(program);
   addStatusCommand(program);
   addScheduleCommands(program);
   addAuthorityCommands(program);

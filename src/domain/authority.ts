@@ -10,6 +10,8 @@ import { RotationError } from './failures.js';
  *     moved      current, next = signing                 markRetiring(current): approved
  *     removing   current = retiring, next = signing      finishRotation: removed and watched
  *     standing   current = signing  (the former next)
+ *
+ * An abort goes back: signBack, markRetiring(next) once nobody is on it, then withoutNext.
  */
 export interface AuthorityRecord {
   /** Counts the CAs that were ever made for this authority; part of their subjects. */
@@ -36,7 +38,7 @@ export function withFirst(record: AuthorityRecord, ca: Fingerprint): AuthorityRe
 
 /** `ca` becomes `next`, owned by `rotation`; a later rotation takes over the `next` of one that did not finish. */
 export function withNext(record: AuthorityRecord, ca: Fingerprint, rotation: string): AuthorityRecord {
-  if (record.next === ca) return record.rotation === rotation ? record : { ...record, rotation };
+  if (record.next === ca) return takenOver(record, rotation);
   if (record.current === ca)
     throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} is the current one already.`);
   if (record.next && record.signing === record.next) {
@@ -48,14 +50,20 @@ export function withNext(record: AuthorityRecord, ca: Fingerprint, rotation: str
   return { ...record, generation: record.generation + 1, next: ca, rotation };
 }
 
+/** An abort that came to no end may have left `next` retiring: whoever goes on uses it again. */
+function takenOver(record: AuthorityRecord, rotation: string): AuthorityRecord {
+  const usable = record.retiring === record.next ? unmarkRetiring(record) : record;
+  return usable.rotation === rotation ? usable : { ...usable, rotation };
+}
+
 /** `next` is of no use any more and nobody knows it: it is forgotten, its number stays taken. */
 export function withoutNext(record: AuthorityRecord): AuthorityRecord {
-  const { next, rotation: _owner, ...rest } = record;
+  const { next, rotation: _owner, retiring, ...rest } = record;
   if (next === undefined) return record;
   if (record.signing === next) {
     throw new RotationError('ForeignNextAuthority', `CA ${short(next)} signs leaves already; it cannot be forgotten.`);
   }
-  return rest;
+  return { ...rest, ...(retiring !== undefined && retiring !== next && { retiring }) };
 }
 
 export function signWith(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
@@ -65,9 +73,20 @@ export function signWith(record: AuthorityRecord, ca: Fingerprint): AuthorityRec
   return { ...record, signing: ca };
 }
 
+/** An abort: the current CA signs again. */
+export function signBack(record: AuthorityRecord, next: Fingerprint): AuthorityRecord {
+  const { current } = record;
+  if (current === undefined || (record.next !== undefined && record.next !== next)) {
+    throw new RotationError('ForeignNextAuthority', `CA ${short(next)} is not the next one; the pointer stays.`);
+  }
+  return record.signing === current ? record : { ...record, signing: current };
+}
+
+/** Of the two, only the one that does not sign can retire: the old one, or the new one of a rotation that is aborted. */
 export function markRetiring(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
   if (record.retiring === ca) return record;
-  if (record.current !== ca || record.signing === ca || !record.next) {
+  const isOneOfBoth = record.next !== undefined && (record.current === ca || record.next === ca);
+  if (!isOneOfBoth || record.signing === ca) {
     throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} cannot retire: it is not the former signing CA.`);
   }
   return { ...record, retiring: ca };

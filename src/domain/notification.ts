@@ -7,7 +7,9 @@ export const notificationEvents = [
   'expiry',
   /** A CA rotation waits for a person. */
   'approvalWanted',
-  /** A CA rotation ended: rotated, or both CAs kept because somebody rejected the removal. */
+  /** A target of a CA rotation failed, and waits for a person: retry, skip or abort. */
+  'decisionWanted',
+  /** A CA rotation ended: rotated, both CAs kept because somebody rejected the removal, or aborted. */
   'caDone',
   /** A leaf was renewed. Daily, where leaves are; told only to those who ask for it. */
   'leafDone',
@@ -70,6 +72,7 @@ export function notifiersFor(subscriptions: readonly Subscription[], event: Noti
 export const severityOf: Readonly<Record<NotificationEvent, Severity>> = {
   expiry: 'warning',
   approvalWanted: 'warning',
+  decisionWanted: 'critical',
   caDone: 'info',
   leafDone: 'info',
   failed: 'critical',

@@ -39,9 +39,35 @@ export function approvalWanted(question: Question): Message {
   };
 }
 
+export interface StuckTarget {
+  readonly authority: string;
+  /** Or `evidence`, when what is missing is a proof. */
+  readonly target: string;
+  readonly reason: string;
+  readonly canSkip: boolean;
+}
+
+/** A failure that waits for a person: nothing else is stopped by it, and both CAs are trusted meanwhile. */
+export function targetStuck({ authority, target, reason, canSkip }: StuckTarget): Message {
+  const skip = `cert-rotation skip ${authority} ${target} --who <you> --why <reason>`;
+  return {
+    event: 'decisionWanted',
+    title: `CA of ${authority}: ${target} could not be moved`,
+    lines: [reason, 'Both CAs are trusted. The rotation waits until somebody decides.'],
+    commands: [
+      `cert-rotation retry ${authority} --who <you>`,
+      ...(canSkip ? [skip] : []),
+      `cert-rotation abort ${authority} --who <you> --why <reason>`,
+    ],
+  };
+}
+
 export function caDone(result: CaRotationResult): Message {
   const { authority, outcome, reason, oldFingerprint, newFingerprint, notAfter, leaves, decision } = result;
   const kept = outcome === 'keptBoth';
+  if (outcome === 'aborted' || newFingerprint === undefined)
+    return { event: 'caDone', title: `CA of ${authority}: aborted`, lines: reason ? [reason] : [], commands: [] };
+  const moved = leaves.filter((leaf) => leaf.outcome !== 'notMoved');
   return {
     event: 'caDone',
     title: kept ? `CA of ${authority}: both CAs are kept` : `CA of ${authority}: rotated`,
@@ -50,7 +76,7 @@ export function caDone(result: CaRotationResult): Message {
       `Leaves come from CA ${short(newFingerprint)}, valid until ${notAfter}.`,
       ...(oldFingerprint && !kept ? [`CA ${short(oldFingerprint)} is removed, its key destroyed.`] : []),
       ...(decision && !kept ? [approvedBy(decision)] : []),
-      `Moved: ${leaves.map(({ target }) => target).join(', ') || 'no target'}.`,
+      `Moved: ${moved.map(({ target }) => target).join(', ') || 'no target'}.`,
     ],
     commands: kept ? [`cert-rotation rotate ca ${authority}`] : [],
   };

@@ -5,7 +5,17 @@ import type { Subscription } from './notification.js';
 import type { CertificateFilter } from './filters.js';
 
 export type CaPhase =
-  'preflight' | 'issue' | 'trust' | 'filters' | 'leaves' | 'confirm' | 'approve' | 'remove' | 'watch' | 'finish';
+  | 'preflight'
+  | 'issue'
+  | 'trust'
+  | 'filters'
+  | 'leaves'
+  | 'confirm'
+  | 'approve'
+  | 'remove'
+  | 'watch'
+  | 'finish'
+  | 'abort';
 
 export type LeafPhase = 'preflight' | 'issue' | 'test' | 'update' | 'rollout' | 'adopt' | 'discard' | 'restore';
 
@@ -25,6 +35,10 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
   restoreTrust: 'remove',
   keepBothCas: 'remove',
   finishCa: 'finish',
+  moveSignerBack: 'abort',
+  targetsOnCa: 'abort',
+  dropCa: 'abort',
+  abandonCa: 'abort',
   resolveLeafRotation: 'preflight',
   preflightLeaf: 'preflight',
   issueLeaf: 'issue',
@@ -80,6 +94,7 @@ export interface CaPlan {
   /** So long may a watch go on without being able to look. */
   readonly blindMs: number;
   readonly proofDeadlineMs: number;
+  readonly rolloutDeadlineMs: number;
   readonly configDigest: string;
   /** The search attributes of this system are registered in the namespace: an unregistered one would hang the workflow. */
   readonly searchAttributes: boolean;
@@ -110,8 +125,9 @@ export interface LeafPreflight {
 
 export interface LeafRotationResult {
   readonly target: string;
-  readonly outcome: 'rotated' | 'skipped';
-  /** Why it was skipped. */
+  /** `skipped`: nothing needed to be done. `notMoved`: a person let a CA rotation go on without it. */
+  readonly outcome: 'rotated' | 'skipped' | 'notMoved';
+  /** Why it was not rotated. */
   readonly reason?: string;
   readonly oldFingerprint?: Fingerprint;
   readonly newFingerprint?: Fingerprint;
@@ -122,11 +138,12 @@ export interface LeafRotationResult {
 
 export interface CaRotationResult {
   readonly authority: string;
-  readonly outcome: 'rotated' | 'keptBoth';
+  readonly outcome: 'rotated' | 'keptBoth' | 'aborted';
   readonly reason?: string;
   readonly oldFingerprint?: Fingerprint;
-  readonly newFingerprint: Fingerprint;
-  readonly notAfter: string;
+  /** Absent after an abort: there is no new CA. */
+  readonly newFingerprint?: Fingerprint;
+  readonly notAfter?: string;
   readonly leaves: readonly LeafRotationResult[];
   readonly decision?: Decision;
 }

@@ -10,12 +10,15 @@ import { decideBy, doubtsOf, unseenLines, type Decision } from '../domain/approv
 import { short, type CertificateFacts } from '../domain/certificate.js';
 import type { Evidence } from '../domain/evidence.js';
 import { caRotationId } from '../domain/ids.js';
+import type { Intervention } from '../domain/intervention.js';
 import { parseCaRequest } from '../domain/requests.js';
 import type { CaPlan, CaRotationRequest, CaRotationResult, LeafRotationResult } from '../domain/rotation.js';
-import { approvalWanted, caDone } from '../domain/rotation-messages.js';
+import { approvalWanted, caDone, targetStuck } from '../domain/rotation-messages.js';
+import { undoRotation } from './abort-rotation.js';
 import { Approval } from './approval.js';
 import { accepted } from './failures.js';
 import { standInFor } from './fixed-id.js';
+import { Interventions } from './interventions.js';
 import { moveLeaves } from './move-leaves.js';
 import { inspecting, lasting, patient, read, write } from './options.js';
 import { removeOldCa } from './remove-old-ca.js';
@@ -36,54 +39,99 @@ export async function caRotation(request: CaRotationRequest): Promise<CaRotation
     });
   }
   const board = new StatusBoard(`CA of ${authority}`);
-  const approval = new Approval(board);
+  const people = { approval: new Approval(board), interventions: new Interventions(board), startedBy: wanted.who };
   try {
-    return await runbook(wanted, board, approval);
+    const plan = await resolve(authority, board);
+    return await tellingTheEnd({ notifiers: plan.notifiers, board, name: authority, done: caDone }, () =>
+      rotate(plan, board, people),
+    );
   } finally {
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   }
 }
 
-async function runbook(
-  { authority, who }: CaRotationRequest,
-  board: StatusBoard,
-  approval: Approval,
-): Promise<CaRotationResult> {
-  const plan = await resolve(authority, board);
-  return tellingTheEnd({ notifiers: plan.notifiers, board, name: authority, done: caDone }, () =>
-    phases(plan, board, approval, who),
-  );
+/** What people say while it runs. */
+interface People {
+  readonly approval: Approval;
+  readonly interventions: Interventions;
+  /** Who started it, as they claim. */
+  readonly startedBy: string | undefined;
+}
+
+/** The runbook, until it ends or a person aborts it. */
+async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise<CaRotationResult> {
+  const { interventions } = people;
+  let rotation: Rotation | undefined;
+  interventions.knows({ plan });
+  const end = await interventions.unlessAborted(async () => {
+    await preflight(plan, board);
+    rotation = await issue(plan, board, interventions);
+    return phases(rotation, people);
+  });
+  if ('result' in end) return end.result;
+  return aborted(plan, rotation, end.abort);
 }
 
 /** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
-async function phases(
-  plan: CaPlan,
-  board: StatusBoard,
-  approval: Approval,
-  startedBy: string | undefined,
-): Promise<CaRotationResult> {
-  await preflight(plan, board);
-  const rotation = await issue(plan, board);
+async function phases(rotation: Rotation, people: People): Promise<CaRotationResult> {
   await trust(rotation);
   await widenFilters(rotation);
-  board.enter('leaves');
-  const leaves = await moveLeaves(plan, rotation.ca, board);
   const incidents: string[] = [];
+  let leaves = await leavesMoved(rotation);
   for (;;) {
+    const skipped = leaves.filter(({ outcome }) => outcome === 'notMoved');
+    if (skipped.length > 0) return keptBoth(rotation, leaves, { reason: whySkipped(skipped) });
     const evidence = await confirm(rotation);
-    const decision = await approve(rotation, { approval, evidence, incidents, startedBy });
-    if (decision.decision === 'reject') {
-      board.enter('done');
-      return ended(rotation, leaves, { outcome: 'keptBoth', reason: rejection(decision), decision });
+    if (!evidence.complete) {
+      incidents.push(await retryWanted(rotation, evidence));
+      leaves = await leavesMoved(rotation);
+      continue;
     }
+    const decision = await approve(rotation, { ...people, evidence, incidents });
+    if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), decision });
     const approvalIsVoid = await removeOldCa(rotation, { decision, evidence });
     if (approvalIsVoid === undefined) {
       await CancellationScope.nonCancellable(() => finish(rotation));
       return ended(rotation, leaves, { outcome: 'rotated', decision });
     }
     incidents.push(approvalIsVoid);
-    board.problem(`The approval of ${decision.who} is void. ${approvalIsVoid}`);
+    rotation.board.problem(`The approval of ${decision.who} is void. ${approvalIsVoid}`);
   }
+}
+
+async function leavesMoved(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
+  rotation.board.enter('leaves');
+  return moveLeaves(rotation);
+}
+
+/** Somebody is not on the new CA although their leaf was moved: a person has every target moved again, or aborts. */
+async function retryWanted({ plan, board, interventions }: Rotation, { missing }: Evidence): Promise<string> {
+  const reason = `Not on the new CA: ${missing.join('; ')}`;
+  board.problem(`Both CAs stay trusted. ${reason}`);
+  const target = 'evidence';
+  const answer = await interventions.onFailure(
+    { what: target, reason, canSkip: false },
+    plan.approval,
+    () => void tell(plan.notifiers, board, targetStuck({ authority: plan.authority, target, reason, canSkip: false })),
+  );
+  if (!answer) throw ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${reason}`, 'EvidenceMissing');
+  return reason;
+}
+
+async function aborted(
+  plan: CaPlan,
+  rotation: Rotation | undefined,
+  { who, why, keepBoth = false }: Intervention,
+): Promise<CaRotationResult> {
+  const by = `Aborted by ${who} (claimed): ${why}.`;
+  if (!rotation)
+    return { authority: plan.authority, outcome: 'aborted', reason: `${by} Nothing was changed.`, leaves: [] };
+  if (keepBoth)
+    return keptBoth(rotation, [], { reason: `${by} Both CAs stay trusted; start the rotation again to go on.` });
+  await undoRotation(rotation);
+  rotation.board.enter('done');
+  const reason = `${by} The new CA ${short(rotation.ca.fingerprint)} is trusted by nobody any more.`;
+  return { authority: plan.authority, outcome: 'aborted', reason, leaves: [] };
 }
 
 async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
@@ -102,7 +150,7 @@ async function preflight({ authority }: CaPlan, board: StatusBoard): Promise<voi
   lines.forEach((line) => board.prove(line));
 }
 
-async function issue(plan: CaPlan, board: StatusBoard): Promise<Rotation> {
+async function issue(plan: CaPlan, board: StatusBoard, interventions: Interventions): Promise<Rotation> {
   board.enter('issue');
   const {
     ca,
@@ -112,7 +160,8 @@ async function issue(plan: CaPlan, board: StatusBoard): Promise<Rotation> {
     { authority: plan.authority, rotation: workflowInfo().runId },
   ]);
   warnings.forEach((warning) => board.problem(warning));
-  return { plan, ca, board, ...(old && { old }) };
+  interventions.knows({ ca, ...(old && { old }) });
+  return { plan, ca, board, interventions, ...(old && { old }) };
 }
 
 async function trust({ plan, ca, board }: Rotation): Promise<void> {
@@ -161,20 +210,13 @@ async function confirm({ plan, ca, board }: Rotation): Promise<Evidence> {
   );
   evidence.lines.forEach((line) => board.prove(line));
   evidence.unknownPollers.forEach((poller) => board.problem(`Belongs to no known target: ${poller}`));
-  if (!evidence.complete) throw unproved(`Not on the new CA: ${evidence.missing.join('; ')}`);
   return evidence;
 }
 
-function unproved(what: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${what}`, 'EvidenceMissing');
-}
-
-interface Asking {
-  readonly approval: Approval;
+interface Asking extends People {
   readonly evidence: Evidence;
   /** What went otherwise than it should in this rotation. */
   readonly incidents: readonly string[];
-  readonly startedBy: string | undefined;
 }
 
 /** What the policy says; where that is a person, or anything is in doubt, a person decides. */
@@ -243,6 +285,21 @@ async function finish({ plan: { authority }, ca, board }: Rotation): Promise<voi
 
 function rejection({ who, why }: Decision): string {
   return `${who} rejected the removal${why ? `: ${why}` : ''}. Both CAs stay trusted; start the rotation again to take it up later.`;
+}
+
+function whySkipped(skipped: readonly LeafRotationResult[]): string {
+  const lines = skipped.map(({ target, reason }) => `${target}: ${reason}`).join('; ');
+  return `Nothing is removed while a target is not moved (${lines}). Both CAs stay trusted; start the rotation again to move it.`;
+}
+
+/** The end that leaves everything working: both CAs trusted, leaves come from the new one. */
+function keptBoth(
+  rotation: Rotation,
+  leaves: readonly LeafRotationResult[],
+  end: Pick<CaRotationResult, 'reason' | 'decision'>,
+): CaRotationResult {
+  rotation.board.enter('done');
+  return ended(rotation, leaves, { outcome: 'keptBoth', ...end });
 }
 
 function ended(

@@ -1,6 +1,7 @@
 import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Decision, SentDecision } from '../domain/approval.js';
+import type { Intervention } from '../domain/intervention.js';
 import type { RotationStatus } from '../domain/rotation.js';
 
 /** `temporal workflow signal --name approveCaRemoval --input '{"who":"…","why":"…","evidence":"…"}' -w ca/<authority>` */
@@ -17,6 +18,20 @@ export interface DecisionTaken {
   readonly phase: string;
   /** False while a second person must approve. */
   readonly decided: boolean;
+}
+
+/** What fails waits for one of these; `{"target":"…","who":"…","why":"…"}`, for an abort without a target. */
+export const retryTargetSignal = defineSignal<[unknown]>('retryTarget');
+export const skipTargetSignal = defineSignal<[unknown]>('skipTarget');
+export const abortCaRotationSignal = defineSignal<[unknown]>('abortCaRotation');
+
+/** The same with validation and an answer; what the starter sends. */
+export const interveneUpdate = defineUpdate<InterventionTaken, [Intervention]>('intervene');
+
+export interface InterventionTaken {
+  readonly accepted: boolean;
+  /** Of an abort: what it undoes, in its order. */
+  readonly undoes: readonly string[];
 }
 
 export const statusQuery = defineQuery<RotationStatus>('status');

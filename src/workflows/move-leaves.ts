@@ -1,34 +1,28 @@
 import { isCancellation } from '@temporalio/workflow';
 import { short, type CertificateFacts } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
-import type { CaPlan, LeafRotationResult } from '../domain/rotation.js';
-import { failedWith, handled } from './failures.js';
+import { atOnce, objectionToSkip } from '../domain/intervention.js';
+import type { LeafRotationResult } from '../domain/rotation.js';
+import { targetStuck } from '../domain/rotation-messages.js';
+import { failedWith, handled, rootOf } from './failures.js';
 import { follow, runUnderFixedId } from './fixed-id.js';
 import { leafRotation } from './leaf-rotation.js';
 import { write } from './options.js';
-import type { StatusBoard } from './status.js';
-
-const atOnce = 4;
+import type { Rotation } from './rotation.js';
+import { tell } from './tell.js';
 
 /**
  * Moves every target onto the new CA: canaries first, naming it explicitly; then the signing pointer moves, so that every
  * leaf from then on comes from it, whoever asks (safety 12); then those that reload by themselves, one at a time; then the
- * others, a few at once.
+ * others, a few at once. One that fails waits for a person; those that are skipped are among the results, with the reason.
  */
-export async function moveLeaves(
-  plan: CaPlan,
-  ca: CertificateFacts,
-  board: StatusBoard,
-): Promise<readonly LeafRotationResult[]> {
+export async function moveLeaves(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
+  const { plan, ca, board } = rotation;
   const done: LeafRotationResult[] = [];
   const all = plan.canaries.length + plan.alone.length + plan.others.length;
   const move = async (target: string): Promise<void> => {
     board.wait(`${target} to move (${done.length} of ${all} moved)`);
-    const result = await moveOne(target, ca).catch((error: unknown) => {
-      throw isCancellation(error) ? error : handled(error, `${target} was not moved; both CAs stay trusted.`);
-    });
-    board.prove(`${target} is on leaf ${short(result.newFingerprint ?? '')} of the new CA`);
-    done.push(result);
+    done.push(await moveOrAsk(rotation, target));
   };
   for (const target of plan.canaries) await move(target);
   await write.moveSigner.executeWithOptions({ summary: `Sign with ${short(ca.fingerprint)} from now on` }, [
@@ -43,8 +37,35 @@ export async function moveLeaves(
   return done;
 }
 
-/** A rotation of that target that runs already may have signed with the old CA: wait for it, then rotate again. */
-async function moveOne(target: string, ca: CertificateFacts): Promise<LeafRotationResult> {
+/** A failure ends nothing (safety 39): a person says whether to try again, to go on without the target, or to abort. */
+async function moveOrAsk(rotation: Rotation, target: string): Promise<LeafRotationResult> {
+  const { plan, ca, board, interventions } = rotation;
+  interventions.touches(target);
+  for (;;) {
+    try {
+      const result = await moveOne(target, ca);
+      board.prove(`${target} is on leaf ${short(result.newFingerprint ?? '')} of the new CA`);
+      return result;
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const reason = rootOf(error).message;
+      board.problem(`${target} was not moved: ${reason}`);
+      const canSkip = objectionToSkip(plan, target) === undefined;
+      const answer = await interventions.onFailure(
+        { what: target, reason, canSkip },
+        plan.approval,
+        () => void tell(plan.notifiers, board, targetStuck({ authority: plan.authority, target, reason, canSkip })),
+      );
+      if (!answer) throw handled(error, `${target} was not moved; both CAs stay trusted.`);
+      if (answer.action === 'skip') return skipped(target, `Skipped by ${answer.who} (claimed): ${answer.why}`);
+    }
+  }
+}
+
+const skipped = (target: string, reason: string): LeafRotationResult => ({ target, outcome: 'notMoved', reason });
+
+/** A rotation of that target that runs already may have signed with another CA: wait for it, then rotate again. */
+export async function moveOne(target: string, ca: CertificateFacts): Promise<LeafRotationResult> {
   const workflowId = leafRotationId(target);
   for (;;) {
     const result = await runUnderFixedId({

@@ -1,5 +1,6 @@
 import type { CertificateFacts } from '../domain/certificate.js';
 import type { CaPlan } from '../domain/rotation.js';
+import type { Interventions } from './interventions.js';
 import type { StatusBoard } from './status.js';
 
 /** A CA rotation under way: what its phases share. */
@@ -9,4 +10,5 @@ export interface Rotation {
   /** Absent when the authority had no CA before. */
   readonly old?: CertificateFacts;
   readonly board: StatusBoard;
+  readonly interventions: Interventions;
 }

@@ -49,8 +49,8 @@ export class StatusBoard {
     this.#show();
   }
 
-  wait(waitingFor: string): void {
-    this.#status = { ...this.#status, waitingFor };
+  wait(waitingFor: string, next = this.#status.next): void {
+    this.#status = { ...this.#status, waitingFor, next };
     this.#show();
   }
 

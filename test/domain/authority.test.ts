@@ -6,6 +6,7 @@ import {
   markRetiring,
   mayIssueFrom,
   newAuthority,
+  signBack,
   signWith,
   unmarkRetiring,
   withFirst,
@@ -50,6 +51,33 @@ describe('authority record', () => {
 
   it('the CA that signs cannot retire', () => {
     assert.throws(() => markRetiring(overlap, 'old'), { type: 'ForeignNextAuthority' });
+  });
+
+  describe('safety 39: an abort goes back', () => {
+    const back = signBack(moved, 'new');
+    const leaving = markRetiring(back, 'new');
+
+    it('the old CA signs again, then nothing of the new one is issued or delivered, then it is forgotten', () => {
+      assert.equal(back.signing, 'old');
+      assert.deepEqual([mayIssueFrom(leaving, 'new'), mayIssueFrom(leaving, 'old')], [false, true]);
+      assert.deepEqual(withoutNext(leaving), { ...standing, generation: 2 });
+    });
+
+    it('the new CA cannot go while it signs', () => {
+      assert.throws(() => markRetiring(moved, 'new'), { type: 'ForeignNextAuthority' });
+      assert.throws(() => signBack(moved, 'foreign'), { type: 'ForeignNextAuthority' });
+    });
+
+    it('one that came to no end is gone on with by the next rotation', () => {
+      const resumed = withNext(leaving, 'new', 'run-2');
+      assert.deepEqual([resumed.retiring, resumed.rotation, mayIssueFrom(resumed, 'new')], [undefined, 'run-2', true]);
+      assert.equal(withNext(removing, 'new', 'run-2').retiring, 'old');
+    });
+
+    it('run twice it has the same outcome', () => {
+      assert.equal(signBack(back, 'new'), back);
+      assert.equal(markRetiring(leaving, 'new'), leaving);
+    });
   });
 
   it('every transition run twice has the same outcome', () => {

@@ -10,7 +10,7 @@ export function certificateFacts(fingerprint: string, facts: Partial<Certificate
     issuer: 'CN=issuer',
     serial: '1',
     notBefore: '2026-01-01T00:00:00.000Z',
-    notAfter: '2036-01-01T00:00:00.000Z',
+    notAfter: '2236-01-01T00:00:00.000Z',
     isCa: fingerprint.includes('ca'),
     commonNames: [fingerprint],
     organizations: [],

@@ -51,6 +51,7 @@ export const plan = (authority: string, plan: Partial<CaPlan> = {}): CaPlan => (
   watchMs: 7 * 60_000,
   blindMs: 370_000,
   proofDeadlineMs: 600_000,
+  rolloutDeadlineMs: 600_000,
   configDigest: 'digest',
   searchAttributes: false,
   ...plan,
@@ -93,6 +94,10 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     keepBothCas: async () => undefined,
     nextWindow: async () => ({ at: new Date(0).toISOString(), by: 'open', line: 'permitted now' }),
     finishCa: async () => undefined,
+    moveSignerBack: async () => undefined,
+    targetsOnCa: async () => ({ targets: [] }),
+    dropCa: async () => undefined,
+    abandonCa: async () => undefined,
     preflightLeaf: async () => ({
       current: certificateFacts('old-leaf'),
       consumers: ['Deployment booking/worker'],

@@ -1,0 +1,60 @@
+import { signBack, withoutNext } from '../domain/authority.js';
+import { planBundle } from '../domain/bundle.js';
+import type { Fingerprint } from '../domain/certificate.js';
+import { entries } from '../domain/ids.js';
+import { anchorsOf, issuersAmong } from '../x509/chain.js';
+import { signedBy } from '../x509/read.js';
+import { Authorities } from './authorities.js';
+import { cloudProgress } from './cloud-progress.js';
+import type { Dependencies } from './dependencies.js';
+import { leavesInUse } from './leaves.js';
+import type { Step } from './trust.js';
+
+export interface NewCa {
+  readonly authority: string;
+  readonly ca: Fingerprint;
+}
+
+/** What an abort does, before any removal: the new CA goes, once nobody is on it. */
+export function abortActivities(deps: Dependencies) {
+  const authorities = new Authorities(deps);
+
+  async function moveSignerBack({ authority, ca }: NewCa): Promise<void> {
+    await authorities.change(authority, (record) => signBack(record, ca));
+  }
+
+  /** Read from the targets themselves: a schedule may have moved one, too, and a cancelled rotation none. */
+  async function targetsOnCa({ authority, ca }: NewCa): Promise<{ targets: readonly string[] }> {
+    const certificate = await authorities.known(authority, ca);
+    const leaves = await leavesInUse(deps, authority);
+    return { targets: leaves.filter((leaf) => signedBy(leaf.certificate, certificate)).map(({ name }) => name) };
+  }
+
+  /** Refused while a leaf in use chains to it. Filters stay as they are. */
+  async function dropCa({ authority, namespace, ca, rotation }: Step): Promise<void> {
+    const inUse = await leavesInUse(deps, authority);
+    await deps.cloud.changeTrust(
+      namespace,
+      (current) => {
+        const { bundle } = planBundle({
+          current: current.bundle,
+          add: [],
+          remove: [ca],
+          now: deps.now(),
+          leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
+          issuers: issuersAmong(current.bundle),
+        });
+        return { bundle, filters: current.filters };
+      },
+      { generation: `${rotation}/abort`, ...cloudProgress() },
+    );
+  }
+
+  /** It is `next` no longer, and its key is destroyed. Its number stays taken. */
+  async function abandonCa({ authority, ca }: NewCa): Promise<void> {
+    await authorities.change(authority, (record) => (record.next === ca ? withoutNext(record) : record));
+    await deps.keystore.delete(entries.ca(authority, ca));
+  }
+
+  return { moveSignerBack, targetsOnCa, dropCa, abandonCa };
+}

@@ -1,0 +1,139 @@
+import { ApplicationFailure, CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import {
+  abortLines,
+  objectionToAbort,
+  objectionToSkip,
+  parseIntervention,
+  type AbortState,
+  type Intervention,
+} from '../domain/intervention.js';
+import type { CaPlan } from '../domain/rotation.js';
+import { abortCaRotationSignal, interveneUpdate, retryTargetSignal, skipTargetSignal } from './messages.js';
+import type { StatusBoard } from './status.js';
+
+/** Something that failed, and waits for a person. */
+interface Stuck {
+  readonly what: string;
+  readonly reason: string;
+  readonly canSkip: boolean;
+}
+
+/**
+ * Takes what people tell a rotation under way: `retry` and `skip` of what failed, `abort` of the whole. As with approvals,
+ * handlers never throw: what does not fit is shown in the status (safety 30).
+ */
+export class Interventions {
+  readonly #board: StatusBoard;
+  readonly #stuck = new Map<string, Stuck>();
+  readonly #answers = new Map<string, Intervention>();
+  #state: Omit<AbortState, 'phase'> = { touched: [] };
+  #abort: Intervention | undefined;
+  #stop: () => void = () => undefined;
+
+  constructor(board: StatusBoard) {
+    this.#board = board;
+    const signalled = (action: Intervention['action']) => (payload: unknown) => this.#signalled(action, payload);
+    setHandler(retryTargetSignal, signalled('retry'));
+    setHandler(skipTargetSignal, signalled('skip'));
+    setHandler(abortCaRotationSignal, signalled('abort'));
+    setHandler(interveneUpdate, (sent) => ({ accepted: true, undoes: this.#take(parseIntervention(sent)) }), {
+      validator: (sent: unknown) => {
+        const problem = this.#refusal(parseIntervention(sent));
+        if (problem) throw ApplicationFailure.nonRetryable(problem, 'InterventionRefused');
+      },
+      description: 'Retry or skip a target that failed, or abort: {action, target, who, why, keepBoth, dryRun}',
+    });
+  }
+
+  /** What an abort would have to undo. */
+  knows(state: Partial<Omit<AbortState, 'phase' | 'touched'>>): void {
+    this.#state = { ...this.#state, ...state };
+  }
+
+  /** The move of this target begins. */
+  touches(target: string): void {
+    if (this.#state.touched.includes(target)) return;
+    this.#state = { ...this.#state, touched: [...this.#state.touched, target] };
+  }
+
+  /** Does `work` to its end, or until a person aborts: then what is under way is cancelled, and the abort is returned. */
+  async unlessAborted<Result>(work: () => Promise<Result>): Promise<{ result: Result } | { abort: Intervention }> {
+    const scope = new CancellationScope();
+    this.#stop = () => scope.cancel();
+    try {
+      return { result: await scope.run(work) };
+    } catch (error) {
+      if (!this.#abort || CancellationScope.current().consideredCancelled) throw error;
+      return { abort: this.#abort };
+    }
+  }
+
+  /** Waits for the word of a person on a target, or on the evidence as a whole; undefined when nobody says any in time. */
+  async onFailure(
+    stuck: Stuck,
+    { deadlineMs, remindEveryMs }: CaPlan['approval'],
+    tellPeople: () => void,
+  ): Promise<Intervention | undefined> {
+    const { what } = stuck;
+    this.#stuck.set(what, stuck);
+    this.#answers.delete(what);
+    this.#show();
+    const turnMs = remindEveryMs > 0 ? remindEveryMs : deadlineMs;
+    const summary = `Wait for a person to retry${stuck.canSkip ? ', skip' : ''} or abort: ${what}`;
+    for (let left = deadlineMs; left > 0 && !this.#answers.has(what); left -= turnMs) {
+      tellPeople();
+      await condition(() => this.#answers.has(what), Math.min(left, turnMs), { summary });
+    }
+    this.#stuck.delete(what);
+    this.#show();
+    return this.#answers.get(what);
+  }
+
+  #signalled(action: Intervention['action'], payload: unknown): void {
+    const intervention = parseIntervention(typeof payload === 'object' ? { ...payload, action } : payload);
+    const problem = this.#refusal(intervention);
+    if (problem) this.#board.problem(`Ignored "${action}": ${problem}`);
+    else this.#take(intervention);
+  }
+
+  #refusal(intervention: Intervention | string): string | undefined {
+    if (typeof intervention === 'string') return intervention;
+    const { action, target } = intervention;
+    if (this.#abort) return `${this.#abort.who} has aborted the rotation already`;
+    if (action === 'abort')
+      return objectionToAbort({ ...this.#state, phase: this.#board.phase }, intervention, Date.now());
+    const stuck = target === undefined ? [...this.#stuck.values()][0] : this.#stuck.get(target);
+    if (!stuck) return `nothing${target ? ` of ${target}` : ''} waits for a ${action}`;
+    if (action === 'skip' && !stuck.canSkip)
+      return (this.#state.plan && objectionToSkip(this.#state.plan, stuck.what)) ?? `${stuck.what} cannot be skipped`;
+    return undefined;
+  }
+
+  #take(intervention: Intervention | string): readonly string[] {
+    if (typeof intervention === 'string') return [];
+    const { action, target, who, why, keepBoth = false, dryRun } = intervention;
+    if (action !== 'abort') {
+      for (const what of target ? [target] : this.#stuck.keys()) this.#answers.set(what, intervention);
+      this.#board.problem(`${who} (claimed): ${action} ${target ?? 'all'}${why && `: ${why}`}`);
+      return [];
+    }
+    const lines = abortLines({ ...this.#state, phase: this.#board.phase }, keepBoth);
+    if (dryRun) return lines;
+    this.#abort = intervention;
+    this.#board.problem(`${who} (claimed) aborts: ${why}. ${lines.join(' ')}`);
+    this.#stop();
+    return lines;
+  }
+
+  #show(): void {
+    const stuck = [...this.#stuck.values()];
+    if (stuck.length === 0) return this.#board.wait('', '');
+    const authority = this.#state.plan?.authority ?? '';
+    const [first] = stuck;
+    const skip = first!.canSkip ? ` | skip ${authority} ${first!.what} --who <you> --why <reason>` : '';
+    this.#board.wait(
+      `a person, because of ${stuck.map(({ what, reason }) => `${what} (${reason})`).join('; ')}`,
+      `cert-rotation retry ${authority} --who <you>${skip} | abort ${authority} --who <you> --why <reason>`,
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import type { Activities } from '../../src/activities/index.js';
+import { entries } from '../../src/domain/ids.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { runActivity } from '../support/activity-run.js';
+import { aWorld, booking, type World } from '../support/fakes.js';
+
+describe('safety 39: an abort takes the new CA out again, once nobody is on it', () => {
+  let world: World;
+  let next: KeyPair;
+  beforeEach(async () => {
+    world = await aWorld();
+    next = await world.moved();
+    await run('keepBothCas', { authority: 'booking' });
+  });
+
+  const run = <Name extends keyof Activities>(name: Name, input: Parameters<Activities[Name]>[0]) =>
+    runActivity(world, name, input).result;
+  const newCa = () => ({ authority: 'booking', ca: next.certificate.fingerprint });
+  const drop = () => run('dropCa', { ...newCa(), namespace: booking, rotation: 'run' });
+
+  it('finds the targets that are on it, by signature', async () => {
+    assert.deepEqual(await run('targetsOnCa', newCa()), { targets: ['worker'] });
+    world.target.pair = await world.leafOf(world.old);
+    assert.deepEqual(await run('targetsOnCa', newCa()), { targets: [] });
+  });
+
+  it('it is not dropped while a leaf in use chains to it', async () => {
+    await assert.rejects(drop(), { type: 'WouldLockOut', message: /worker/ });
+    assert.equal(world.bundle().length, 2);
+  });
+
+  it('then it leaves the namespace, and its key is destroyed; twice is as once', async () => {
+    world.target.pair = await world.leafOf(world.old);
+    await run('moveSignerBack', newCa());
+    await run('markRetiring', { authority: 'booking', old: next.certificate.fingerprint });
+    for (let time = 0; time < 2; time += 1) {
+      await drop();
+      await run('abandonCa', newCa());
+    }
+    const old = world.old.certificate.fingerprint;
+    assert.deepEqual(world.bundle(), [old]);
+    assert.deepEqual(world.record(), { generation: 2, current: old, signing: old });
+    assert.equal(await world.keystore.get(entries.ca('booking', next.certificate.fingerprint)), undefined);
+    assert.deepEqual(
+      world.cloud.writes.map(({ generation }) => generation),
+      ['run/abort'],
+    );
+  });
+
+  it('a leaf of it that a schedule issued before is not delivered any more', async () => {
+    const { entry } = await run('issueLeaf', { target: 'worker', rotation: 'daily' });
+    await run('moveSignerBack', newCa());
+    await run('markRetiring', { authority: 'booking', old: next.certificate.fingerprint });
+    await assert.rejects(run('updateTarget', { target: 'worker', entry, rotation: 'daily' }), {
+      type: 'AuthorityRetiring',
+    });
+  });
+});

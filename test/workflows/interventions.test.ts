@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { Activities } from '../../src/activities/index.js';
+import { caRotationId } from '../../src/domain/ids.js';
+import type { CaPlan, CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
+import { certificateFacts } from '../support/certificate-facts.js';
+import {
+  automatic,
+  evidence,
+  failing,
+  fakeActivities,
+  gate,
+  plan,
+  untilCancelled,
+  type FakeActivities,
+} from '../support/fake-activities.js';
+import { rootOf, typeOf } from '../support/failures.js';
+import { WorkflowTests } from '../support/temporal-env.js';
+
+const day = 86_400_000;
+const ann = { who: 'ann', why: 'she knows' };
+
+describe('safety 39: what fails in a CA rotation waits for a person', () => {
+  let tests: WorkflowTests;
+  let count = 0;
+  let fakes: FakeActivities;
+  let handle: WorkflowHandle;
+  before(async () => {
+    tests = await WorkflowTests.skippingTime();
+  });
+  after(() => tests.stop());
+
+  async function start(overrides: Partial<Activities> = {}, planned: Partial<CaPlan> = {}): Promise<void> {
+    const authority = `authority-${(count += 1)}`;
+    const resolveCaRotation = async () => plan(authority, { approval: automatic, ...planned });
+    fakes = fakeActivities({ resolveCaRotation, ...overrides });
+    tests.use(fakes);
+    handle = await tests.start('caRotation', caRotationId(authority), { authority });
+  }
+
+  const status = () => handle.query<RotationStatus>('status');
+  const result = () => handle.result() as Promise<CaRotationResult>;
+  const intervene = (sent: object) =>
+    handle.executeUpdate<{ undoes: string[] }, [object]>('intervene', { args: [{ ...ann, ...sent }] });
+  const refusal = async (sent: object) => rootOf(await intervene(sent).catch((error: unknown) => error)).message;
+  const waitsForAPerson = () =>
+    tests.eventually(async () => {
+      const seen = await status();
+      return seen.waitingFor.startsWith('a person, because of') && seen;
+    });
+  const namesAfter = (name: keyof Activities) => fakes.names().slice(fakes.names().lastIndexOf(name) + 1);
+  /** Fails for the targets that are bad. */
+  const rollOutBut =
+    (bad: Set<string>) =>
+    ({ target }: { target: string }) =>
+      bad.has(target) ? failing('RolloutFailed')() : Promise.resolve();
+
+  describe('a target', () => {
+    const planned = { canaries: ['canary'], others: ['good', 'bad'] };
+
+    it('that is tried again goes on; the others are not kept from moving', async () => {
+      const bad = new Set(['bad']);
+      await start({ rollOut: rollOutBut(bad) }, planned);
+      const { problems, next } = await waitsForAPerson();
+      assert.match(problems.join(), /bad was not moved: planted RolloutFailed/);
+      assert.match(next, /cert-rotation retry authority-\d+ --who <you> \| skip authority-\d+ bad .*\| abort/);
+      await tests.eventually(async () => (await status()).proved.some((line) => line.startsWith('good is on leaf')));
+      bad.clear();
+      await handle.signal('retryTarget', { ...ann, target: 'bad' });
+      const { outcome, leaves } = await result();
+      assert.deepEqual([outcome, leaves.length], ['rotated', 3]);
+    });
+
+    it('that is skipped blocks the removal: both CAs stay trusted, and it is said who skipped it, and why', async () => {
+      await start({ rollOut: rollOutBut(new Set(['bad'])) }, planned);
+      await waitsForAPerson();
+      await intervene({ action: 'skip', target: 'bad' });
+      const { outcome, reason, leaves } = await result();
+      assert.equal(outcome, 'keptBoth');
+      assert.match(reason!, /Nothing is removed.*bad: Skipped by ann \(claimed\): she knows.*start the rotation again/);
+      assert.equal(leaves.find(({ target }) => target === 'bad')?.outcome, 'notMoved');
+      for (const never of ['gatherEvidence', 'markRetiring', 'removeCa'] as const)
+        assert.ok(!fakes.names().includes(never), never);
+    });
+
+    it('that is a canary is not skipped: the pointer stays until it moved', async () => {
+      const bad = new Set(['canary']);
+      await start({ rollOut: rollOutBut(bad) }, planned);
+      await waitsForAPerson();
+      assert.match(await refusal({ action: 'skip', target: 'canary' }), /canary is a canary/);
+      assert.ok(!fakes.names().includes('moveSigner'));
+      bad.clear();
+      await intervene({ action: 'retry' });
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
+    it('that nobody decides on ends the rotation after its deadline, with both CAs trusted', async () => {
+      const notifiers = [{ notifier: 'ops', events: ['decisionWanted'] }] as const;
+      const approval = { mode: 'automatic', deadlineMs: 2 * day, remindEveryMs: day } as const;
+      await start({ rollOut: rollOutBut(new Set(['bad'])) }, { ...planned, approval, notifiers });
+      const error = await tests.failureOf(handle);
+      assert.equal(typeOf(error), 'RolloutFailed');
+      assert.match(rootOf(error).message, /bad was not moved; both CAs stay trusted/);
+      assert.equal(fakes.names().filter((name) => name === 'notify').length, 2, 'told at first, and once again');
+    });
+  });
+
+  it('evidence that is not complete is gathered again after a retry, and every target is moved again', async () => {
+    let looks = 0;
+    const gatherEvidence = async () =>
+      (looks += 1) === 1 ? evidence({ complete: false, missing: ['pod-7'] }) : evidence();
+    const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day } as const;
+    await start({ gatherEvidence }, { approval });
+    const { waitingFor } = await waitsForAPerson();
+    assert.match(waitingFor, /evidence \(Not on the new CA: pod-7\)/);
+    await intervene({ action: 'retry' });
+    await tests.reach(handle, 'approve');
+    const moves = fakes.names().filter((name) => name === 'preflightLeaf').length;
+    assert.equal(moves, 2);
+    await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
+    assert.equal((await result()).outcome, 'rotated');
+  });
+
+  it('safety 30: a bad, early or contradictory intervention is shown, and stops nothing', async () => {
+    await start({}, { approval: { mode: 'manual', deadlineMs: day, remindEveryMs: day } });
+    await tests.reach(handle, 'approve');
+    const bad: [string, unknown][] = [
+      ['retryTarget', undefined],
+      ['retryTarget', 'garbage'],
+      ['retryTarget', ann],
+      ['skipTarget', { ...ann, target: 7 }],
+      ['skipTarget', { ...ann, target: 'worker' }],
+      ['abortCaRotation', null],
+      ['abortCaRotation', { who: 'ann' }],
+    ];
+    for (const [signal, payload] of bad) await handle.signal(signal, ...(payload === undefined ? [] : [payload]));
+    const { problems, phase } = await status();
+    assert.equal(problems.filter((line) => line.startsWith('Ignored "')).length, bad.length);
+    assert.equal(phase, 'approve');
+    assert.match(await refusal({ action: 'explode' }), /"action" must be/);
+    await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
+    assert.equal((await result()).outcome, 'rotated');
+  });
+
+  describe('an abort', () => {
+    const dropped = ['markRetiring', 'dropCa', 'abandonCa'];
+
+    it('before any target moved: the new CA leaves the namespaces again', async () => {
+      const { opened, open } = gate();
+      await start({ proveTrust: async () => opened.then(() => ({ line: 'proved' })) });
+      await tests.eventually(async () => fakes.names().includes('proveTrust'));
+      assert.deepEqual((await intervene({ action: 'abort', dryRun: true })).undoes, [
+        'The new CA new-ca leaves booking.acct; its key is destroyed.',
+        'Filters that were widened stay as wide.',
+      ]);
+      await intervene({ action: 'abort' });
+      open();
+      const { outcome, reason, newFingerprint } = await result();
+      assert.deepEqual([outcome, newFingerprint], ['aborted', undefined]);
+      assert.match(reason!, /Aborted by ann \(claimed\): she knows\. The new CA new-ca is trusted by nobody/);
+      assert.deepEqual(namesAfter('proveTrust'), ['moveSignerBack', 'targetsOnCa', ...dropped]);
+      const { input } = fakes.calls.find(({ name }) => name === 'markRetiring')!;
+      assert.equal(input['old'], 'new-ca');
+    });
+
+    it('before a CA was made: nothing is to be undone', async () => {
+      await start({ preflightCa: untilCancelled });
+      await tests.eventually(async () => fakes.names().includes('preflightCa'));
+      await handle.signal('abortCaRotation', ann);
+      assert.equal((await result()).outcome, 'aborted');
+      assert.deepEqual(namesAfter('preflightCa'), []);
+    });
+
+    it('after: the pointer goes back, who moved moves back by leaf rotations, and only then the new CA goes', async () => {
+      const targetsOnCa = async () => ({ targets: ['canary', 'other'] });
+      const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day } as const;
+      const soakMs = 3 * 3_600_000;
+      await start({ targetsOnCa }, { approval, soakMs, canaries: ['canary'], others: ['other'] });
+      await tests.env.sleep(soakMs + 60_000);
+      await tests.reach(handle, 'approve');
+      const { undoes } = await intervene({ action: 'abort' });
+      assert.match(undoes.join(), /the old CA old-ca again\.,Moved back onto it.*: canary, other\..*only after that/);
+      const began = await tests.env.currentTimeMs();
+      assert.equal((await result()).outcome, 'aborted');
+      const names = namesAfter('moveSignerBack');
+      assert.deepEqual(
+        names.filter((name) => ['targetsOnCa', 'issueLeaf', ...dropped].includes(name)),
+        ['targetsOnCa', 'issueLeaf', 'issueLeaf', ...dropped],
+      );
+      const signers = fakes.calls.filter(({ name }) => name === 'issueLeaf').map(({ input }) => input['ca']);
+      assert.deepEqual(signers.slice(-2), ['old-ca', 'old-ca']);
+      assert.ok((await tests.env.currentTimeMs()) - began >= soakMs, 'connections of the new CA were not waited out');
+      assert.ok(!fakes.names().includes('removeCa'));
+    });
+
+    it('while a target moves: its leaf rotation is cancelled, and puts back what works', async () => {
+      await start({ rollOut: untilCancelled });
+      await tests.eventually(async () => fakes.names().includes('rollOut'));
+      await intervene({ action: 'abort' });
+      assert.equal((await result()).outcome, 'aborted');
+      assert.deepEqual(namesAfter('rollOut'), ['restoreTarget', 'moveSignerBack', 'targetsOnCa', ...dropped]);
+    });
+
+    it('that keeps both undoes nothing', async () => {
+      await start({ rollOut: failing('RolloutFailed') });
+      await waitsForAPerson();
+      assert.match((await intervene({ action: 'abort', keepBoth: true })).undoes.join(), /Nothing is undone/);
+      const { outcome, reason } = await result();
+      assert.equal(outcome, 'keptBoth');
+      assert.match(reason!, /Aborted by ann \(claimed\): she knows\. Both CAs stay trusted/);
+      assert.deepEqual(namesAfter('rollOut'), ['restoreTarget']);
+    });
+
+    it('is refused when the old CA expires within twice the time of a rollout, once targets moved; keep-both is offered', async () => {
+      const now = await tests.env.currentTimeMs();
+      const old = certificateFacts('old-ca', { notAfter: new Date(now + day).toISOString() });
+      const issueCa = async () => ({ ca: certificateFacts('new-ca'), old });
+      await start({ issueCa, rollOut: failing('RolloutFailed') }, { rolloutDeadlineMs: 0.6 * day });
+      await waitsForAPerson();
+      assert.match(
+        await refusal({ action: 'abort' }),
+        /expires at .* within twice the time of a rollout; .*--keep-both/,
+      );
+      await intervene({ action: 'abort', keepBoth: true });
+      assert.equal((await result()).outcome, 'keptBoth');
+    });
+
+    it('is refused once the removal has begun', async () => {
+      const { opened, open } = gate();
+      await start({ removeCa: async () => opened.then(() => ({ lines: [] })) });
+      await tests.reach(handle, 'remove');
+      assert.match(await refusal({ action: 'abort' }), /too late: the rotation is in phase remove/);
+      open();
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
+    it('that comes to no end leaves both CAs usable, and fails loudly', async () => {
+      await start({ rollOut: failing('RolloutFailed'), dropCa: failing('WouldLockOut') });
+      await waitsForAPerson();
+      await intervene({ action: 'abort' });
+      const error = await tests.failureOf(handle);
+      assert.equal(typeOf(error), 'WouldLockOut');
+      assert.match(rootOf(error).message, /The abort came to no end/);
+      assert.deepEqual(namesAfter('dropCa'), ['keepBothCas']);
+    });
+  });
+});
