@@ -39,6 +39,14 @@ export class Authorities {
     return changed;
   }
 
+  /** Public data beside the authority: kept under `name`, in place of what was there. */
+  async keep(authority: string, name: string, record: unknown): Promise<void> {
+    const entry = { record, owner: ownerOf(authority) };
+    const found = await this.#deps.keystore.get(name);
+    if (found) await this.#deps.keystore.update(name, entry, found.version);
+    else await this.#deps.keystore.create(name, entry);
+  }
+
   async certificate(authority: string, ca: Fingerprint): Promise<CertificateFacts | undefined> {
     return (await this.#deps.keystore.get(entries.ca(authority, ca)))?.certificate;
   }

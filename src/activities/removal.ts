@@ -7,7 +7,9 @@ import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
 import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
+import { entries } from '../domain/ids.js';
 import type { RememberedTrust } from '../domain/rotation.js';
+import type { SavedTrust } from '../domain/saved-trust.js';
 import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
@@ -69,10 +71,18 @@ const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kep
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
+  /** Into history, and beside the authority: whoever is locked out later finds there what `break-glass restore` needs. */
   async function rememberTrust({ authority, namespace, old }: TrustToRemember): Promise<RememberedTrust> {
     const { bundle, filters } = await deps.cloud.readNamespace(namespace);
     const leaving = await authorities.chain(authority, old);
     const removing = bundle.map(({ fingerprint }) => fingerprint).filter((ca) => leaving.includes(ca));
+    const saved: SavedTrust = {
+      version: 1,
+      kind: 'savedTrust',
+      at: deps.now().toISOString(),
+      namespaces: [{ namespace, bundle: bundle.map(({ pem }) => pem).join(''), filters }],
+    };
+    await authorities.keep(authority, entries.trust(authority, namespace), saved);
     return { namespace, bundle, filters, removing };
   }
 
@@ -90,6 +100,7 @@ export function removalActivities(deps: Dependencies) {
       const lines = await proofs(removal, negative, work);
       const { authority, ca, before } = removal;
       await holdWatch(deps, { authority, ca, namespace: before.namespace, removedAt: work.removedAt! }, work);
+      await refuseWhatIsBack(removal);
       return {
         lines: [...lines, `Everybody was still there at the end of the watch over ${before.namespace}`],
         ...(work.notes.length > 0 && { notes: work.notes }),
@@ -123,6 +134,16 @@ export function removalActivities(deps: Dependencies) {
     );
   }
 
+  /** Somebody put it back during the watch, by `break-glass restore` for instance: then they know why. */
+  async function refuseWhatIsBack({ before, old }: Removal): Promise<void> {
+    const { bundle } = await deps.cloud.readNamespace(before.namespace);
+    if (!bundle.some(({ fingerprint }) => before.removing.includes(fingerprint))) return;
+    throw new RotationError(
+      'RemovalUndone',
+      `Somebody put CA ${short(old)} back into ${before.namespace} while its removal was watched.`,
+    );
+  }
+
   /** The last checks on what is read now, then the write; nothing where an earlier attempt has written. */
   async function takeOut(removal: Removal, work: RemovalProgress): Promise<Negative> {
     const { namespace } = removal.before;
@@ -130,6 +151,7 @@ export function removalActivities(deps: Dependencies) {
     const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
     const leaving = await authorities.chain(removal.authority, removal.old);
     const trusted = current.bundle.some((ca) => leaving.includes(ca.fingerprint));
+    if (trusted && work.removedAt !== undefined) await refuseWhatIsBack(removal);
     if (!trusted && sameFilters(current.filters, wanted)) {
       work.foundRemoved(deps.now());
       // The attempt before this one died while it was writing: what it began is brought to its end.

@@ -1,17 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { loadConfig, type LoadedConfig } from '../config/load.js';
+import { loadConfig } from '../config/load.js';
 import { resolveSecret } from '../config/references.js';
 import { RotationError } from '../domain/failures.js';
 import { readImport } from '../issuers/imported.js';
 import { keepFirstCa } from '../keystore/first-ca.js';
-import { createKeystore } from '../keystore/index.js';
-import type { Keystore } from '../keystore/keystore.js';
-import { createKubernetesClient } from '../kubernetes/client.js';
-import { assertSandboxMarker } from '../kubernetes/marker.js';
 import { warningsOf } from '../x509/check.js';
 import { answer, configFile, globalOptions, mustHave, withExamples } from './context.js';
 import { BadInput } from './exit.js';
+import { openKeystore } from './keystore.js';
 
 interface ImportOptions {
   readonly certificate: string;
@@ -77,11 +74,4 @@ async function textOf(file: string): Promise<string> {
     const { code } = error as NodeJS.ErrnoException;
     throw new RotationError('ImportUnreadable', `The file ${file} cannot be read (${code}).`);
   }
-}
-
-async function openKeystore({ config }: LoadedConfig): Promise<Keystore> {
-  const kubernetes = createKubernetesClient(config.kubernetes);
-  await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
-  const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
-  return createKeystore(config.keystore, { kubernetes, encryptionKey });
 }

@@ -34,6 +34,15 @@ export function addInterveneCommands(program: Command): void {
     .action((authority: string, given: Given, self: Command) =>
       intervene(self, authority, { action: 'abort', ...given }),
     );
+  const undo = program
+    .command('undo-removal <authority>')
+    .description('put the old CA back, while its removal is being watched, and keep both CAs')
+    .requiredOption('--who <who>', 'who decides; recorded as claimed')
+    .requiredOption('--why <why>', 'the reason, for the record')
+    .action((authority: string, given: Given, self: Command) =>
+      intervene(self, authority, { action: 'undoRemoval', ...given }),
+    );
+  withExamples(undo, 'undo-removal temporal-booking --who ada --why "the nightly job is refused"');
   withExamples(retry, 'retry temporal-booking --who ada', 'retry temporal-booking booking-worker --who ada');
   withExamples(skip, 'skip temporal-booking booking-worker --who ada --why "it moves next week"');
   const aborting = 'abort temporal-booking --who ada --why "wrong subject"';

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
 import { answer, withExamples, type GlobalOptions } from './context.js';
 import { addAuthorityCommands } from './authority.js';
+import { addBreakGlassCommands } from './break-glass.js';
 import { addDecideCommands } from './decide.js';
 import { exitCodes, exitCodesHelp, refusalOf } from './exit.js';
 import { addInterveneCommands } from './intervene.js';
@@ -40,6 +41,7 @@ export async function createProgram(): Promise<Command> {
   addDecideCommands(program);
   addInterveneCommands(program);
   addStatusCommand(program);
+  addBreakGlassCommands(program);
   addScheduleCommands(program);
   addAuthorityCommands(program);
   addNotifyCommands(program);

@@ -44,6 +44,15 @@ export function sameFilters(a: readonly CertificateFilter[], b: readonly Certifi
   return within(a, b) && within(b, a);
 }
 
+/** Admits whomever either list admits. */
+export function admittingBoth(
+  a: readonly CertificateFilter[],
+  b: readonly CertificateFilter[],
+): readonly CertificateFilter[] {
+  if (a.length === 0 || b.length === 0) return [];
+  return [...a, ...b.filter((filter) => !a.some((other) => sameFilter(filter, other)))];
+}
+
 function sameFilter(a: CertificateFilter, b: CertificateFilter): boolean {
   return fields.every((field) => (a[field] ?? '').toLowerCase() === (b[field] ?? '').toLowerCase());
 }

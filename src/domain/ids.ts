@@ -15,6 +15,8 @@ export const entries = {
   authority: (authority: string): string => `authority.${authority}`,
   /** One CA of an authority: certificate and key. */
   ca: (authority: string, fingerprint: string): string => `ca.${authority}.${fingerprint.slice(0, 16)}`,
+  /** What a namespace trusted before the last removal of a CA of the authority. Holds no key. */
+  trust: (authority: string, namespace: string): string => `trust.${authority}.${namespace}`,
   /** What people were told of certificates that expire (domain/notices.ts). Holds no key. */
   notices: 'notices',
   /** A leaf on its way to a target. `rotation` is the run that issued it. */

@@ -3,7 +3,7 @@ import type { CaPhase, CaPlan, RotationStatus } from './rotation.js';
 
 /** What a person tells a CA rotation that is under way. Who they are is claimed. */
 export interface Intervention {
-  readonly action: 'retry' | 'skip' | 'abort';
+  readonly action: 'retry' | 'skip' | 'abort' | 'undoRemoval';
   /** Of `retry` and `skip`; a `retry` without one means everything that waits. */
   readonly target?: string;
   readonly who: string;
@@ -14,18 +14,20 @@ export interface Intervention {
   readonly dryRun?: boolean;
 }
 
+const actions: readonly Intervention['action'][] = ['retry', 'skip', 'abort', 'undoRemoval'];
+
 /** Reads what a person sent. Returns the problem as text where it is no intervention. */
 export function parseIntervention(payload: unknown): Intervention | string {
   if (typeof payload !== 'object' || payload === null) return 'send {"who": "...", "why": "..."}';
   const { action, target, who, why, keepBoth, dryRun } = payload as Record<string, unknown>;
-  if (action !== 'retry' && action !== 'skip' && action !== 'abort') return '"action" must be retry, skip or abort';
+  if (!actions.includes(action as Intervention['action'])) return `"action" must be one of ${actions.join(', ')}`;
   if (typeof who !== 'string' || who.trim() === '') return '"who" must name the person who decides';
   if (why !== undefined && typeof why !== 'string') return '"why" must be a text';
   if (target !== undefined && typeof target !== 'string') return '"target" must be the name of a target';
   if (action === 'skip' && !target) return '"target" must name the target to skip';
   if (action !== 'retry' && !why?.trim()) return '"why" must give the reason, for the record';
   return {
-    action,
+    action: action as Intervention['action'],
     who: who.trim(),
     why: (why ?? '').trim(),
     ...(target && { target }),
@@ -52,7 +54,7 @@ export interface AbortState {
   readonly touched: readonly string[];
 }
 
-const pastAbort: readonly RotationStatus['phase'][] = ['remove', 'watch', 'finish', 'done', 'abort'] satisfies (
+const pastAbort: readonly RotationStatus['phase'][] = ['watch', 'finish', 'done', 'abort'] satisfies (
   CaPhase | 'done'
 )[];
 const keepBothInstead = 'cert-rotation abort --keep-both ends it with both CAs trusted';
@@ -63,11 +65,18 @@ export function objectionToAbort(
   { keepBoth = false }: Pick<Intervention, 'keepBoth'>,
   now: number,
 ): string | undefined {
+  if (phase === 'remove') return 'too late, the removal has begun: cert-rotation undo-removal puts the old CA back';
   if (pastAbort.includes(phase)) return `too late: the rotation is in phase ${phase}`;
   if (keepBoth || touched.length === 0 || !plan) return undefined;
   if (!old) return `targets moved, and there is no old CA to move them back to; ${keepBothInstead}`;
   if (Date.parse(old.notAfter) - now > 2 * rolloutTimeMs(plan)) return undefined;
   return `the old CA ${short(old.fingerprint)} expires at ${old.notAfter}, within twice the time of a rollout; ${keepBothInstead}`;
+}
+
+/** Why there is no removal to undo; undefined when there is. */
+export function objectionToUndo(phase: RotationStatus['phase']): string | undefined {
+  if (phase === 'remove') return undefined;
+  return `nothing is being removed: the rotation is in phase ${phase}`;
 }
 
 /** So many leaf rotations of the others run at once. */

@@ -89,13 +89,14 @@ async function phases(rotation: Rotation, people: People): Promise<CaRotationRes
     }
     const decision = await approve(rotation, { ...people, evidence, incidents });
     if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), decision });
-    const approvalIsVoid = await removeOldCa(rotation, { decision, evidence });
-    if (approvalIsVoid === undefined) {
+    const removal = await removeOldCa(rotation, { decision, evidence });
+    if (removal.kind === 'removed') {
       await CancellationScope.nonCancellable(() => finish(rotation));
       return ended(rotation, leaves, { outcome: 'rotated', decision });
     }
-    incidents.push(approvalIsVoid);
-    rotation.board.problem(`The approval of ${decision.who} is void. ${approvalIsVoid}`);
+    if (removal.kind === 'undone') return keptBoth(rotation, leaves, { reason: undoing(removal.by), decision });
+    incidents.push(removal.why);
+    rotation.board.problem(`The approval of ${decision.who} is void. ${removal.why}`);
   }
 }
 
@@ -285,6 +286,10 @@ async function finish({ plan: { authority }, ca, board }: Rotation): Promise<voi
 
 function rejection({ who, why }: Decision): string {
   return `${who} rejected the removal${why ? `: ${why}` : ''}. Both CAs stay trusted; start the rotation again to take it up later.`;
+}
+
+function undoing({ who, why }: Intervention): string {
+  return `${who} (claimed) had the removal undone: ${why}. Both CAs are trusted; start the rotation again to take it up later.`;
 }
 
 function whySkipped(skipped: readonly LeafRotationResult[]): string {

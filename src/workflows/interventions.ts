@@ -1,14 +1,21 @@
-import { ApplicationFailure, CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, CancelledFailure, condition, setHandler } from '@temporalio/workflow';
 import {
   abortLines,
   objectionToAbort,
   objectionToSkip,
+  objectionToUndo,
   parseIntervention,
   type AbortState,
   type Intervention,
 } from '../domain/intervention.js';
 import type { CaPlan } from '../domain/rotation.js';
-import { abortCaRotationSignal, interveneUpdate, retryTargetSignal, skipTargetSignal } from './messages.js';
+import {
+  abortCaRotationSignal,
+  interveneUpdate,
+  retryTargetSignal,
+  skipTargetSignal,
+  undoRemovalSignal,
+} from './messages.js';
 import type { StatusBoard } from './status.js';
 
 /** Something that failed, and waits for a person. */
@@ -19,8 +26,8 @@ interface Stuck {
 }
 
 /**
- * Takes what people tell a rotation under way: `retry` and `skip` of what failed, `abort` of the whole. As with approvals,
- * handlers never throw: what does not fit is shown in the status (safety 30).
+ * Takes what people tell a rotation under way: `retry` and `skip` of what failed, `abort` of the whole, `undoRemoval` of its
+ * last step. As with approvals, handlers never throw: what does not fit is shown in the status (safety 30).
  */
 export class Interventions {
   readonly #board: StatusBoard;
@@ -28,7 +35,9 @@ export class Interventions {
   readonly #answers = new Map<string, Intervention>();
   #state: Omit<AbortState, 'phase'> = { touched: [] };
   #abort: Intervention | undefined;
+  #undo: Intervention | undefined;
   #stop: () => void = () => undefined;
+  #stopRemoval: () => void = () => undefined;
 
   constructor(board: StatusBoard) {
     this.#board = board;
@@ -36,12 +45,14 @@ export class Interventions {
     setHandler(retryTargetSignal, signalled('retry'));
     setHandler(skipTargetSignal, signalled('skip'));
     setHandler(abortCaRotationSignal, signalled('abort'));
+    setHandler(undoRemovalSignal, signalled('undoRemoval'));
     setHandler(interveneUpdate, (sent) => ({ accepted: true, undoes: this.#take(parseIntervention(sent)) }), {
       validator: (sent: unknown) => {
         const problem = this.#refusal(parseIntervention(sent));
         if (problem) throw ApplicationFailure.nonRetryable(problem, 'InterventionRefused');
       },
-      description: 'Retry or skip a target that failed, or abort: {action, target, who, why, keepBoth, dryRun}',
+      description:
+        'Retry or skip a target that failed, abort, or undoRemoval: {action, target, who, why, keepBoth, dryRun}',
     });
   }
 
@@ -66,6 +77,20 @@ export class Interventions {
       if (!this.#abort || CancellationScope.current().consideredCancelled) throw error;
       return { abort: this.#abort };
     }
+  }
+
+  /** Who has the removal undone; undefined: nobody. */
+  get undo(): Intervention | undefined {
+    return this.#undo;
+  }
+
+  /** Removes and watches; a person may have it cancelled, and the activity then puts back what it took. */
+  async removing(work: () => Promise<void>): Promise<void> {
+    const scope = new CancellationScope();
+    this.#stopRemoval = () => scope.cancel();
+    await scope.run(work);
+    // Asked for when there was nothing left to cancel: it is undone all the same.
+    if (this.#undo) throw new CancelledFailure('the removal is to be undone');
   }
 
   /** Waits for the word of a person on a target, or on the evidence as a whole; undefined when nobody says any in time. */
@@ -102,6 +127,8 @@ export class Interventions {
     if (this.#abort) return `${this.#abort.who} has aborted the rotation already`;
     if (action === 'abort')
       return objectionToAbort({ ...this.#state, phase: this.#board.phase }, intervention, Date.now());
+    if (action === 'undoRemoval')
+      return this.#undo ? `${this.#undo.who} has it undone already` : objectionToUndo(this.#board.phase);
     const stuck = target === undefined ? [...this.#stuck.values()][0] : this.#stuck.get(target);
     if (!stuck) return `nothing${target ? ` of ${target}` : ''} waits for a ${action}`;
     if (action === 'skip' && !stuck.canSkip)
@@ -112,6 +139,12 @@ export class Interventions {
   #take(intervention: Intervention | string): readonly string[] {
     if (typeof intervention === 'string') return [];
     const { action, target, who, why, keepBoth = false, dryRun } = intervention;
+    if (action === 'undoRemoval') {
+      this.#undo = intervention;
+      this.#board.problem(`${who} (claimed) has the removal undone: ${why}`);
+      this.#stopRemoval();
+      return [];
+    }
     if (action !== 'abort') {
       for (const what of target ? [target] : this.#stuck.keys()) this.#answers.set(what, intervention);
       this.#board.problem(`${who} (claimed): ${action} ${target ?? 'all'}${why && `: ${why}`}`);

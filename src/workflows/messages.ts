@@ -25,6 +25,9 @@ export const retryTargetSignal = defineSignal<[unknown]>('retryTarget');
 export const skipTargetSignal = defineSignal<[unknown]>('skipTarget');
 export const abortCaRotationSignal = defineSignal<[unknown]>('abortCaRotation');
 
+/** While the old CA is being removed and watched: `{"who":"…","why":"…"}`. */
+export const undoRemovalSignal = defineSignal<[unknown]>('undoRemoval');
+
 /** The same with validation and an answer; what the starter sends. */
 export const interveneUpdate = defineUpdate<InterventionTaken, [Intervention]>('intervene');
 

@@ -2,9 +2,10 @@ import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { Decision } from '../domain/approval.js';
 import { short } from '../domain/certificate.js';
 import type { Evidence } from '../domain/evidence.js';
+import type { Intervention } from '../domain/intervention.js';
 import type { RememberedTrust } from '../domain/rotation.js';
 import { failedWith, rootOf } from './failures.js';
-import { lasting, patient, read, watchful, write } from './options.js';
+import { lasting, patient, watchful, write } from './options.js';
 import type { Rotation } from './rotation.js';
 
 /** A removal that was approved, and what on. */
@@ -13,56 +14,73 @@ export interface ApprovedRemoval {
   readonly evidence: Evidence;
 }
 
+/** How a removal ended that did not fail. But for `removed`, both CAs are trusted. */
+export type RemovalEnd =
+  | { readonly kind: 'removed' }
+  /** What it was approved on is no longer so: people are to be asked anew. */
+  | { readonly kind: 'void'; readonly why: string }
+  | { readonly kind: 'undone'; readonly by: Intervention };
+
 /**
  * Takes the old CA out of one namespace after the other and holds the watch after each. What a namespace trusted is in
- * history before anything of it is removed; whatever goes wrong, all of it comes back. Returns why the approval is void,
- * when what it was given for is no longer so: then both CAs are trusted, and people are to be asked anew.
+ * history before anything of it is removed; whatever goes wrong, all of it comes back.
  */
-export async function removeOldCa(
-  rotation: Rotation,
-  { decision, evidence }: ApprovedRemoval,
-): Promise<string | undefined> {
-  const { plan, ca, old, board } = rotation;
-  if (!old) return undefined;
-  const { authority } = plan;
+export async function removeOldCa(rotation: Rotation, approved: ApprovedRemoval): Promise<RemovalEnd> {
+  const { old, board, interventions } = rotation;
+  if (!old) return { kind: 'removed' };
   const trusted: RememberedTrust[] = [];
-  board.enter('remove', `every use of CA ${short(old.fingerprint)} to end`);
+  board.enter(
+    'remove',
+    `every use of CA ${short(old.fingerprint)} to end`,
+    `cert-rotation undo-removal ${rotation.plan.authority} --who <you> --why <reason>`,
+  );
   try {
-    await patient.markRetiring.executeWithOptions({ summary: `Stop every use of CA ${short(old.fingerprint)}` }, [
-      { authority, old: old.fingerprint },
-    ]);
-    for (const namespace of plan.namespaces) {
-      const before = await read.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
-        { authority, namespace, old: old.fingerprint },
-      ]);
-      const changedByUs = trusted.map((other) => other.namespace);
-      trusted.push(before);
-      board.wait(`CA ${short(old.fingerprint)} to leave ${namespace}, and the watch after it`);
-      const { lines, notes } = await watchful.removeCa.executeWithOptions(
-        {
-          summary: `Remove CA ${short(old.fingerprint)} from ${namespace} and watch`,
-          ...lasting(plan.watchMs + plan.blindMs + plan.proofDeadlineMs),
-        },
-        [
-          {
-            authority,
-            before,
-            ca: ca.fingerprint,
-            old: old.fingerprint,
-            rotation: workflowInfo().runId,
-            approval: { decision, facts: evidence.facts, changedByUs },
-          },
-        ],
-      );
-      notes?.forEach((note) => board.problem(note));
-      lines.forEach((line) => board.prove(line));
-    }
+    await interventions.removing(() => takeOut({ ...rotation, old }, approved, trusted));
+    return { kind: 'removed' };
   } catch (error) {
     const restored = await CancellationScope.nonCancellable(() => keepBoth(rotation, trusted));
-    if (restored && isVoid(error)) return rootOf(error).message;
+    if (restored && interventions.undo) return { kind: 'undone', by: interventions.undo };
+    if (restored && isVoid(error)) return { kind: 'void', why: rootOf(error).message };
     throw error;
   }
-  return undefined;
+}
+
+/** @param trusted grows by what each namespace trusted, before anything of it is removed */
+async function takeOut(
+  { plan, ca, old, board }: Rotation & Required<Pick<Rotation, 'old'>>,
+  { decision, evidence }: ApprovedRemoval,
+  trusted: RememberedTrust[],
+): Promise<void> {
+  const { authority } = plan;
+  await patient.markRetiring.executeWithOptions({ summary: `Stop every use of CA ${short(old.fingerprint)}` }, [
+    { authority, old: old.fingerprint },
+  ]);
+  for (const namespace of plan.namespaces) {
+    const before = await write.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
+      { authority, namespace, old: old.fingerprint },
+    ]);
+    const changedByUs = trusted.map((other) => other.namespace);
+    trusted.push(before);
+    board.wait(`CA ${short(old.fingerprint)} to leave ${namespace}, and the watch after it`);
+    const { lines, notes } = await watchful.removeCa.executeWithOptions(
+      {
+        summary: `Remove CA ${short(old.fingerprint)} from ${namespace} and watch`,
+        ...lasting(plan.watchMs + plan.blindMs + plan.proofDeadlineMs),
+      },
+      [
+        {
+          authority,
+          before,
+          ca: ca.fingerprint,
+          old: old.fingerprint,
+          rotation: workflowInfo().runId,
+          approval: { decision, facts: evidence.facts, changedByUs },
+        },
+      ],
+    );
+    notes?.forEach((note) => board.problem(note));
+    lines.forEach((line) => board.prove(line));
+  }
 }
 
 function isVoid(error: unknown): boolean {

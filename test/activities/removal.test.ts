@@ -4,7 +4,9 @@ import { digestOf } from '../../src/activities/evidence.js';
 import type { Removal } from '../../src/activities/removal.js';
 import { RotationError, type FailureType } from '../../src/domain/failures.js';
 import { entries } from '../../src/domain/ids.js';
+import { parseSavedTrust, type SavedNamespace, type SavedTrust } from '../../src/domain/saved-trust.js';
 import type { KeyPair } from '../../src/x509/pair.js';
+import { readCertificates } from '../../src/x509/read.js';
 import { runActivity } from '../support/activity-run.js';
 import { approvedRemoval } from '../support/approved.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
@@ -355,6 +357,58 @@ describe('removeCa', () => {
     world.target.pods.length = 0;
     timePasses = true;
     await assertUndone(run.result, /no pod uses/);
+  });
+
+  describe('safety 15: what was trusted before is kept, and can be put back by hand', () => {
+    it('it is beside the authority before anything is removed, in place of what the last removal kept', async () => {
+      for (let removals = 0; removals < 2; removals += 1) {
+        world.cloud.namespaces.set(booking, {
+          ...world.cloud.namespaces.get(booking)!,
+          filters: [{ commonName: `${removals}` }],
+        });
+        const old = world.old.certificate.fingerprint;
+        const before = await runActivity(world, 'rememberTrust', { authority: 'booking', namespace: booking, old })
+          .result;
+        assert.deepEqual(before.removing, [old]);
+        const kept = world.keystore.entries.get(entries.trust('booking', booking))!;
+        assert.equal(kept.key, undefined);
+        const saved = parseSavedTrust(JSON.stringify(kept.record)) as SavedTrust;
+        const [{ bundle, filters }] = saved.namespaces as [SavedNamespace];
+        assert.deepEqual(
+          readCertificates(bundle).map(({ fingerprint }) => fingerprint),
+          fingerprints(),
+        );
+        assert.deepEqual(filters, [{ commonName: `${removals}` }]);
+      }
+    });
+
+    const back = () => {
+      const trust = world.cloud.namespaces.get(booking)!;
+      world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, world.old.certificate] });
+    };
+
+    it('whoever puts the old CA back during the watch has the removal undone', async () => {
+      const run = await watching();
+      back();
+      timePasses = true;
+      await assert.rejects(run.result, {
+        type: 'RemovalUndone',
+        message: /Somebody put CA \w{8} back into booking\.acct/,
+      });
+      assert.deepEqual([...world.bundle()].sort(), fingerprints().sort());
+    });
+
+    it('also when the attempt that watched has died: the next one does not remove it again', async () => {
+      const what = removal();
+      const run = await watching(what);
+      run.cancel('WORKER_SHUTDOWN');
+      await assert.rejects(run.result);
+      back();
+      timePasses = true;
+      await assert.rejects(remove(run.heartbeats.at(-1), what).result, { type: 'RemovalUndone' });
+      assert.deepEqual([...world.bundle()].sort(), fingerprints().sort());
+      assert.deepEqual(generations().filter((generation) => generation === 'run/remove').length, 1);
+    });
   });
 
   describe('the undo does not need what it may have broken', () => {

@@ -100,12 +100,13 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
     assert.ok(Buffer.from(spec).includes('a field of tomorrow'));
   });
 
-  it('nothing is left in the keystore but the authority and its one CA', async () => {
+  it('nothing is left in the keystore but the authority, its one CA, and what the namespace trusted before', async () => {
     const secrets = await sandbox.kubernetes.admin.list('/api/v1/namespaces/cert-rotation/secrets');
     const entries = secrets.map(({ metadata }) => metadata!.name!).filter((name) => name.startsWith('cert-rotation.'));
     assert.deepEqual(entries.sort(), [
       'cert-rotation.authority.temporal-booking',
       `cert-rotation.ca.temporal-booking.${result.ca.newFingerprint!.slice(0, 16)}`,
+      `cert-rotation.trust.temporal-booking.${booking.namespace}`,
     ]);
   });
 

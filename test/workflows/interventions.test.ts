@@ -230,7 +230,7 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       const { opened, open } = gate();
       await start({ removeCa: async () => opened.then(() => ({ lines: [] })) });
       await tests.reach(handle, 'remove');
-      assert.match(await refusal({ action: 'abort' }), /too late: the rotation is in phase remove/);
+      assert.match(await refusal({ action: 'abort' }), /too late, the removal has begun: cert-rotation undo-removal/);
       open();
       assert.equal((await result()).outcome, 'rotated');
     });
@@ -243,6 +243,53 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       assert.equal(typeOf(error), 'WouldLockOut');
       assert.match(rootOf(error).message, /The abort came to no end/);
       assert.deepEqual(namesAfter('dropCa'), ['keepBothCas']);
+    });
+  });
+
+  describe('safety 15: undo-removal while the removal is watched', () => {
+    const namespaces = ['one', 'two', 'three'];
+
+    it('puts the old CA back into every namespace that it had left, and keeps both', async () => {
+      let removals = 0;
+      const removeCa = async () => ((removals += 1) === 2 ? untilCancelled() : { lines: [] });
+      await start({ removeCa }, { namespaces });
+      await tests.eventually(async () => removals === 2);
+      assert.match((await status()).next, /cert-rotation undo-removal authority-\d+ --who/);
+      await intervene({ action: 'undoRemoval' });
+      const { outcome, reason } = await result();
+      assert.equal(outcome, 'keptBoth');
+      assert.match(reason!, /ann \(claimed\) had the removal undone: she knows\. Both CAs are trusted/);
+      assert.deepEqual(namesAfter('removeCa'), ['restoreTrust', 'restoreTrust', 'keepBothCas']);
+      const restored = fakes.calls.filter(({ name }) => name === 'restoreTrust').map(({ input }) => input['before']);
+      assert.deepEqual(
+        restored.map((before) => (before as { namespace: string }).namespace),
+        ['one', 'two'],
+      );
+    });
+
+    it('by signal, too', async () => {
+      await start({ removeCa: untilCancelled });
+      await tests.reach(handle, 'remove');
+      await tests.eventually(async () => fakes.names().includes('removeCa'));
+      await handle.signal('undoRemoval', ann);
+      assert.equal((await result()).outcome, 'keptBoth');
+    });
+
+    it('fails loudly when the old CA could not be put back', async () => {
+      await start({ removeCa: untilCancelled, restoreTrust: failing('CloudForbidden') });
+      await tests.eventually(async () => fakes.names().includes('removeCa'));
+      await intervene({ action: 'undoRemoval' });
+      await assert.rejects(handle.result());
+      assert.match((await status()).problems.join(), /A person is needed: the old CA could not be put back/);
+      assert.ok(!fakes.names().includes('keepBothCas'));
+    });
+
+    it('is refused when nothing is being removed', async () => {
+      await start({}, { approval: { mode: 'manual', deadlineMs: day, remindEveryMs: day } });
+      await tests.reach(handle, 'approve');
+      assert.match(await refusal({ action: 'undoRemoval' }), /nothing is being removed: .* phase approve/);
+      await handle.signal('rejectCaRemoval', ann);
+      await result();
     });
   });
 });

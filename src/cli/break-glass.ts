@@ -1,0 +1,163 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { createCloud } from '../cloud/index.js';
+import type { Cloud, TrustChange } from '../cloud/cloud.js';
+import { restoreTrust } from '../cloud/restore-trust.js';
+import { loadConfig, type LoadedConfig } from '../config/load.js';
+import { resolveSecret } from '../config/references.js';
+import { short } from '../domain/certificate.js';
+import { entries } from '../domain/ids.js';
+import { parseSavedTrust, type SavedNamespace, type SavedTrust } from '../domain/saved-trust.js';
+import { readCertificates } from '../x509/read.js';
+import { answer, configFile, globalOptions, mustHave, print, withExamples, type GlobalOptions } from './context.js';
+import { BadInput } from './exit.js';
+import { openKeystore } from './keystore.js';
+
+const cloudOpsAddress = 'saas-api.tmprl.cloud:443';
+
+export function addBreakGlassCommands(program: Command): void {
+  const breakGlass = program
+    .command('break-glass')
+    .description('put back what a namespace trusted, by the API key alone: without Temporal, workers or Kubernetes');
+  const save = breakGlass
+    .command('save <authority>')
+    .description('write what the namespaces of an authority trust now into a file; public data')
+    .requiredOption('--to <file>', 'a new file')
+    .option('--kept', 'instead: what they trusted before the last removal, which is kept beside the authority')
+    .action((authority: string, given: SaveOptions, self: Command) => saveTrust(self, authority, given));
+  const restore = breakGlass
+    .command('restore')
+    .description('trust again what a file says; takes no CA away and lets no filter refuse anybody more')
+    .requiredOption('--from <file>', 'written by break-glass save')
+    .option('--api-key-env <variable>', 'without a configuration: environment variable that holds the API key')
+    .option('--dry-run', 'only say what would be trusted again')
+    .action((given: RestoreOptions, self: Command) => restoreFrom(self, given));
+  const saving = 'break-glass save temporal-booking --to trust.json';
+  const restoring = 'break-glass restore --from trust.json';
+  withExamples(save, saving, `${saving} --kept`);
+  withExamples(restore, restoring, `${restoring} --dry-run`, `${restoring} --api-key-env TEMPORAL_CLOUD_API_KEY`);
+  withExamples(breakGlass, saving, restoring);
+}
+
+interface SaveOptions {
+  readonly to: string;
+  readonly kept?: boolean;
+}
+
+async function saveTrust(command: Command, authority: string, { to, kept }: SaveOptions): Promise<void> {
+  const options = globalOptions(command);
+  const loaded = await loadConfig(configFile(options));
+  mustHave('authorities', authority)(loaded);
+  const names = loaded.config.authorities[authority]!.namespaces;
+  const saved = kept ? await keptTrust(loaded, authority, names) : await presentTrust(loaded, names);
+  await writeNew(to, saved);
+  const listed = saved.namespaces.map(({ namespace }) => namespace);
+  answer(
+    options,
+    { file: to, at: saved.at, namespaces: listed },
+    `${to} holds what ${listed.join(', ')} trusted at ${saved.at}`,
+  );
+}
+
+async function presentTrust(loaded: LoadedConfig, names: readonly string[]): Promise<SavedTrust> {
+  const cloud = await configuredCloud(loaded);
+  try {
+    const namespaces = await Promise.all(names.map((name) => cloud.readNamespace(name)));
+    return {
+      version: 1,
+      kind: 'savedTrust',
+      at: new Date().toISOString(),
+      namespaces: namespaces.map(({ namespace, bundle, filters }) => {
+        return { namespace, bundle: bundle.map(({ pem }) => pem).join(''), filters };
+      }),
+    };
+  } finally {
+    await cloud.close();
+  }
+}
+
+async function keptTrust(loaded: LoadedConfig, authority: string, names: readonly string[]): Promise<SavedTrust> {
+  const keystore = await openKeystore(loaded);
+  const found = await Promise.all(names.map((name) => keystore.get(entries.trust(authority, name))));
+  const saved = found.flatMap((entry) => (entry ? [entry.record as SavedTrust] : []));
+  const [first] = saved;
+  if (!first) throw new BadInput(`nothing is kept: no CA of ${authority} was ever removed`);
+  return { ...first, namespaces: saved.flatMap(({ namespaces }) => namespaces) };
+}
+
+async function writeNew(file: string, saved: SavedTrust): Promise<void> {
+  try {
+    await writeFile(file, `${JSON.stringify(saved, null, 2)}\n`, { flag: 'wx' });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new BadInput(
+      code === 'EEXIST' ? `${file} is there already: name a new file` : `cannot write ${file}: ${code}`,
+    );
+  }
+}
+
+interface RestoreOptions {
+  readonly from: string;
+  readonly apiKeyEnv?: string;
+  readonly dryRun?: boolean;
+}
+
+async function restoreFrom(command: Command, { from, apiKeyEnv, dryRun }: RestoreOptions): Promise<void> {
+  const options = globalOptions(command);
+  const saved = parseSavedTrust(await textOf(from));
+  if (typeof saved === 'string') throw new BadInput(`${from} ${saved}`);
+  if (dryRun) return answer(options, saved, saved.namespaces.map(wouldTrust));
+  const cloud = await cloudOf(options, apiKeyEnv);
+  try {
+    const results = [];
+    for (const { namespace, bundle, filters } of saved.namespaces) {
+      const former = { namespace, bundle: readCertificates(bundle), filters };
+      const onProgress = (line: string) => options.output === 'text' && print(`  ${line}`);
+      const change = await restoreTrust(cloud, former, new Date(), {
+        generation: `break-glass/${saved.at}`,
+        onProgress,
+      });
+      results.push({ namespace, ...outcomeOf(change) });
+    }
+    answer(options, { restored: results }, [
+      ...results.map(({ namespace, line }) => `${namespace}: ${line}`),
+      'A rotation that still removes would remove again: cert-rotation undo-removal, or terminate ca/<authority>.',
+    ]);
+  } finally {
+    await cloud.close();
+  }
+}
+
+function wouldTrust({ namespace, bundle, filters }: SavedNamespace): string {
+  const cas = readCertificates(bundle).map(
+    ({ fingerprint, subject, notAfter }) => `  CA ${short(fingerprint)} ${subject}, until ${notAfter}`,
+  );
+  return [`${namespace} would trust again (${filters.length} filters):`, ...cas].join('\n');
+}
+
+function outcomeOf({ changed, before, after, operationId }: TrustChange) {
+  const had = new Set(before.bundle.map(({ fingerprint }) => fingerprint));
+  const added = after.bundle.map(({ fingerprint }) => fingerprint).filter((ca) => !had.has(ca));
+  const line = changed
+    ? `trusts again ${added.map(short).join(', ') || 'whoever its filters refused'}`
+    : 'trusts all of it already';
+  return { changed, added, line, ...(operationId && { operationId }) };
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new BadInput(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
+  }
+}
+
+async function cloudOf(options: GlobalOptions, apiKeyEnv: string | undefined): Promise<Cloud> {
+  if (apiKeyEnv === undefined) return configuredCloud(await loadConfig(configFile(options)));
+  const apiKey = await resolveSecret({ env: apiKeyEnv });
+  return createCloud({ kind: 'ops-api', address: cloudOpsAddress, apiKey: { env: apiKeyEnv } }, { apiKey });
+}
+
+async function configuredCloud({ config }: LoadedConfig): Promise<Cloud> {
+  return createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) });
+}
