@@ -17,7 +17,7 @@ interface Rotation {
   readonly workflowId: string;
   readonly input: object;
   /** The same whatever happened on the way. */
-  check(world: World): void;
+  readonly check: (this: void, world: World) => void;
 }
 
 const leaf: Rotation = {
