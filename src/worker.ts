@@ -5,10 +5,10 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
-import { createActivities } from './activities/index.js';
 import { loadConfig } from './config/load.js';
 import { allowVariable, refusePowers } from './config/powers.js';
 import { keepSwept } from './keystore/sweep.js';
+import { FollowedConfiguration } from './reload.js';
 import { FollowedConnection } from './temporal/followed-connection.js';
 import { isRunning } from './temporal/running.js';
 import { searchAttributesRegistered } from './temporal/search-attributes.js';
@@ -21,7 +21,6 @@ const log = pino({ name: 'cert-rotation-worker' }, pino.destination({ sync: true
 async function main(): Promise<void> {
   await markReady(false);
   const loaded = await loadConfig(process.env['CERT_ROTATION_CONFIG'] ?? 'rotation.yaml');
-  refusePowers(loaded.config, process.env[allowVariable]);
   Runtime.install({
     shutdownSignals: ['SIGINT', 'SIGTERM'],
     telemetryOptions: {
@@ -44,10 +43,16 @@ async function main(): Promise<void> {
   const searchAttributes = await searchAttributesRegistered(connection.client());
   if (!searchAttributes)
     log.warn('search attributes RotationPhase and RotationSubject are not registered: running without them');
-  const deps = await wire(loaded, {
-    client: () => connection.client(),
-    presented: () => connection.presented(),
-    searchAttributes,
+  const configuration = await FollowedConfiguration.start(loaded, {
+    log,
+    wire: async (latest) => {
+      refusePowers(latest.config, process.env[allowVariable]);
+      return wire(latest, {
+        client: () => connection.client(),
+        presented: () => connection.presented(),
+        searchAttributes,
+      });
+    },
   });
   const worker = await Worker.create({
     connection: connection.native,
@@ -55,18 +60,19 @@ async function main(): Promise<void> {
     taskQueue: loaded.config.temporal.taskQueue,
     identity: `cert-rotation/${process.env['HOSTNAME'] ?? hostname()}/${process.pid}`,
     ...workflowCode(),
-    activities: createActivities(deps),
+    activities: configuration.activities,
     shutdownGraceTime: '10s',
     shutdownForceTime: '30s',
   });
   connection.follow(worker);
-  keepSwept(deps.keystore, { isRunning: (workflowId) => isRunning(deps.client(), workflowId), log });
+  configuration.follow();
+  keepSwept(configuration.deps.keystore, { isRunning: (id) => isRunning(connection.client(), id), log });
   log.info({ configuration: loaded.digest, taskQueue: loaded.config.temporal.taskQueue }, 'rotation worker runs');
   await markReady(true);
   await worker.run();
   await markReady(false);
   await connection.close();
-  await deps.cloud.close();
+  await configuration.close();
 }
 
 /**
