@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readTrust } from '../../src/cloud/namespace-spec.js';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
+import { typedCommands } from '../../src/sandbox/bench/typed-commands.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { describeSandbox } from '../../src/sandbox/description.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
@@ -49,10 +50,23 @@ describe("the article's procedure, by hand, with its own tools", () => {
   }
   const trusted = () => readCertificates(readTrust(sandbox.store.get(booking.namespace).spec).bundlePem);
 
-  for (const generateWith of ['certstrap', 'tcld']) {
+  /** Program, command and what tells it apart. */
+  const inShort = (output: string) => typedCommands(output).map((line) => line.split(/ (?=--|-d|\d)/)[0]!.trim());
+  const makeLeaf = {
+    certstrap: ['certstrap request-cert', 'certstrap sign temporal-booking.sdvdw'],
+    tcld: ['tcld'],
+  } as const;
+  const restart = [
+    'kubectl apply',
+    'kubectl scale deployment temporal-booking-worker',
+    'kubectl scale deployment temporal-booking-worker',
+    'kubectl rollout status deployment temporal-booking-worker',
+  ];
+
+  for (const generateWith of ['certstrap', 'tcld'] as const) {
     it(`scenario 1 with ${generateWith}: the bundle holds the new CA alone, and the workers a leaf of it`, async () => {
       const [before] = trusted();
-      await rotate('ca', generateWith);
+      const { stdout } = await rotate('ca', generateWith);
       const [ca, ...others] = trusted();
       assert.deepEqual(others, []);
       assert.notEqual(ca!.fingerprint, before!.fingerprint);
@@ -61,11 +75,22 @@ describe("the article's procedure, by hand, with its own tools", () => {
         { commonName: 'temporal-booking.sdvdw' },
         { commonName: 'cert-rotation-worker' },
       ]);
+      assert.deepEqual(inShort(stdout), [
+        ...(generateWith === 'certstrap' ? ['certstrap init'] : ['tcld']),
+        'tcld n ca add',
+        // The filters are there the second time.
+        ...(generateWith === 'certstrap' ? ['tcld n cf add'] : []),
+        ...makeLeaf[generateWith],
+        'temporal workflow list',
+        ...restart,
+        'tcld n ca remove',
+      ]);
     });
 
     it(`scenario 2 with ${generateWith}: another leaf of the same CA`, async () => {
       const [ca, before] = [trusted()[0]!, await leafInPlace()];
-      await rotate('leaf', generateWith);
+      const { stdout } = await rotate('leaf', generateWith);
+      assert.deepEqual(inShort(stdout), [...makeLeaf[generateWith], 'temporal workflow list', ...restart]);
       assert.deepEqual(trusted()[0], ca);
       const leaf = await leafInPlace();
       assert.ok(signedBy(leaf, ca));

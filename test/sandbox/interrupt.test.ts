@@ -9,9 +9,11 @@ import { eventually } from '../support/eventually.js';
 import { running, watchDescendants } from '../support/processes.js';
 import { ended, type Environment } from '../support/starter.js';
 
-const demo = fileURLToPath(new URL('../../dist/sandbox/demo/main.js', import.meta.url));
+const built = (path: string) => fileURLToPath(new URL(`../../dist/sandbox/${path}`, import.meta.url));
+const demo = [built('demo/main.js')];
+const bench = [built('bench/main.js'), '--quick', '--only=rotations'];
 
-describe('the demo that is interrupted leaves no process, no folder and no key', () => {
+describe('the demo, or the benchmark, that is interrupted leaves no process, no folder and no key', () => {
   let folder: string;
   before(async () => (folder = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'))));
   after(() => rm(folder, { recursive: true, force: true }));
@@ -22,14 +24,17 @@ describe('the demo that is interrupted leaves no process, no folder and no key',
     readonly processes: number;
     readonly times?: number;
     readonly environment?: Environment;
+    /** Default: the demo. */
+    readonly program?: readonly string[];
   }
 
-  /** Runs the demo as a terminal does, in a process group of its own, which Ctrl-C reaches as a whole. */
-  async function interrupted(name: string, { at, processes, times = 1, environment }: Interruption): Promise<void> {
+  /** Runs it as a terminal does, in a process group of its own, which Ctrl-C reaches as a whole. */
+  async function interrupted(name: string, interruption: Interruption): Promise<void> {
+    const { at, processes, times = 1, environment, program = demo } = interruption;
     const temporary = join(folder, name);
     await mkdir(temporary);
     const env = { ...process.env, TMPDIR: temporary, ...environment };
-    const child = spawn(process.execPath, [demo], { detached: true, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, program, { detached: true, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const end = ended(child);
     const watched = watchDescendants(child.pid!);
     let printed = '';
@@ -37,7 +42,7 @@ describe('the demo that is interrupted leaves no process, no folder and no key',
     try {
       await Promise.race([
         eventually(async () => at.test(printed) && watched.seen.length >= processes, 240_000),
-        end.then(({ stdout, stderr }) => assert.fail(`the demo ended by itself: ${stdout}${stderr}`)),
+        end.then(({ stdout, stderr }) => assert.fail(`it ended by itself: ${stdout}${stderr}`)),
       ]);
       for (let count = 0; count < times; count += 1) process.kill(-child.pid!, 'SIGINT');
       assert.equal((await end).code, 130);
@@ -71,4 +76,7 @@ describe('the demo that is interrupted leaves no process, no folder and no key',
     interrupted('leaf', { at: /Leaf rotation(.|\n)*preflight/, processes: 9, times: 2 }));
 
   it('during a CA rotation', () => interrupted('ca', { at: /CA rotation(.|\n)*issue/, processes: 9 }));
+
+  it('while the benchmark runs a command', () =>
+    interrupted('bench', { program: bench, at: /Leaf, here …/, processes: 10 }));
 });

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { removeAtEnd } from '../children.js';
 import { startSandbox } from '../index.js';
 import { chosenKinds, kindsOf, seams, type Kinds, type Seam } from '../kinds.js';
+import { endOnInterrupt, narrator } from '../narrator.js';
 import { isOutage, runDemo, type DemoResult, type RotationSummary } from './index.js';
 
 interface Options {
@@ -18,16 +19,9 @@ interface Options {
  * processes and its folder go when this process does, however it ends: Ctrl-C need only end it.
  */
 async function main({ json, keep, kinds }: Options): Promise<number> {
-  const began = Date.now();
   const out = json ? process.stderr : process.stdout;
-  const say = (line: string) =>
-    void out.write(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${line}\n`);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      say('interrupted: everything is stopped and removed');
-      process.exit(130);
-    });
-  }
+  const say = narrator(out);
+  endOnInterrupt(say);
   const dir = mkdtempSync(join(tmpdir(), 'cert-rotation-demo-'));
   removeAtEnd(dir);
   say(`made of ${Object.entries(kinds).map(([seam, kind]) => `${seam} ${kind}`).join(', ')}`);

@@ -26,7 +26,8 @@ export interface MeasureOptions {
   readonly traffic?: Span | undefined;
 }
 
-interface Span {
+/** Milliseconds since the epoch. */
+export interface Span {
   readonly from: number;
   readonly to: number;
 }

@@ -1,0 +1,49 @@
+import { writeFile } from 'node:fs/promises';
+import { endOnInterrupt, narrator } from '../narrator.js';
+import { runIssuing, type IssuingRun } from './issuing.js';
+import { loadOfLastMinute, machine } from './machine.js';
+import { createMakers } from './makers.js';
+import { parseOptions, type BenchOptions } from './options.js';
+import { report, type Report } from './report.js';
+import { runRotations, type RotationRun } from './rotations.js';
+import { tables } from './table.js';
+
+/** How long a number is measured: see docs/benchmarks.md. */
+const [lasting, quickly] = [
+  { steadyMs: 15_000, forMs: 1500 },
+  { steadyMs: 3000, forMs: 100 },
+];
+
+/**
+ * `npm run bench`: lines and tables for people on stderr with --json, on stdout without; the report in a file. Its processes and
+ * its folders go when this process does, however it ends.
+ */
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  const out = options.json ? process.stderr : process.stdout;
+  const say = narrator(out);
+  endOnInterrupt(say);
+  const measured = await measure(options, say);
+  await writeFile(options.file, `${JSON.stringify(measured, null, 2)}\n`);
+  out.write(`\n${tables(measured).join('\n')}\n\n`);
+  say(`the report, with every run, is in ${options.file}`);
+  if (options.json) process.stdout.write(`${JSON.stringify(measured)}\n`);
+  return 0;
+}
+
+async function measure({ runs, quick, only }: BenchOptions, say: (line: string) => void): Promise<Report> {
+  const { steadyMs, forMs } = quick ? quickly : lasting;
+  const startedAt = new Date().toISOString();
+  const [rotations, issuing, loads]: [RotationRun[], IssuingRun[], number[]] = [[], [], []];
+  const makers = only === 'rotations' ? [] : await createMakers(say);
+  for (let run = 1; run <= runs; run += 1) {
+    loads.push(loadOfLastMinute());
+    say(`Run ${run} of ${runs}; load of the last minute: ${loads.at(-1)}`);
+    if (only !== 'rotations') issuing.push(await runIssuing({ say, makers, forMs }));
+    if (only !== 'issuing') rotations.push(await runRotations({ say, steadyMs }));
+  }
+  const endedAt = new Date().toISOString();
+  return report({ startedAt, endedAt, machine: machine(), quick, loads }, { rotations, issuing });
+}
+
+process.exit(await main());
