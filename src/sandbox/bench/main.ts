@@ -23,15 +23,17 @@ async function main(): Promise<number> {
   const out = options.json ? process.stderr : process.stdout;
   const say = narrator(out);
   endOnInterrupt(say);
-  const measured = await measure(options, say);
-  await writeFile(options.file, `${JSON.stringify(measured, null, 2)}\n`);
-  out.write(`\n${tables(measured).join('\n')}\n\n`);
+  let measured: Report | undefined;
+  // After each run: what was measured is kept, whatever becomes of the next.
+  for await (measured of measure(options, say)) await writeFile(options.file, `${JSON.stringify(measured, null, 2)}\n`);
+  out.write(`\n${tables(measured!).join('\n')}\n\n`);
   say(`the report, with every run, is in ${options.file}`);
   if (options.json) process.stdout.write(`${JSON.stringify(measured)}\n`);
   return 0;
 }
 
-async function measure({ runs, quick, only }: BenchOptions, say: (line: string) => void): Promise<Report> {
+/** Yields the report of all runs so far after each, of which there is one at least. */
+async function* measure({ runs, quick, only }: BenchOptions, say: (line: string) => void): AsyncGenerator<Report> {
   const { steadyMs, forMs } = quick ? quickly : lasting;
   const startedAt = new Date().toISOString();
   const [rotations, issuing, loads]: [RotationRun[], IssuingRun[], number[]] = [[], [], []];
@@ -41,9 +43,9 @@ async function measure({ runs, quick, only }: BenchOptions, say: (line: string) 
     say(`Run ${run} of ${runs}; load of the last minute: ${loads.at(-1)}`);
     if (only !== 'rotations') issuing.push(await runIssuing({ say, makers, forMs }));
     if (only !== 'issuing') rotations.push(await runRotations({ say, steadyMs }));
+    const endedAt = new Date().toISOString();
+    yield report({ startedAt, endedAt, machine: machine(), quick, loads }, { rotations, issuing });
   }
-  const endedAt = new Date().toISOString();
-  return report({ startedAt, endedAt, machine: machine(), quick, loads }, { rotations, issuing });
 }
 
 process.exit(await main());
