@@ -131,8 +131,9 @@ async function restore(
       { summary, ...lasting(rolloutDeadlineMs) },
       [{ target, rotation: workflowInfo().runId, rolledOut }],
     );
-    if (restored) board.undo(line);
-    else board.problem(line);
+    // Earlier versions of the activity do not say; their histories may be read again.
+    if (restored === false) board.problem(line);
+    else board.undo(line);
     return line;
   } catch (error) {
     const line = `A person is needed: ${target} could not be restored. ${rootOf(error).message}`;
