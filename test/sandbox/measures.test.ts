@@ -162,6 +162,15 @@ describe('safety 28: every failed attempt of a worker or starter is counted', ()
     assert.deepEqual([measures.failedCalls, measures.refusedProbes], [0, 1]);
   });
 
+  it('one without a certificate is a probe only where probes may come so', () => {
+    const { leaf: _none, ...naked } = refusal('nobody');
+    const counts = (probesShowNoLeaf: boolean) => {
+      const { failedCalls, refusedProbes } = measure([naked], { ...options, probesShowNoLeaf });
+      return [failedCalls, refusedProbes];
+    };
+    assert.deepEqual([counts(false), counts(true)], [[1, 0], [0, 1]]);
+  });
+
   it('what is excepted is listed by its code', () => {
     const { exceptedByCode } = measure(poll(0, 10, { code: 'Unavailable' }), options);
     assert.deepEqual(exceptedByCode, { 'PollWorkflowTaskQueue: Unavailable': 1 });

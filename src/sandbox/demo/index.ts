@@ -58,7 +58,7 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
     const traffic = { from, to: Date.now() };
     const bookings = await bookingsOf(client, sandbox);
     const measures = withWorkflows(
-      measure(await sandbox.gateway.record(), { ...booking, leaves, traffic }),
+      measure(await sandbox.gateway.record(), { ...booking, leaves, traffic, probesShowNoLeaf: showsNoLeaf(sandbox.kinds) }),
       await failedWorkflows(client),
     );
     return {
@@ -75,6 +75,8 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
     };
   });
 }
+
+export const showsNoLeaf = ({ probe }: Kinds): boolean => probe === 'temporal-cli';
 
 /** Scaled to 0, nobody works: the article's way has its downtime. */
 export const isOutage = ({ rollout }: Kinds): boolean => rollout === 'scale';

@@ -22,6 +22,8 @@ export interface MeasureOptions {
   readonly taskQueue: string;
   /** Fingerprints of the leaves of workers and starters. Refusals of other leaves are probes, counted apart. */
   readonly leaves: ReadonlySet<string>;
+  /** Probes of the Temporal CLI come without a certificate where the server names no CA of theirs; workers and starters never. */
+  readonly probesShowNoLeaf?: boolean;
   /** First and last traffic, milliseconds since the epoch; absent: the first and the last poll. */
   readonly traffic?: Span | undefined;
 }
@@ -44,13 +46,13 @@ export function measure(events: readonly GatewayEvent[], options: MeasureOptions
   };
 }
 
-function failures(events: readonly GatewayEvent[], { leaves }: MeasureOptions) {
+function failures(events: readonly GatewayEvent[], { leaves, probesShowNoLeaf = false }: MeasureOptions) {
   let refusedProbes = 0;
   const failedByCode: Record<string, number> = {};
   const exceptedByCode: Record<string, number> = {};
   const count = (into: Record<string, number>, code: string) => (into[code] = (into[code] ?? 0) + 1);
   for (const event of events) {
-    const probe = event.leaf !== undefined && !leaves.has(event.leaf);
+    const probe = event.leaf === undefined ? probesShowNoLeaf && event.kind === 'refused' : !leaves.has(event.leaf);
     if (event.kind === 'refused' && probe) refusedProbes += 1;
     if (probe) continue;
     if (event.kind === 'refused') count(failedByCode, `handshake: ${event.reason ?? ''}`);
