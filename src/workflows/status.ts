@@ -21,6 +21,10 @@ export class StatusBoard {
     return this.#status.phase;
   }
 
+  get problems(): readonly string[] {
+    return this.#status.problems;
+  }
+
   /** What was undone after a failure; undefined as long as nothing was. */
   get undone(): string | undefined {
     return this.#undone;

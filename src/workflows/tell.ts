@@ -48,7 +48,7 @@ export interface Telling<Result> {
   readonly done: (result: Result) => Message | undefined;
 }
 
-/** Does `work`, tells people how it ended, and ends so. */
+/** Does `work`, tells people how it ended, with the problems on the way, and ends so. */
 export async function tellingTheEnd<Result>(
   { notifiers, board, name, done }: Telling<Result>,
   work: () => Promise<Result>,
@@ -56,7 +56,7 @@ export async function tellingTheEnd<Result>(
   try {
     const result = await work();
     const message = done(result);
-    if (message) await tell(notifiers, board, message);
+    if (message) await tell(notifiers, board, { ...message, lines: [...message.lines, ...board.problems] });
     return result;
   } catch (error) {
     const { subject, undone } = board;

@@ -121,6 +121,14 @@ describe('people are told of a rotation', () => {
     assert.match(told[3]!.notification.lines.join(), /Nobody decided by 20/);
   });
 
+  it('that it is done, with what went wrong on the way', async () => {
+    const trustCa = async () => ({ notes: ['The spec of booking.acct lost the fields 16; they were put back.'] });
+    const { handle } = await rotateCa({ approval: automatic }, { trustCa });
+    await handle.result();
+    assert.deepEqual(events(), ['caDone']);
+    assert.match(told[0]!.notification.lines.join('\n'), /^The spec of booking\.acct lost the fields 16; they were/m);
+  });
+
   it('that both CAs are kept, and by whom', async () => {
     const { handle } = await rotateCa({});
     await tests.reach(handle, 'approve');
