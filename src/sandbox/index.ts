@@ -14,7 +14,7 @@ import { startGateway, type Gateway } from './gateway/index.js';
 import { startControlPlane, type ControlPlane } from './kubernetes/control-plane.js';
 import { startNodeAgent, type NodeAgent } from './kubernetes/node-agent.js';
 import { chosenKinds, type Kinds } from './kinds.js';
-import { allowScaling, applyManifest } from './manifests.js';
+import { applyManifest } from './manifests.js';
 import { StopStack, allEnded } from './processes.js';
 import { findPrograms } from './programs.js';
 import { findTools } from './tools/index.js';
@@ -111,7 +111,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
   await createNamespace(kubernetes.admin, 'temporal-booking');
   await createApplicationSecret(kubernetes.admin);
   await applyManifest(kubernetes.admin, 'deploy/rbac.yaml');
-  if (kinds.rollout === 'scale') await allowScaling(kubernetes.admin);
+  if (kinds.rollout === 'scale') await applyManifest(kubernetes.admin, 'deploy/rbac-scale.yaml');
   await applyManifest(kubernetes.admin, 'deploy/admission-policy.yaml');
   const kubeconfig = await kubernetes.kubeconfigFor('cert-rotation', 'cert-rotation');
   const { file: configFile } = await writeConfiguration({

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parse, parseAllDocuments } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -14,16 +14,6 @@ export async function applyManifest(admin: KubernetesClient, file: string, names
     const { metadata } = placed;
     await admin.apply(`/${resource.replace('{}', metadata?.namespace ?? '')}/${metadata?.name}`, placed, 'sandbox');
   }
-}
-
-/**
- * Lets the rotation worker scale the booking workers: the rule that deploy/rbac.yaml has in a comment, because only a target
- * whose rollout is `scale` needs it.
- */
-export async function allowScaling(admin: KubernetesClient): Promise<void> {
-  const [, rule] = /^# (\{.*deployments\/scale.*\})$/m.exec(await readFile(`${root}deploy/rbac.yaml`, 'utf8')) ?? [];
-  const role = '/apis/rbac.authorization.k8s.io/v1/namespaces/temporal-booking/roles/cert-rotation-target';
-  await admin.patch(role, [{ op: 'add', path: '/rules/-', value: parse(rule!) }]);
 }
 
 /** Paths of the kinds that are applied; `{}` is a namespace. */
