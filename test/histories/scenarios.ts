@@ -1,7 +1,8 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Activities } from '../../src/activities/index.js';
-import type { CaPlan } from '../../src/domain/rotation.js';
-import { automatic, failing, plan, untilCancelled } from '../support/fake-activities.js';
+import type { FailureType } from '../../src/domain/failures.js';
+import type { CaPlan, RotationStatus } from '../../src/domain/rotation.js';
+import { automatic, evidence, failing, plan, untilCancelled } from '../support/fake-activities.js';
 import type { WorkflowTests } from '../support/temporal-env.js';
 
 /** One outcome of one workflow, as its history is kept. */
@@ -24,9 +25,23 @@ const person = { who: 'ada', why: 'all workers moved' };
 const planned = (more: Partial<CaPlan>): Partial<Activities> => ({
   resolveCaRotation: async ({ authority }) => plan(authority, more),
 });
+/** Fails at its first call, and succeeds from then on. */
+function failingOnce(type: FailureType): () => Promise<undefined> {
+  let calls = 0;
+  return async () => ((calls += 1) === 1 ? failing(type)() : undefined);
+}
 const asked = (then: (handle: WorkflowHandle) => Promise<unknown>): Meanwhile => {
   return async (tests, handle) => {
     await tests.reach(handle, 'approve');
+    await then(handle);
+  };
+};
+const whenItWaitsForAPerson = (then: (handle: WorkflowHandle) => Promise<unknown>): Meanwhile => {
+  return async (tests, handle) => {
+    await tests.eventually(async () => {
+      const { waitingFor } = await handle.query<RotationStatus>('status');
+      return waitingFor.startsWith('a person, because of');
+    });
     await then(handle);
   };
 };
@@ -54,13 +69,41 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'ca-approved-by-update': {
     ...ca,
     meanwhile: asked((handle) =>
-      handle.executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', ...person }] }),
+      handle.executeUpdate('decideCaRemoval', {
+        args: [{ decision: 'approve', ...person, evidence: evidence().digest }],
+      }),
     ),
   },
   'ca-rejected': { ...ca, meanwhile: asked((handle) => handle.signal('rejectCaRemoval', person)) },
   'ca-nobody-decided': ca,
   'ca-full-bundle': { ...ca, activities: { preflightCa: failing('BundleFull') } },
   'ca-undone': { ...ca, activities: { ...planned({ approval: automatic }), removeCa: failing('NotAdopted') } },
+  'ca-target-tried-again': {
+    ...ca,
+    activities: { ...planned({ approval: automatic }), rollOut: failingOnce('RolloutFailed') },
+    meanwhile: whenItWaitsForAPerson((handle) => handle.signal('retryTarget', { ...person, target: 'booking-canary' })),
+  },
+  'ca-target-skipped': {
+    ...ca,
+    activities: { ...planned({ approval: automatic }), rollOut: failing('RolloutFailed') },
+    meanwhile: whenItWaitsForAPerson((handle) => handle.signal('skipTarget', { ...person, target: 'booking-canary' })),
+  },
+  'ca-aborted': {
+    ...ca,
+    activities: { ...planned({ approval: automatic }), rollOut: failing('RolloutFailed') },
+    meanwhile: whenItWaitsForAPerson((handle) => handle.signal('abortCaRotation', person)),
+  },
+  'ca-undone-by-a-person': {
+    ...ca,
+    activities: { ...planned({ approval: automatic }), removeCa: untilCancelled },
+    meanwhile: async (tests, handle) => {
+      await tests.eventually(async () => {
+        const { waitingFor } = await handle.query<RotationStatus>('status');
+        return / to leave /.test(waitingFor);
+      });
+      await handle.signal('undoRemoval', person);
+    },
+  },
   'ca-under-another-id': { ...ca, workflowId: 'another-id', activities: planned({ approval: automatic }) },
   scheduled: { workflow: 'scheduledLeafRotation', workflowId: 'scheduled-leaf-rotation-1' },
   'expiry-notices': { workflow: 'expiryNotices', workflowId: 'expiry-notices-1' },
