@@ -4,7 +4,7 @@ import type { CaRotationRequest, LeafRotationRequest, ScheduledLeafRotationReque
 export function parseCaRequest(payload: unknown): CaRotationRequest | string {
   const { authority, who } = fieldsOf(payload);
   if (!isName(authority)) return 'give {"authority": "<name>"}';
-  if (who !== undefined && !isName(who)) return '"who" must name the person who starts it';
+  if (who !== undefined && !isPerson(who)) return '"who" must name the person who starts it';
   return { authority, ...(who !== undefined && { who }) };
 }
 
@@ -30,6 +30,9 @@ const fieldsOf = (payload: unknown): Readonly<Record<string, unknown>> => (isObj
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+const isPerson = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= 200 && value.trim() !== '';
 
 /** Of an authority, a target or a fingerprint; nothing that could be taken for an option or a path. */
 const isName = (value: unknown): value is string =>

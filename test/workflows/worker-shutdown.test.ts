@@ -21,10 +21,13 @@ describe('a worker that is replaced', () => {
   async function watching(authority: string, watch: string) {
     world = await aWorld({ timing: { watch } });
     const next = await world.moved();
-    const { markRetiring, rememberTrust, removeCa, restoreTrust, keepBothCas } = createActivities(world.deps);
+    const { gatherEvidence, markRetiring, rememberTrust, removeCa, restoreTrust, keepBothCas } = createActivities(
+      world.deps,
+    );
     const fakes = fakeActivities({
       resolveCaRotation: async () => plan('booking', { approval: automatic, namespaces: [booking], canaries: [] }),
       issueCa: async () => ({ ca: next.certificate, old: world.old.certificate }),
+      gatherEvidence,
       markRetiring,
       rememberTrust,
       removeCa,
