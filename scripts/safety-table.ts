@@ -30,6 +30,7 @@ export const rules: Readonly<Record<number, string>> = {
   24: 'Who may edit the configuration cannot send the API key elsewhere, run a program, or turn a name into an option.',
   25: 'The sandbox reaches nothing outside, and production refuses a sandbox.',
   26: 'Tools come from where they are told, with pinned checksums; production never searches.',
+  27: 'Every change is on record where it is made: who, why, before and after; the records are a chain.',
   28: 'Downtime and failed calls are measured from the gateway’s events; planted ones are reported.',
   29: 'Fixed ids are the lock, whoever starts a rotation and under whatever id.',
   30: 'A bad, early, duplicate or contradictory message is shown and never stops a rotation.',
@@ -45,6 +46,7 @@ export const rules: Readonly<Record<number, string>> = {
   40: 'An approval is bound to the evidence that was shown; evidence that changed voids it.',
   41: 'Nothing is removed that could not be put back.',
   44: 'A rotation ends the same wherever its worker is killed.',
+  45: 'How a CA rotation ended stays on record beside its authority, before the workflow closes.',
 };
 
 const root = fileURLToPath(new URL('../', import.meta.url));

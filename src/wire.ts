@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { Dependencies } from './activities/index.js';
+import type { Journal } from './audit-journal.js';
 import { createCloud } from './cloud/index.js';
 import type { LoadedConfig } from './config/load.js';
 import { resolveSecret } from './config/references.js';
@@ -21,6 +22,7 @@ export interface WireOptions {
   /** Leaf that this process's own connection presents. */
   presented(): Fingerprint | undefined;
   readonly searchAttributes: boolean;
+  readonly journal: Journal;
 }
 
 /** Configuration → objects: the only place where kinds meet. */
@@ -60,6 +62,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     pollers,
     client: () => options.client(),
     searchAttributes: options.searchAttributes,
+    audit: (event) => options.journal.write(event),
     now: () => new Date(),
     clusterTime: () => kubernetes.time(),
   };

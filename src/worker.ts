@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
+import { Journal } from './audit-journal.js';
 import { loadConfig } from './config/load.js';
 import { allowVariable, refusePowers } from './config/powers.js';
 import { keepSwept } from './keystore/sweep.js';
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
   const searchAttributes = await searchAttributesRegistered(connection.client());
   if (!searchAttributes)
     log.warn('search attributes RotationPhase and RotationSubject are not registered: running without them');
+  const journal = new Journal((event) => log.info({ audit: event }, `audit: ${event.event} ${event.subject}`));
   const configuration = await FollowedConfiguration.start(loaded, {
     log,
     wire: async (latest) => {
@@ -51,6 +53,7 @@ async function main(): Promise<void> {
         client: () => connection.client(),
         presented: () => connection.presented(),
         searchAttributes,
+        journal,
       });
     },
   });

@@ -53,7 +53,7 @@ export function abortActivities(deps: Dependencies) {
   /** It is `next` no longer, and its key is destroyed. Its number stays taken. */
   async function abandonCa({ authority, ca }: NewCa): Promise<void> {
     await authorities.change(authority, (record) => (record.next === ca ? withoutNext(record) : record));
-    await deps.keystore.delete(entries.ca(authority, ca));
+    await authorities.destroy(authority, entries.ca(authority, ca));
   }
 
   return { moveSignerBack, targetsOnCa, dropCa, abandonCa };

@@ -1,9 +1,12 @@
 import type { AuthorityConfig } from '../config/schema.js';
+import type { RotationRecord } from '../domain/audit.js';
 import { newAuthority, type AuthorityRecord } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
+import { rotationRecords } from '../keystore/rotation-records.js';
 import type { KeyPair } from '../x509/pair.js';
+import { auditContext } from './audit-context.js';
 import type { Dependencies } from './dependencies.js';
 
 /** Owner of keystore entries that live as long as their authority. */
@@ -36,7 +39,26 @@ export class Authorities {
     const name = entries.authority(authority);
     if (version === undefined) await this.#deps.keystore.create(name, entry);
     else await this.#deps.keystore.update(name, entry, version);
+    this.#deps.audit({
+      event: 'authorityChanged',
+      subject: ownerOf(authority),
+      before: record,
+      after: changed,
+      ...auditContext(this.#deps),
+    });
     return changed;
+  }
+
+  /** Destroys the key of a CA, and what is beside it. */
+  async destroy(authority: string, entry: string): Promise<void> {
+    await this.#deps.keystore.delete(entry);
+    const subject = ownerOf(authority);
+    this.#deps.audit({ event: 'keyDestroyed', subject, before: { entry }, ...auditContext(this.#deps) });
+  }
+
+  /** How its rotations ended, the oldest first. */
+  async records(authority: string): Promise<readonly RotationRecord[]> {
+    return rotationRecords(this.#deps.keystore, authority);
   }
 
   /** Public data beside the authority: kept under `name`, in place of what was there. */

@@ -57,7 +57,7 @@ export function authorityActivities(deps: Dependencies) {
       );
     }
     await authorities.change(authority, withoutNext);
-    await deps.keystore.delete(entries.ca(authority, next));
+    await authorities.destroy(authority, entries.ca(authority, next));
     return undefined;
   }
 
@@ -116,7 +116,7 @@ export function authorityActivities(deps: Dependencies) {
   /** `next` becomes current; the keys of all other CAs of this authority are destroyed. */
   async function finishCa({ authority, ca }: { authority: string; ca: Fingerprint }): Promise<void> {
     const record = await authorities.change(authority, (latest) => finishRotation(latest, ca));
-    for (const name of await unnamedCas(authority, record)) await deps.keystore.delete(name);
+    for (const name of await unnamedCas(authority, record)) await authorities.destroy(authority, name);
   }
 
   return { issueCa, moveSigner, finishCa };

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Cloud } from '../cloud/cloud.js';
 import type { Config } from '../config/schema.js';
+import type { AuditContext, AuditFacts } from '../domain/audit.js';
 import type { Issuer } from '../issuers/issuer.js';
 import type { Keystore } from '../keystore/keystore.js';
 import type { Notifier } from '../notifiers/notifier.js';
@@ -26,6 +27,8 @@ export interface Dependencies {
   /** The client of the worker's own namespace; swapped when its certificate is. */
   client(): Client;
   readonly searchAttributes: boolean;
+  /** Puts a change on record, as it is made. */
+  audit(event: AuditFacts & AuditContext): void;
   now(): Date;
   /** The clock of the Kubernetes API server, now. */
   clusterTime(): Promise<Date>;

@@ -1,5 +1,6 @@
 import type { Evidence } from '../domain/evidence.js';
 import { abortActivities } from './abort.js';
+import { auditActivities, auditing } from './audit.js';
 import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
 import { gatherEvidence, type EvidenceRequest } from './evidence.js';
@@ -20,7 +21,8 @@ export type { Dependencies } from './dependencies.js';
 export type { ExpiryTask } from './expiry.js';
 
 /** Everything a rotation does to the world, one activity per thing that a person would do by hand. */
-export function createActivities(deps: Dependencies) {
+export function createActivities(dependencies: Dependencies) {
+  const deps = auditing(dependencies);
   return reportingFailures({
     ...planActivities(deps),
     ...preflightActivities(deps),
@@ -34,6 +36,7 @@ export function createActivities(deps: Dependencies) {
     ...authorityActivities(deps),
     ...retiringActivities(deps),
     ...windowActivities(deps),
+    ...auditActivities(deps),
     ...abortActivities(deps),
     gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request, progress()),
   });

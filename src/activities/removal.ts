@@ -14,6 +14,7 @@ import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
+import { auditContext } from './audit-context.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
@@ -203,12 +204,25 @@ export function removalActivities(deps: Dependencies) {
           `Nothing was removed. Not on the new CA: ${evidence.missing.join('; ')}.`,
         );
       const changes = changedFacts(facts, evidence.facts, changedByUs);
-      if (changes.length === 0) return;
+      if (changes.length === 0) return onRecord(authority, decision);
       if (!onlyPollersCame(changes) || deps.now().getTime() >= until)
         throw new RotationError('EvidenceChanged', `Nothing was removed. Since the approval: ${changes.join('; ')}.`);
       work.report('waiting for pollers of no known target, such as pods that a renewal replaced, to fall silent');
       await wait(Math.min(lookAgainMs, deps.config.timing.soak / 4), undefined, { signal: work.signal });
     }
+  }
+
+  function onRecord(authority: string, { who, identity, why, evidence, seconded }: Decision): void {
+    deps.audit({
+      event: 'removalApproved',
+      subject: `authority/${authority}`,
+      who,
+      identity,
+      why,
+      ...(evidence && { evidence }),
+      ...(seconded && { after: { seconded } }),
+      ...auditContext(deps),
+    });
   }
 
   async function write({ authority, before, old, rotation }: Removal, work: RemovalProgress): Promise<void> {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, Option } from 'commander';
+import { addAuditCommands } from './audit.js';
 import { answer, withExamples, type GlobalOptions } from './context.js';
 import { addAuthorityCommands } from './authority.js';
 import { addBreakGlassCommands } from './break-glass.js';
@@ -44,6 +45,7 @@ export async function createProgram(): Promise<Command> {
   addBreakGlassCommands(program);
   addScheduleCommands(program);
   addAuthorityCommands(program);
+  addAuditCommands(program);
   addNotifyCommands(program);
   addValidateCommand(program);
   addSandboxCommands(program);

@@ -17,6 +17,8 @@ export const entries = {
   ca: (authority: string, fingerprint: string): string => `ca.${authority}.${fingerprint.slice(0, 16)}`,
   /** What a namespace trusted before the last removal of a CA of the authority. Holds no key. */
   trust: (authority: string, namespace: string): string => `trust.${authority}.${namespace}`,
+  /** How the run `run` of a CA rotation ended (domain/audit.ts). Holds no key. */
+  rotation: (authority: string, run: string): string => `rotation.${authority}.${run}`,
   /** What people were told of certificates that expire (domain/notices.ts). Holds no key. */
   notices: 'notices',
   /** A leaf on its way to a target. `rotation` is the run that issued it. */

@@ -35,6 +35,7 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
   restoreTrust: 'remove',
   keepBothCas: 'remove',
   finishCa: 'finish',
+  recordRotation: 'finish',
   moveSignerBack: 'abort',
   targetsOnCa: 'abort',
   dropCa: 'abort',
@@ -146,6 +147,8 @@ export interface CaRotationResult {
   readonly notAfter?: string;
   readonly leaves: readonly LeafRotationResult[];
   readonly decision?: Decision;
+  /** What was decided on. */
+  readonly evidence?: { readonly digest: string; readonly facts: readonly string[] };
 }
 
 /** What `expiryNotices` did. */

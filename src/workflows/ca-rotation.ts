@@ -21,6 +21,7 @@ import { standInFor } from './fixed-id.js';
 import { Interventions } from './interventions.js';
 import { moveLeaves } from './move-leaves.js';
 import { inspecting, lasting, patient, read, write } from './options.js';
+import { recordingTheEnd } from './record.js';
 import { removeOldCa } from './remove-old-ca.js';
 import type { Rotation } from './rotation.js';
 import { StatusBoard } from './status.js';
@@ -43,7 +44,7 @@ export async function caRotation(request: CaRotationRequest): Promise<CaRotation
   try {
     const plan = await resolve(authority, board);
     return await tellingTheEnd({ notifiers: plan.notifiers, board, name: authority, done: caDone }, () =>
-      rotate(plan, board, people),
+      recordingTheEnd(plan, board, wanted.who, () => rotate(plan, board, people)),
     );
   } finally {
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
@@ -88,13 +89,14 @@ async function phases(rotation: Rotation, people: People): Promise<CaRotationRes
       continue;
     }
     const decision = await approve(rotation, { ...people, evidence, incidents });
-    if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), decision });
+    const decided = { decision, evidence: { digest: evidence.digest, facts: evidence.facts } };
+    if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), ...decided });
     const removal = await removeOldCa(rotation, { decision, evidence });
     if (removal.kind === 'removed') {
       await CancellationScope.nonCancellable(() => finish(rotation));
-      return ended(rotation, leaves, { outcome: 'rotated', decision });
+      return ended(rotation, leaves, { outcome: 'rotated', ...decided });
     }
-    if (removal.kind === 'undone') return keptBoth(rotation, leaves, { reason: undoing(removal.by), decision });
+    if (removal.kind === 'undone') return keptBoth(rotation, leaves, { reason: undoing(removal.by), ...decided });
     incidents.push(removal.why);
     rotation.board.problem(`The approval of ${decision.who} is void. ${removal.why}`);
   }
@@ -301,7 +303,7 @@ function whySkipped(skipped: readonly LeafRotationResult[]): string {
 function keptBoth(
   rotation: Rotation,
   leaves: readonly LeafRotationResult[],
-  end: Pick<CaRotationResult, 'reason' | 'decision'>,
+  end: Pick<CaRotationResult, 'reason' | 'decision' | 'evidence'>,
 ): CaRotationResult {
   rotation.board.enter('done');
   return ended(rotation, leaves, { outcome: 'keptBoth', ...end });
@@ -310,7 +312,7 @@ function keptBoth(
 function ended(
   { plan, ca, old }: Rotation,
   leaves: readonly LeafRotationResult[],
-  end: Pick<CaRotationResult, 'outcome' | 'reason' | 'decision'>,
+  end: Pick<CaRotationResult, 'outcome' | 'reason' | 'decision' | 'evidence'>,
 ): CaRotationResult {
   return {
     authority: plan.authority,

@@ -41,6 +41,8 @@ const ca: Rotation = {
     assert.equal(signing, current);
     assert.deepEqual(world.bundle(), [current]);
     onOneLeafOf(world, current!);
+    const records = [...world.keystore.entries.keys()].filter((name) => name.startsWith('rotation.'));
+    assert.equal(records.length, 1, 'the end is not on record once');
   },
 };
 
@@ -49,7 +51,7 @@ function onOneLeafOf({ target, keystore }: World, fingerprint: string): void {
   const kept = [...keystore.entries.values()];
   const cas = kept.filter(({ name }) => name.startsWith('ca.'));
   assert.deepEqual(
-    kept.map(({ name }) => name).filter((name) => !/^(ca|authority)\./.test(name)),
+    kept.map(({ name }) => name).filter((name) => !/^(ca|authority|trust|rotation)\./.test(name)),
     [],
   );
   assert.deepEqual(
@@ -118,8 +120,9 @@ class Slot {
 /** Approves once that is asked for. */
 async function approved(handle: WorkflowHandle, over: AbortSignal): Promise<void> {
   while (!over.aborted) {
-    const { phase } = await handle.query<RotationStatus>('status');
-    if (phase === 'approve') return handle.signal('approveCaRemoval', { who: 'ada', why: 'tested' });
+    const { phase, question } = await handle.query<RotationStatus>('status');
+    if (phase === 'approve' && question)
+      return handle.signal('approveCaRemoval', { who: 'ada', why: 'tested', evidence: question.evidence });
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { readTrust } from '../../src/cloud/namespace-spec.js';
+import type { RotationRecord } from '../../src/domain/audit.js';
 import type { Evidence } from '../../src/domain/evidence.js';
 import { createKeystore } from '../../src/keystore/index.js';
 import { booking } from '../../src/sandbox/configuration.js';
@@ -18,7 +19,8 @@ import { freePorts } from '../../src/sandbox/ports.js';
 import { tell } from '../../src/temporal/history.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { eventually } from '../support/eventually.js';
-import { recordedKeys, scan, type Place } from '../support/key-scan.js';
+import { filesOf, recordedKeys, scan, type Place } from '../support/key-scan.js';
+import { runStarter } from '../support/starter.js';
 import { temporalCli, type TemporalCli } from '../support/temporal-cli.js';
 import { tracesOf, watchProcesses } from '../support/witness.js';
 
@@ -100,14 +102,33 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
     assert.ok(Buffer.from(spec).includes('a field of tomorrow'));
   });
 
-  it('nothing is left in the keystore but the authority, its one CA, and what the namespace trusted before', async () => {
+  it('nothing is left in the keystore but the authority, its one CA, what the namespace trusted before, and the record', async () => {
     const secrets = await sandbox.kubernetes.admin.list('/api/v1/namespaces/cert-rotation/secrets');
     const entries = secrets.map(({ metadata }) => metadata!.name!).filter((name) => name.startsWith('cert-rotation.'));
-    assert.deepEqual(entries.sort(), [
+    assert.deepEqual(entries.map((name) => name.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'run')).sort(), [
       'cert-rotation.authority.temporal-booking',
       `cert-rotation.ca.temporal-booking.${result.ca.newFingerprint!.slice(0, 16)}`,
+      'cert-rotation.rotation.temporal-booking.run',
       `cert-rotation.trust.temporal-booking.${booking.namespace}`,
     ]);
+  });
+
+  it("safety 27, 45: the worker's log is an unbroken chain of what was changed, and the record is beside the authority", async () => {
+    const env = { PATH: process.env['PATH'], HOME: dir, CERT_ROTATION_CONFIG: sandbox.configFile };
+    const audit = async (...args: string[]) => {
+      const { code, stdout, stderr } = await runStarter(['audit', ...args, '-o', 'json'], env);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout) as unknown;
+    };
+    const logs = await filesOf(sandbox.dir, (path) => !/cert-rotation-worker.*\.log$/.test(path));
+    const log = join(dir, 'worker.log');
+    await writeFile(log, Buffer.concat(logs.map(({ content }) => content)));
+    const [{ events, broken }] = (await audit('verify', log)) as [{ events: number; broken: string | null }];
+    assert.equal(broken, null);
+    assert.ok(events >= 12, `only ${events} events`);
+    const shown = (await audit('show', booking.authority)) as { records: RotationRecord[]; broken: string | null };
+    assert.deepEqual([shown.records.length, shown.broken], [1, null]);
+    assert.equal(shown.records[0]!.result?.newFingerprint, result.ca.newFingerprint);
   });
 
   it('`temporal workflow list` works with the new certificate, and fails with the old one', async () => {

@@ -76,6 +76,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'ca-rejected': { ...ca, meanwhile: asked((handle) => handle.signal('rejectCaRemoval', person)) },
   'ca-nobody-decided': ca,
+  'ca-approval-void': {
+    ...ca,
+    activities: { ...planned({ approval: automatic }), removeCa: failing('EvidenceChanged') },
+    meanwhile: asked((handle) => handle.signal('rejectCaRemoval', person)),
+  },
   'ca-full-bundle': { ...ca, activities: { preflightCa: failing('BundleFull') } },
   'ca-undone': { ...ca, activities: { ...planned({ approval: automatic }), removeCa: failing('NotAdopted') } },
   'ca-target-tried-again': {
@@ -85,8 +90,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'ca-target-skipped': {
     ...ca,
-    activities: { ...planned({ approval: automatic }), rollOut: failing('RolloutFailed') },
-    meanwhile: whenItWaitsForAPerson((handle) => handle.signal('skipTarget', { ...person, target: 'booking-canary' })),
+    activities: {
+      ...planned({ approval: automatic, others: ['bad'] }),
+      rollOut: ({ target }) => (target === 'bad' ? failing('RolloutFailed')() : Promise.resolve()),
+    },
+    meanwhile: whenItWaitsForAPerson((handle) => handle.signal('skipTarget', { ...person, target: 'bad' })),
   },
   'ca-aborted': {
     ...ca,

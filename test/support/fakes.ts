@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Dependencies } from '../../src/activities/index.js';
 import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange, WantedTrust } from '../../src/cloud/cloud.js';
 import { configSchema, type Config } from '../../src/config/schema.js';
+import type { AuditContext, AuditFacts } from '../../src/domain/audit.js';
 import type { AuthorityRecord } from '../../src/domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../../src/domain/certificate.js';
 import type { CloudIdentity } from '../../src/domain/cloud-key.js';
@@ -227,6 +228,8 @@ export interface World {
   clusterOffsetMs: number;
   /** Workflow ids that are running. */
   readonly running: Set<string>;
+  /** What was put on record, in order. */
+  readonly audited: (AuditFacts & AuditContext)[];
   record(): AuthorityRecord;
   bundle(): readonly Fingerprint[];
   filters(): readonly CertificateFilter[];
@@ -324,6 +327,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     frozenAt: undefined,
     clusterOffsetMs: 0,
     running: new Set(),
+    audited: [],
     record: () => keystore.entries.get(entries.authority('booking'))!.record as AuthorityRecord,
     bundle: () => cloud.namespaces.get(booking)!.bundle.map((ca) => ca.fingerprint),
     filters: () => cloud.namespaces.get(booking)!.filters,
@@ -349,6 +353,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       },
       client: () => clientThatKnows(world.running),
       searchAttributes: false,
+      audit: (event) => void world.audited.push(event),
       now: () => new Date(world.frozenAt ?? Date.now() + world.clockOffsetMs),
       clusterTime: async () => new Date(world.deps.now().getTime() + world.clusterOffsetMs),
     },

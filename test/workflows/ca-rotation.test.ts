@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Activities } from '../../src/activities/index.js';
+import type { RotationEnd } from '../../src/domain/audit.js';
 import type { FailureType } from '../../src/domain/failures.js';
 import { caRotationId } from '../../src/domain/ids.js';
 import type { CaPlan, CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
@@ -306,5 +307,43 @@ describe('caRotation', () => {
       const handle = await tests.start('caRotation', `bad-${(count += 1)}`, ...args);
       assert.equal(typeOf(await tests.failureOf(handle)), 'BadRequest', JSON.stringify(request));
     }
+  });
+
+  describe('safety 45: how it ended is put on record before the workflow closes', () => {
+    const recorded = ({ fakes }: Run) => {
+      assert.equal(fakes.calls.filter(({ name }) => name === 'recordRotation').length, 1);
+      assert.equal(fakes.calls.filter(({ name }) => name !== 'notify').at(-1)?.name, 'recordRotation');
+      return fakes.calls.find(({ name }) => name === 'recordRotation')!.input as unknown as RotationEnd;
+    };
+
+    it('rotated: with who decided, and on what evidence', async () => {
+      const started = await start();
+      const ended = await result(started);
+      const { outcome, result: told } = recorded(started);
+      assert.deepEqual([outcome, told], ['rotated', ended]);
+      assert.deepEqual(told?.evidence, { digest: evidence().digest, facts: evidence().facts });
+    });
+
+    it('failed: with what happened', async () => {
+      const started = await start({ trustCa: failing('CloudForbidden') });
+      await tests.failureOf(started.handle);
+      const { outcome, reason } = recorded(started);
+      assert.deepEqual([outcome, reason], ['failed', 'planted CloudForbidden.']);
+    });
+
+    it('cancelled', async () => {
+      const started = await start({ proveTrust: untilCancelled });
+      await tests.eventually(async () => started.fakes.names().includes('proveTrust'));
+      await tests.cancel(started.handle);
+      await tests.failureOf(started.handle);
+      assert.equal(recorded(started).outcome, 'cancelled');
+    });
+
+    it('and that it could not be recorded changes nothing about it', async () => {
+      const started = await start({ recordRotation: failing('KeystoreForbidden') });
+      assert.equal((await result(started)).outcome, 'rotated');
+      const { problems } = await started.handle.query<RotationStatus>('status');
+      assert.match(problems.join(), /not on record: planted KeystoreForbidden/);
+    });
   });
 });
