@@ -3,6 +3,7 @@ import type { CaPlan, LeafPlan } from '../domain/rotation.js';
 import type { AuthorityConfig, TargetConfig } from '../config/schema.js';
 import type { Dependencies } from './dependencies.js';
 import { subscriptions } from './notify.js';
+import { isWindowed } from './windows.js';
 
 export function targetConfig(deps: Dependencies, target: string): TargetConfig {
   const config = deps.config.targets[target];
@@ -56,6 +57,7 @@ export function planActivities(deps: Dependencies) {
       blindMs: timing.connectionAge + timing.connectionAgeGrace,
       proofDeadlineMs: timing.proof.deadline,
       rolloutDeadlineMs: timing.rolloutDeadline,
+      ...(isWindowed(deps, 'removals') && { windowed: true }),
       configDigest: deps.configDigest,
       searchAttributes: deps.searchAttributes,
       notifiers: subscriptions(deps.config, notify),
@@ -63,13 +65,14 @@ export function planActivities(deps: Dependencies) {
   }
 
   async function resolveLeafRotation({ target }: { target: string }): Promise<LeafPlan> {
-    const { authority } = targetConfig(deps, target);
+    const { authority, rollout } = targetConfig(deps, target);
     const { namespaces, notify } = authorityConfig(deps, authority);
     return {
       target,
       authority,
       namespaces,
       rolloutDeadlineMs: deps.config.timing.rolloutDeadline,
+      ...(rollout !== 'none' && isWindowed(deps, 'restarts') && { windowed: true }),
       proofDeadlineMs: deps.config.timing.proof.deadline,
       configDigest: deps.configDigest,
       searchAttributes: deps.searchAttributes,

@@ -17,6 +17,12 @@ export interface WindowAnswer {
   readonly line: string;
 }
 
+/** Does anything keep this step from beginning at any time? */
+export function isWindowed(deps: Dependencies, step: WindowedStep): boolean {
+  const { windows, freeze } = windowRules(deps.config, step);
+  return windows.length > 0 || freeze.length > 0;
+}
+
 export function windowActivities(deps: Dependencies) {
   /** Here and not in the workflow: what a time zone's clocks show is the runtime's knowledge, and changes with it. */
   async function nextWindow({ step, latest }: WindowRequest): Promise<WindowAnswer> {

@@ -96,6 +96,8 @@ export interface CaPlan {
   readonly blindMs: number;
   readonly proofDeadlineMs: number;
   readonly rolloutDeadlineMs: number;
+  /** Removals wait for a maintenance window. */
+  readonly windowed?: boolean;
   readonly configDigest: string;
   /** The search attributes of this system are registered in the namespace: an unregistered one would hang the workflow. */
   readonly searchAttributes: boolean;
@@ -109,6 +111,8 @@ export interface LeafPlan {
   readonly namespaces: readonly string[];
   readonly rolloutDeadlineMs: number;
   readonly proofDeadlineMs: number;
+  /** The restart of its workloads waits for a maintenance window. */
+  readonly windowed?: boolean;
   readonly configDigest: string;
   readonly searchAttributes: boolean;
   /** Who is told of this rotation; absent = nobody. */

@@ -26,6 +26,7 @@ import { removeOldCa } from './remove-old-ca.js';
 import type { Rotation } from './rotation.js';
 import { StatusBoard } from './status.js';
 import { tell, tellingTheEnd } from './tell.js';
+import { waitForWindow } from './windows.js';
 
 export async function caRotation(request: CaRotationRequest): Promise<CaRotationResult> {
   const wanted = accepted('caRotation', parseCaRequest(request));
@@ -91,6 +92,7 @@ async function phases(rotation: Rotation, people: People): Promise<CaRotationRes
     const decision = await approve(rotation, { ...people, evidence, incidents });
     const decided = { decision, evidence: { digest: evidence.digest, facts: evidence.facts } };
     if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), ...decided });
+    await removalWindow(rotation);
     const removal = await removeOldCa(rotation, { decision, evidence });
     if (removal.kind === 'removed') {
       await CancellationScope.nonCancellable(() => finish(rotation));
@@ -274,6 +276,14 @@ async function askAPerson(
     `Nobody decided by ${question.until}. Both CAs stay trusted; start the rotation again.`,
     'ApprovalExpired',
   );
+}
+
+/** Still before the removal: an abort is possible, and the removal checks the evidence anew. */
+async function removalWindow({ plan, old, board }: Rotation): Promise<void> {
+  if (!plan.windowed || !old) return;
+  const neededMs = plan.watchMs + plan.blindMs + plan.proofDeadlineMs;
+  const latest = new Date(Date.parse(old.notAfter) - neededMs).toISOString();
+  await waitForWindow(board, { step: 'removals', latest });
 }
 
 /** The removal is done and watched: whoever cancels now comes too late, and an old key left behind would help nobody. */

@@ -1,5 +1,5 @@
 import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
-import { short, type LeafReference } from '../domain/certificate.js';
+import { short, type CertificateFacts, type LeafReference } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
 import { parseLeafRequest } from '../domain/requests.js';
 import type { LeafPlan, LeafPreflight, LeafRotationRequest, LeafRotationResult } from '../domain/rotation.js';
@@ -9,6 +9,7 @@ import { standInFor } from './fixed-id.js';
 import { lasting, patient, read, write } from './options.js';
 import { StatusBoard } from './status.js';
 import { tellingTheEnd } from './tell.js';
+import { waitForWindow } from './windows.js';
 
 /**
  * Renews the leaf of one target: issue, test with that very leaf, update, roll out, prove adoption, discard. Before the
@@ -36,6 +37,8 @@ async function renew(plan: LeafPlan, wanted: LeafRotationRequest, board: StatusB
   const found = await read.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [wanted]);
   found.warnings.forEach((warning) => board.problem(warning));
   if (found.skip) return skipped(plan, found, board);
+  if (plan.windowed && found.current)
+    await waitForWindow(board, { step: 'restarts', latest: latestRestart(plan, found.current) });
 
   const leaf = await issueTested(plan, wanted, board);
   const delivery = await moveTarget(plan, leaf, board);
@@ -50,6 +53,11 @@ async function renew(plan: LeafPlan, wanted: LeafRotationRequest, board: StatusB
     notAfter: leaf.certificate.notAfter,
     deliveredAt: delivery.at,
   };
+}
+
+/** A rollout that fails takes its deadline twice, there and back; the leaf in place must last that long. */
+function latestRestart({ proofDeadlineMs, rolloutDeadlineMs }: LeafPlan, { notAfter }: CertificateFacts): string {
+  return new Date(Date.parse(notAfter) - proofDeadlineMs - 2 * rolloutDeadlineMs).toISOString();
 }
 
 function skipped({ target }: LeafPlan, { skip, current }: LeafPreflight, board: StatusBoard): LeafRotationResult {
