@@ -8,10 +8,10 @@ import { report, type Report } from './report.js';
 import { runRotations, type RotationRun } from './rotations.js';
 import { tables } from './table.js';
 
-/** How long a number is measured: see docs/benchmarks.md. */
+/** How long a number is measured, and the bookings that each worker starts: see docs/benchmarks.md. */
 const [lasting, quickly] = [
-  { steadyMs: 15_000, forMs: 1500 },
-  { steadyMs: 3000, forMs: 100 },
+  { steadyMs: 15_000, forMs: 1500, bookingsPerSecond: 4 },
+  { steadyMs: 3000, forMs: 100, bookingsPerSecond: 1 },
 ];
 
 /**
@@ -34,7 +34,7 @@ async function main(): Promise<number> {
 
 /** Yields the report of all runs so far after each, of which there is one at least. */
 async function* measure({ runs, quick, only }: BenchOptions, say: (line: string) => void): AsyncGenerator<Report> {
-  const { steadyMs, forMs } = quick ? quickly : lasting;
+  const { steadyMs, forMs, bookingsPerSecond } = quick ? quickly : lasting;
   const startedAt = new Date().toISOString();
   const [rotations, issuing, loads]: [RotationRun[], IssuingRun[], number[]] = [[], [], []];
   const makers = only === 'rotations' ? [] : await createMakers(say);
@@ -42,7 +42,7 @@ async function* measure({ runs, quick, only }: BenchOptions, say: (line: string)
     loads.push(loadOfLastMinute());
     say(`Run ${run} of ${runs}; load of the last minute: ${loads.at(-1)}`);
     if (only !== 'rotations') issuing.push(await runIssuing({ say, makers, forMs }));
-    if (only !== 'issuing') rotations.push(await runRotations({ say, steadyMs }));
+    if (only !== 'issuing') rotations.push(await runRotations({ say, steadyMs, bookingsPerSecond }));
     const endedAt = new Date().toISOString();
     yield report({ startedAt, endedAt, machine: machine(), quick, loads }, { rotations, issuing });
   }

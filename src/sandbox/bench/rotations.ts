@@ -20,13 +20,15 @@ export interface RotationOptions {
   readonly say: (line: string) => void;
   /** How long the traffic runs without any rotation, for comparison. */
   readonly steadyMs: number;
+  /** By each of the three workers. */
+  readonly bookingsPerSecond: number;
 }
 
 /** All procedures, one after the other, on a sandbox of their own with three workers under steady traffic. */
-export async function runRotations({ say, steadyMs }: RotationOptions): Promise<RotationRun> {
+export async function runRotations({ say, steadyMs, bookingsPerSecond }: RotationOptions): Promise<RotationRun> {
   const folder = mkdtempSync(join(tmpdir(), 'cert-rotation-bench-'));
   const keep = removeAtEnd(folder);
-  const sandbox = await startSandbox({ dir: join(folder, 'state'), progress: say });
+  const sandbox = await startSandbox({ dir: join(folder, 'state'), progress: say, bookingsPerSecond });
   try {
     return await withDirectClient(sandbox, async (client) => {
       const run = async (name: ProcedureName, work: () => Promise<Done>): Promise<Measured> => {
