@@ -16,7 +16,10 @@ export interface Decision {
   readonly seconded?: { readonly who: string; readonly why: string };
 }
 
-/** What a person sends. `evidence`: the digest, or its first characters (at least 12), as shown with the question. */
+/**
+ * What a person sends. `evidence`: the digest, or its first characters (at least 12), as shown with the question. Left out, it
+ * is what the question shows, unless that changed since it was first asked.
+ */
 export interface SentDecision {
   readonly who: string;
   readonly why: string;
@@ -39,6 +42,8 @@ export function parseDecision(payload: unknown): SentDecision | string {
 export interface OpenQuestion {
   /** Digest of the evidence shown. */
   readonly evidence: string;
+  /** It was asked before, on other evidence: whoever does not name which may have seen the other. */
+  readonly renewed: boolean;
   /** Two people must approve, neither of them whoever started the rotation. */
   readonly secondPerson: boolean;
   readonly startedBy?: string | undefined;
@@ -48,10 +53,11 @@ export interface OpenQuestion {
 
 /** Why this approval does not count; undefined when it does. */
 export function objectionToApproval(question: OpenQuestion, sent: SentDecision): string | undefined {
-  const { evidence, secondPerson, startedBy, approved } = question;
+  const { evidence, renewed, secondPerson, startedBy, approved } = question;
   const shown = evidence.slice(0, shortestEvidence);
-  if (!sent.evidence) return `say what you approve: "evidence" must be the digest that is shown now, ${shown}…`;
-  if (sent.evidence.length < shortestEvidence || !evidence.startsWith(sent.evidence))
+  if (!sent.evidence && renewed)
+    return `the evidence changed, say what you approve: "evidence" must be the digest that is shown now, ${shown}…`;
+  if (sent.evidence && (sent.evidence.length < shortestEvidence || !evidence.startsWith(sent.evidence)))
     return `it is for evidence ${sent.evidence.slice(0, shortestEvidence)}, but what is shown now is ${shown}: look again`;
   if (!secondPerson) return undefined;
   if (startedBy && samePerson(startedBy, sent.who)) return `${sent.who} started the rotation: others must approve`;

@@ -20,12 +20,13 @@ export interface Deadline {
 /**
  * Takes decisions of people. Signal handlers never throw (a throw would fail the workflow task for ever, safety 30): what is
  * bad, early or contradictory is shown in the status. The first valid decision on the open question counts, and only for
- * the evidence that it names.
+ * the evidence that it was given for.
  */
 export class Approval {
   readonly #board: StatusBoard;
   #question: OpenQuestion | undefined;
   #decision: Decision | undefined;
+  #asked = 0;
 
   constructor(board: StatusBoard) {
     this.#board = board;
@@ -48,9 +49,13 @@ export class Approval {
   }
 
   /** Asks, and waits for a decision, reminding while there is time; undefined when the deadline passes. */
-  async decide(question: Omit<OpenQuestion, 'approved'>, deadline: Deadline): Promise<Decision | undefined> {
+  async decide(
+    question: Omit<OpenQuestion, 'approved' | 'renewed'>,
+    deadline: Deadline,
+  ): Promise<Decision | undefined> {
     const { until, remindEveryMs, remind } = deadline;
-    this.#question = { ...question, approved: [] };
+    this.#question = { ...question, renewed: this.#asked > 0, approved: [] };
+    this.#asked += 1;
     this.#decision = undefined;
     for (let left = until - Date.now(); left > 0 && !this.#decision; left = until - Date.now()) {
       const turnMs = remindEveryMs > 0 ? remindEveryMs : left;

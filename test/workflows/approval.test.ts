@@ -95,17 +95,7 @@ describe('approval of a removal', () => {
 
     it('safety 30: signals without or with a bad payload are shown in the status, and a correct one works', async () => {
       const bare = { who: 'ann' };
-      const payloads = [
-        undefined,
-        null,
-        'garbage',
-        7,
-        [],
-        { who: '' },
-        { ...bare, why: {} },
-        { ...bare, evidence: 7 },
-        bare,
-      ];
+      const payloads = [undefined, null, 'garbage', 7, [], { who: '' }, { ...bare, why: {} }, { ...bare, evidence: 7 }];
       for (const payload of payloads) {
         await handle.signal('approveCaRemoval', ...(payload === undefined ? [] : [payload]));
       }
@@ -202,13 +192,19 @@ describe('approval of a removal', () => {
       assert.equal((await status()).question, undefined);
     });
 
-    it('without it, or for other evidence, an approval does not count; its first characters suffice', async () => {
+    it('an approval that names none is for what the question shows', async () => {
+      await start();
+      await tests.reach(handle, 'approve');
+      await handle.signal('approveCaRemoval', { who: 'ann', why: 'seen' });
+      assert.equal((await result()).decision?.evidence, digest);
+    });
+
+    it('an approval for other evidence does not count; the first characters of the digest suffice', async () => {
       await start();
       await tests.reach(handle, 'approve');
       const approve = (sent: object) =>
         handle.executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', ...sent }] });
       const refusal = async (sent: object) => rootOf(await approve(sent).catch((error: unknown) => error)).message;
-      assert.match(await refusal({ who: 'ann' }), /say what you approve: .*aaaaaaaaaaaa/);
       assert.match(
         await refusal({ ...ann, evidence: 'b'.repeat(64) }),
         /what is shown now is aaaaaaaaaaaa: look again/,
@@ -237,6 +233,11 @@ describe('approval of a removal', () => {
       assert.deepEqual(names.slice(names.indexOf('removeCa') + 1), ['restoreTrust', 'keepBothCas', 'gatherEvidence']);
       await handle.signal('approveCaRemoval', ann);
       assert.match((await status()).problems.join(), /Ignored "approve" of ann: it is for evidence aaaaaaaaaaaa/);
+      await handle.signal('approveCaRemoval', { who: 'ann', why: 'seen' });
+      assert.match(
+        (await status()).problems.join(),
+        /of ann: the evidence changed, say what you approve: .*bbbbbbbbbbbb/,
+      );
       await handle.signal('approveCaRemoval', { who: 'bob', evidence: digests[1] });
       const { outcome, decision } = await result();
       assert.deepEqual([outcome, decision?.who], ['rotated', 'bob']);
