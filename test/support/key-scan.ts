@@ -11,8 +11,8 @@ export interface Place {
 
 /** The keys that `record-keys.js` wrote down. */
 export async function recordedKeys(file: string): Promise<readonly KeyObject[]> {
-  const lines = (await readFile(file, 'utf8')).trim().split('\n');
-  return lines.map((line) => createPrivateKey({ key: Buffer.from(line, 'base64'), format: 'der', type: 'pkcs8' }));
+  const lines = new Set((await readFile(file, 'utf8')).trim().split('\n'));
+  return [...lines].map((line) => createPrivateKey({ key: Buffer.from(line, 'base64'), format: 'der', type: 'pkcs8' }));
 }
 
 /** Names of the places where one of the keys was found; looks into base64 and gzip, one inside the other. */
