@@ -1,4 +1,5 @@
-// Runs every test, or the files named: one process per file, two at a time, because sandboxes mostly wait.
+// Runs every test, or the files named: one process per file, two at a time. With --chaos those that try to break a rotation, and
+// take long.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +13,11 @@ execFileSync('npm', ['run', 'build', '--silent'], { stdio: ['ignore', 'ignore', 
 /** The longest first, so that no core waits for it at the end; the quick ones beside it, because it measures a downtime. */
 const rank = (file) => (file.startsWith('guarantees/rotation') ? 0 : /^(guarantees|sandbox)\//.test(file) ? 2 : 1);
 
-const named = process.argv.slice(2);
-const all = readdirSync('test', { recursive: true }).filter((file) => file.endsWith('.test.ts'));
+const chaos = process.argv.includes('--chaos');
+const named = process.argv.slice(2).filter((argument) => argument !== '--chaos');
+const all = readdirSync('test', { recursive: true })
+  .filter((file) => file.endsWith('.test.ts'))
+  .filter((file) => file.startsWith('chaos') === chaos);
 const ordered = all.toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b)).map((file) => join('test', file));
 
 // The runner starts each file with this process's own options.

@@ -32,18 +32,31 @@ export function firstCa({ ca }: Ages): Promise<KeyPair> {
 }
 
 /** Puts the first CA into the keystore as current, and a leaf of it into every target's Secret. */
-export async function bootstrap(configFile: string, ca: KeyPair, admin: KubernetesClient, { leaves }: Ages): Promise<void> {
+export async function bootstrap(
+  configFile: string,
+  ca: KeyPair,
+  admin: KubernetesClient,
+  { leaves }: Ages,
+): Promise<void> {
   const { config } = await loadConfig(configFile);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const keystore = createKeystore(config.keystore, { kubernetes: admin, encryptionKey });
   await keepFirstCa(keystore, { authority: booking.authority, ca });
   for (const { namespace, secret, subject, algorithm, lifetime } of Object.values(config.targets)) {
-    const leaf = await createIssuer({ kind: 'builtin', algorithm }).issueLeaf(ca, { subject, algorithm, lifetimeMs: lifetime, now: daysAgo(leaves) });
+    const leaf = await createIssuer({ kind: 'builtin', algorithm }).issueLeaf(ca, {
+      subject,
+      algorithm,
+      lifetimeMs: lifetime,
+      now: daysAgo(leaves),
+    });
     await createTlsSecret(admin, { namespace, secret, leaf });
   }
 }
 
-async function createTlsSecret(admin: KubernetesClient, { namespace, secret, leaf }: { namespace: string; secret: string; leaf: KeyPair }) {
+async function createTlsSecret(
+  admin: KubernetesClient,
+  { namespace, secret, leaf }: { namespace: string; secret: string; leaf: KeyPair },
+) {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   const object: KubernetesObject & { type: string; data: Record<string, string> } = {
     apiVersion: 'v1',

@@ -7,7 +7,12 @@ import type { Gateway } from './gateway/index.js';
 import { withKinds, type Kinds, type Programs } from './kinds.js';
 import { readExample } from './manifests.js';
 
-export const booking = { namespace: 'temporal-booking.sdvdw', taskQueue: 'temporal-booking', authority: 'temporal-booking', target: 'booking-worker' } as const;
+export const booking = {
+  namespace: 'temporal-booking.sdvdw',
+  taskQueue: 'temporal-booking',
+  authority: 'temporal-booking',
+  target: 'booking-worker',
+} as const;
 
 /** The waits of the sandbox: a connection age of seconds, as its gateway has it. */
 export const sandboxTiming = {
@@ -41,7 +46,11 @@ interface Parts {
 /** The example's configuration with the sandbox's addresses and waits, and the secrets that it refers to. */
 export async function writeConfiguration(parts: Parts): Promise<SandboxConfiguration> {
   const { dir, gateway, cloud, kubeconfig, markerId, kinds, programs, timing, notifiers } = parts;
-  const [apiKey, encryptionKey, file] = [join(dir, 'cloud-api-key'), join(dir, 'key-encryption-key'), join(dir, 'rotation.yaml')];
+  const [apiKey, encryptionKey, file] = [
+    join(dir, 'cloud-api-key'),
+    join(dir, 'key-encryption-key'),
+    join(dir, 'rotation.yaml'),
+  ];
   await writeFile(apiKey, `${cloud.apiKey}\n`, { mode: 0o600 });
   await writeFile(encryptionKey, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   const example = parse(await readExample('temporal-booking/rotation.yaml')) as Record<string, object>;

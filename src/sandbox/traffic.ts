@@ -53,7 +53,10 @@ export async function failedWorkflows(client: Client, query?: string): Promise<n
 }
 
 /** The gateway sees calls; a workflow that failed or timed out is a failed call, too (safety 28). */
-export function withWorkflows<M extends Pick<Measures, 'failedCalls' | 'failedByCode'>>(measures: M, failed: number): M {
+export function withWorkflows<M extends Pick<Measures, 'failedCalls' | 'failedByCode'>>(
+  measures: M,
+  failed: number,
+): M {
   if (failed === 0) return measures;
   const failedByCode = { ...measures.failedByCode, 'workflows failed or timed out': failed };
   return { ...measures, failedCalls: measures.failedCalls + failed, failedByCode };

@@ -168,7 +168,13 @@ describe('safety 28: every failed attempt of a worker or starter is counted', ()
       const { failedCalls, refusedProbes } = measure([naked], { ...options, probesShowNoLeaf });
       return [failedCalls, refusedProbes];
     };
-    assert.deepEqual([counts(false), counts(true)], [[1, 0], [0, 1]]);
+    assert.deepEqual(
+      [counts(false), counts(true)],
+      [
+        [1, 0],
+        [0, 1],
+      ],
+    );
   });
 
   it('what is excepted is listed by its code', () => {

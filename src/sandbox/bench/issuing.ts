@@ -57,7 +57,9 @@ export async function runIssuing({ say, makers, forMs }: IssuingOptions): Promis
       }
       inProcess.push(await ratesInProcess(signer, lastingMs));
       const { leavesPerSecond, rawPerSecond } = inProcess.at(-1)!;
-      say(`${algorithm}, in process: ${leavesPerSecond.toFixed(1)} leaves/s, node:crypto alone ${rawPerSecond.toFixed(1)}/s`);
+      say(
+        `${algorithm}, in process: ${leavesPerSecond.toFixed(1)} leaves/s, node:crypto alone ${rawPerSecond.toFixed(1)}/s`,
+      );
     }
     return { commands, inProcess };
   } finally {

@@ -43,7 +43,8 @@ async function untilAllEnded(client: Client, query: string): Promise<void> {
   for (;;) {
     const { count } = await client.workflow.count(`${query} AND ExecutionStatus = "Running"`);
     if (count === 0) return;
-    if (Date.now() > deadline) throw new Error(`this machine is too busy: ${count} bookings have not ended in ${endWithinMs / 1000} s`);
+    if (Date.now() > deadline)
+      throw new Error(`this machine is too busy: ${count} bookings have not ended in ${endWithinMs / 1000} s`);
     await wait(300);
   }
 }

@@ -91,7 +91,14 @@ function certstrap(path: string): Maker {
       const kind = algorithm === 'RSA-2048' ? '--key-bits=2048' : `--curve=${algorithm}`;
       const names = ['--organization=Temporal', `--common-name=${name}`];
       await run(path, [`--depot-path=${depot}`, 'request-cert', '--passphrase=', ...names, kind]);
-      await run(path, [`--depot-path=${depot}`, 'sign', '--passphrase=', '--CA=ca', `--expires=${leafDays} days`, name]);
+      await run(path, [
+        `--depot-path=${depot}`,
+        'sign',
+        '--passphrase=',
+        '--CA=ca',
+        `--expires=${leafDays} days`,
+        name,
+      ]);
     },
   };
 }
@@ -103,10 +110,21 @@ function openssl(path: string): Maker {
     algorithms: every,
     async make({ algorithm, depot, certificate, key }, name) {
       const [csr, leaf] = [join(depot, `${name}.csr`), join(depot, name)];
-      const kind =
-        algorithm === 'RSA-2048' ? ['rsa:2048'] : ['ec', '-pkeyopt', `ec_paramgen_curve:${algorithm}`];
+      const kind = algorithm === 'RSA-2048' ? ['rsa:2048'] : ['ec', '-pkeyopt', `ec_paramgen_curve:${algorithm}`];
       const subject = `/O=Temporal/CN=${name}`;
-      await run(path, ['req', '-new', '-newkey', ...kind, '-nodes', '-keyout', `${leaf}.key`, '-out', csr, '-subj', subject]);
+      await run(path, [
+        'req',
+        '-new',
+        '-newkey',
+        ...kind,
+        '-nodes',
+        '-keyout',
+        `${leaf}.key`,
+        '-out',
+        csr,
+        '-subj',
+        subject,
+      ]);
       await run(path, [
         ...['x509', '-req', '-in', csr, '-CA', certificate, '-CAkey', key, '-set_serial', '1'],
         ...['-days', String(leafDays), '-extfile', join(depot, extensionsFile), '-out', `${leaf}.crt`],

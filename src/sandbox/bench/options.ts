@@ -19,7 +19,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     .option('--quick', 'one short run, to see that it works; its numbers mean nothing', false)
     .addOption(new Option('--only <part>', 'measure this part only').choices(['rotations', 'issuing']))
     .option('--file <path>', 'where the report goes, as JSON', 'bench.json')
-    .addOption(new Option('-o, --output <format>', 'what standard output gets').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('-o, --output <format>', 'what standard output gets').choices(['text', 'json']).default('text'),
+    )
     .option('--json', 'the same as -o json: one line of JSON at the end')
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .parse(args, { from: 'user' });

@@ -34,7 +34,8 @@ export async function watchRollout(sandbox: Sandbox): Promise<RolloutWatch> {
     const workload = await admin.get<Workload>(deployment);
     if (!workload || generationOf(workload) === before) return;
     from ??= Date.now();
-    const settled = isSettled(workload) && (await admin.list<KubernetesObject>(pods)).length === workload.spec?.replicas;
+    const settled =
+      isSettled(workload) && (await admin.list<KubernetesObject>(pods)).length === workload.spec?.replicas;
     settledSince = settled ? (settledSince ?? Date.now()) : undefined;
   }
 
@@ -53,7 +54,8 @@ export async function watchRollout(sandbox: Sandbox): Promise<RolloutWatch> {
       stopped.abort();
       await running;
       await look();
-      if (from === undefined || settledSince === undefined) throw new Error('the workers were not rolled out to the end');
+      if (from === undefined || settledSince === undefined)
+        throw new Error('the workers were not rolled out to the end');
       return { from, to: Math.max(settledSince, await lastFirstPoll(sandbox)) };
     },
   };

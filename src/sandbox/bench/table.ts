@@ -15,7 +15,8 @@ export function tables({ machine, loads, quick, rotations, issuing, runs }: Repo
   ];
 }
 
-const runsOf = ({ length }: readonly unknown[]): string => (length === 1 ? 'one run' : `median (min–max) of ${length} runs`);
+const runsOf = ({ length }: readonly unknown[]): string =>
+  length === 1 ? 'one run' : `median (min–max) of ${length} runs`;
 
 const columns: readonly ProcedureName[] = ['leafByHand', 'leaf', 'caByHand', 'ca', 'steady'];
 
@@ -76,6 +77,7 @@ function cell(value: Statistic | undefined, digits: number): string {
 
 function table(header: readonly string[], lines: readonly (readonly string[])[]): readonly string[] {
   const widths = header.map((title, column) => Math.max(3, title.length, ...lines.map((line) => line[column]!.length)));
-  const line = (cells: readonly string[]) => `| ${cells.map((text, column) => text.padEnd(widths[column]!)).join(' | ')} |`;
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((text, column) => text.padEnd(widths[column]!)).join(' | ')} |`;
   return [line(header), line(widths.map((width) => '-'.repeat(width))), ...lines.map(line)];
 }

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import proto from '@temporalio/proto';
 import { bytesField, contentOf, fieldsOf, messageOf } from '../../cloud/wire.js';
 import type { Service, ServiceOptions } from './service.js';
-import { CloudRefusal, type CloudStore, type OperationState, type StoredNamespace, type StoredOperation } from './store.js';
+import {
+  CloudRefusal,
+  type CloudStore,
+  type OperationState,
+  type StoredNamespace,
+  type StoredOperation,
+} from './store.js';
 
 const messages = proto.temporal.api.cloud.cloudservice.v1;
 const { AsyncOperation } = proto.temporal.api.cloud.operation.v1;
@@ -50,8 +56,7 @@ export function cloudService({ store, mtlsAddressOf, checkDurationMs, identity }
         if (!found) throw new CloudRefusal('NotFound', `operation ${asyncOperationId} not found`);
         return messages.GetAsyncOperationResponse.encode({ asyncOperation: encodeOperation(found) }).finish();
       },
-      GetCurrentIdentity: () =>
-        messages.GetCurrentIdentityResponse.encode(identity ?? rotationAccount(store)).finish(),
+      GetCurrentIdentity: () => messages.GetCurrentIdentityResponse.encode(identity ?? rotationAccount(store)).finish(),
     },
   };
 }
@@ -64,7 +69,10 @@ function rotationAccount(store: CloudStore): proto.temporal.api.cloud.cloudservi
   return {
     serviceAccount: {
       id: 'sandbox',
-      spec: { name: 'rotation', access: { accountAccess: { role: 5 }, namespaceAccesses: Object.fromEntries(accesses) } },
+      spec: {
+        name: 'rotation',
+        access: { accountAccess: { role: 5 }, namespaceAccesses: Object.fromEntries(accesses) },
+      },
     },
     principalApiKey: { id: 'key', spec: { displayName: 'rotation', expiryTime: { seconds: seconds as never } } },
   };

@@ -33,18 +33,26 @@ function problemsOf(ca: CertificateFacts, bundle: readonly CertificateFacts[], n
   const problems: string[] = [];
   if (!ca.isCa) problems.push(`certificate with subject '${subject}' received is not a CA`);
   if (!strongSignatures.has(signatureAlgorithmOf(new X509Certificate(pem).raw))) {
-    problems.push(`certificate with subject '${subject}' received is not signed with RSA or ECDSA over SHA-256 or stronger`);
+    problems.push(
+      `certificate with subject '${subject}' received is not signed with RSA or ECDSA over SHA-256 or stronger`,
+    );
   }
-  if (isExpired(ca, now)) problems.push(`certificate with subject '${subject}' received is expired as of '${spaced(ca.notAfter)}'`);
+  if (isExpired(ca, now))
+    problems.push(`certificate with subject '${subject}' received is expired as of '${spaced(ca.notAfter)}'`);
   const error = chainError(ca, bundle, now);
-  if (error) problems.push(`unable to construct full certificate chain for cert with subject '${subject}'. Error: x509: ${error}`);
+  if (error)
+    problems.push(
+      `unable to construct full certificate chain for cert with subject '${subject}'. Error: x509: ${error}`,
+    );
   return problems;
 }
 
 /** In the words of Go's crypto/x509. */
 function chainError(ca: CertificateFacts, bundle: readonly CertificateFacts[], now: Date): string | undefined {
-  if (isExpired(ca, now)) return `certificate has expired or is not yet valid: current time ${seconds(now)} is after ${seconds(new Date(ca.notAfter))}`;
-  if (!isValidAt(ca, now)) return `certificate has expired or is not yet valid: current time ${seconds(now)} is before ${seconds(new Date(ca.notBefore))}`;
+  if (isExpired(ca, now))
+    return `certificate has expired or is not yet valid: current time ${seconds(now)} is after ${seconds(new Date(ca.notAfter))}`;
+  if (!isValidAt(ca, now))
+    return `certificate has expired or is not yet valid: current time ${seconds(now)} is before ${seconds(new Date(ca.notBefore))}`;
   return bundle.some((parent) => signedBy(ca, parent)) ? undefined : 'certificate signed by unknown authority';
 }
 
@@ -63,7 +71,8 @@ const strongSignatures: ReadonlySet<string> = new Set([
 ]);
 
 export function checkFilters(filters: readonly CertificateFilter[]): string | undefined {
-  if (filters.length > maxFilters) return `invalid certificate filters: ${filters.length} received, at most ${maxFilters} are allowed`;
+  if (filters.length > maxFilters)
+    return `invalid certificate filters: ${filters.length} received, at most ${maxFilters} are allowed`;
   for (const filter of filters) {
     const values = Object.values(filter).filter((value) => value !== undefined);
     if (values.length === 0) return 'invalid certificate filters: a filter has no field';

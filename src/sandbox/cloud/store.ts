@@ -40,7 +40,10 @@ export interface StoreOptions {
   /** How long an operation takes, half of it PENDING. */
   readonly operationMs: number;
   /** Called when an operation is FULFILLED. */
-  readonly onTrust: (namespace: string, trust: { bundlePem: string; filters: readonly CertificateFilter[] }) => Promise<void>;
+  readonly onTrust: (
+    namespace: string,
+    trust: { bundlePem: string; filters: readonly CertificateFilter[] },
+  ) => Promise<void>;
   readonly now?: () => Date;
 }
 
@@ -79,14 +82,27 @@ export class CloudStore {
   }
 
   /** Takes a change in, or refuses it. The same id is the same operation. */
-  update({ namespace, spec, version, id }: { namespace: string; spec: Uint8Array; version: string; id: string }): StoredOperation {
+  update({
+    namespace,
+    spec,
+    version,
+    id,
+  }: {
+    namespace: string;
+    spec: Uint8Array;
+    version: string;
+    id: string;
+  }): StoredOperation {
     const known = this.#operations.get(id);
     if (known) return known;
     const current = this.get(namespace);
     if (current.operation) throw new CloudRefusal('Busy', 'another operation is in progress for this namespace');
     if (String(current.version) !== version) throw new CloudRefusal('StaleVersion', 'resource version mismatch');
-    const running = [...this.#operations.values()].filter(({ state }) => state === 'PENDING' || state === 'IN_PROGRESS');
-    if (running.length >= maxConcurrentOperations) throw new CloudRefusal('TooManyOperations', 'too many concurrent operations');
+    const running = [...this.#operations.values()].filter(
+      ({ state }) => state === 'PENDING' || state === 'IN_PROGRESS',
+    );
+    if (running.length >= maxConcurrentOperations)
+      throw new CloudRefusal('TooManyOperations', 'too many concurrent operations');
     const wanted = this.#checked(spec);
     if (sameSpec(wanted, current.spec)) throw new CloudRefusal('NothingToChange', 'nothing to change');
     return this.#begin(current, wanted, id);
@@ -95,7 +111,11 @@ export class CloudStore {
   /** Somebody else's change, with its effect at once: a colleague, Terraform. */
   edit(namespace: string, change: (spec: Uint8Array) => Uint8Array): void {
     const current = this.get(namespace);
-    this.#namespaces.set(namespace, { ...current, version: current.version + 1, spec: normalised(change(current.spec)) });
+    this.#namespaces.set(namespace, {
+      ...current,
+      version: current.version + 1,
+      spec: normalised(change(current.spec)),
+    });
   }
 
   /** Ends an operation now instead of after `operationMs`. */
@@ -168,7 +188,10 @@ function normalised(spec: Uint8Array): Uint8Array {
     return spec;
   }
   const last = bundle.length - 1;
-  return withTrust(spec, { bundle: bundle.map((ca, index) => (index < last ? ca : { ...ca, pem: ca.pem.trimEnd() })), filters });
+  return withTrust(spec, {
+    bundle: bundle.map((ca, index) => (index < last ? ca : { ...ca, pem: ca.pem.trimEnd() })),
+    filters,
+  });
 }
 
 /** A spec for a new namespace: its name, retention, mTLS on, and fields that the bundled protos do not know. */

@@ -58,7 +58,12 @@ export async function runDemo(sandbox: Sandbox, say: (line: string) => void): Pr
     const traffic = { from, to: Date.now() };
     const bookings = await bookingsOf(client, sandbox);
     const measures = withWorkflows(
-      measure(await sandbox.gateway.record(), { ...booking, leaves, traffic, probesShowNoLeaf: showsNoLeaf(sandbox.kinds) }),
+      measure(await sandbox.gateway.record(), {
+        ...booking,
+        leaves,
+        traffic,
+        probesShowNoLeaf: showsNoLeaf(sandbox.kinds),
+      }),
       await failedWorkflows(client),
     );
     return {

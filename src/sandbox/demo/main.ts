@@ -24,7 +24,11 @@ async function main({ json, keep, kinds }: Options): Promise<number> {
   endOnInterrupt(say);
   const dir = mkdtempSync(join(tmpdir(), 'cert-rotation-demo-'));
   removeAtEnd(dir);
-  say(`made of ${Object.entries(kinds).map(([seam, kind]) => `${seam} ${kind}`).join(', ')}`);
+  say(
+    `made of ${Object.entries(kinds)
+      .map(([seam, kind]) => `${seam} ${kind}`)
+      .join(', ')}`,
+  );
   const sandbox = await startSandbox({ dir, kinds, progress: say });
   const result = await runDemo(sandbox, say);
   for (const line of summaryLines(result)) out.write(`${line}\n`);

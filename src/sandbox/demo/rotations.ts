@@ -80,7 +80,8 @@ async function finished<Result>(client: Client, handle: WorkflowHandle, say: Say
   const said = new Set<string>();
   let told = await tell(client, handle.workflowId);
   for (;;) {
-    for (const child of told.children) sayNew((await tell(client, child).catch(() => undefined))?.steps ?? [], child, '    ');
+    for (const child of told.children)
+      sayNew((await tell(client, child).catch(() => undefined))?.steps ?? [], child, '    ');
     sayNew(told.steps, handle.workflowId, '  ');
     if (told.outcome !== 'running') break;
     await wait(500);
@@ -91,13 +92,16 @@ async function finished<Result>(client: Client, handle: WorkflowHandle, say: Say
       const key = `${of} ${step.startedAt} ${step.activity}`;
       if (step.state === 'running' || said.has(key)) continue;
       said.add(key);
-      say(`${indent}${step.phase.padEnd(10)} ${step.summary} (${step.seconds} s)${step.failure ? ` FAILED: ${step.failure}` : ''}`);
+      say(
+        `${indent}${step.phase.padEnd(10)} ${step.summary} (${step.seconds} s)${step.failure ? ` FAILED: ${step.failure}` : ''}`,
+      );
     }
   }
   if (told.outcome !== 'completed') throw new Error(`${handle.workflowId} ${told.outcome}: ${told.failure ?? ''}`);
   const children = await Promise.all(told.children.map((child) => tell(client, child)));
   const phases: Record<string, number> = {};
-  for (const { phase, seconds } of told.steps) phases[phase] = Math.round(((phases[phase] ?? 0) + (seconds ?? 0)) * 10) / 10;
+  for (const { phase, seconds } of told.steps)
+    phases[phase] = Math.round(((phases[phase] ?? 0) + (seconds ?? 0)) * 10) / 10;
   return {
     result: (await handle.result()) as Result,
     seconds: Math.round((Date.now() - began) / 100) / 10,

@@ -44,7 +44,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { upstream, connectionAgeMs, connectionAgeGraceMs, frontendDelaysMs } = options;
   const config = { dir, upstream, connectionAgeMs, connectionAgeGraceMs, frontendDelaysMs, recordFile, controlToken };
   await writeFile(configFile, JSON.stringify(config), { mode: 0o600 });
-  const addresses = async () => JSON.parse(await readFile(join(dir, 'gateway.json'), 'utf8')) as { address: string; control: string };
+  const addresses = async () =>
+    JSON.parse(await readFile(join(dir, 'gateway.json'), 'utf8')) as { address: string; control: string };
   const process = await startProcess({
     name: 'gateway',
     command: options.binary,

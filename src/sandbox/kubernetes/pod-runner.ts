@@ -145,7 +145,12 @@ export class PodRunner {
   /** Paths below a mount become paths of the folder that stands for it: a process has no file system of its own. */
   #environment(): Record<string, string> {
     const { pod, image } = this.#options;
-    const values: Record<string, string> = { HOSTNAME: pod.metadata!.name!, HOME: this.#options.dir, TMPDIR: this.#temporary, ...image.env };
+    const values: Record<string, string> = {
+      HOSTNAME: pod.metadata!.name!,
+      HOME: this.#options.dir,
+      TMPDIR: this.#temporary,
+      ...image.env,
+    };
     for (const { name, value, valueFrom } of this.#container.env ?? []) {
       const { secretKeyRef, fieldRef } = valueFrom ?? {};
       if (value !== undefined) values[name] = this.#onThisMachine(value);

@@ -44,7 +44,11 @@ Done: the workers run with a leaf of the CA in /out.
 
 describe('the time of its own of a leaf rotation', () => {
   it('is the whole without the waits that were asked for and without the rollout', () => {
-    const times = { whole: { from: 1000, to: 21_000 }, rollout: { from: 6000, to: 18_000 }, configuredMs: [1000, 2000] };
+    const times = {
+      whole: { from: 1000, to: 21_000 },
+      rollout: { from: 6000, to: 18_000 },
+      configuredMs: [1000, 2000],
+    };
     assert.equal(ownMs(times), 5000);
   });
 });

@@ -19,7 +19,13 @@ const polls = (leaf: string, from: number, to: number): GatewayEvent[] =>
       { ...about, t: to, kind: 'rpc-end', code: 'OK' },
     ];
   });
-const refused = (t: number, leaf: string): GatewayEvent => ({ ...common, t, kind: 'refused', leaf, reason: 'unknown CA' });
+const refused = (t: number, leaf: string): GatewayEvent => ({
+  ...common,
+  t,
+  kind: 'refused',
+  leaf,
+  reason: 'unknown CA',
+});
 const failed = (t: number, leaf: string): GatewayEvent => ({
   ...common,
   t,
@@ -40,7 +46,12 @@ describe('safety 28: what is counted of a procedure is what its workers and star
     ['nothing of a healthy one', [], 0, 0],
     ['a refused handshake of a worker', [refused(12_000, 'old')], 1, 0],
     ['a refused call of a worker with its new leaf', [failed(16_000, 'new')], 1, 0],
-    ['not the connection test with a leaf that no Secret holds yet', [refused(14_000, 'new'), failed(14_500, 'new')], 0, 0],
+    [
+      'not the connection test with a leaf that no Secret holds yet',
+      [refused(14_000, 'new'), failed(14_500, 'new')],
+      0,
+      0,
+    ],
     ['not a leaf that no worker ever has', [refused(16_000, 'a probe')], 0, 0],
     ['not what failed before it', [failed(9000, 'old')], 0, 0],
     ['not what failed after it', [failed(20_500, 'new')], 0, 0],

@@ -34,7 +34,10 @@ const rotationRun = (downtime: number, ownSeconds: number): RotationRun => ({
   steady: measured({}),
   leaf: measured({ typed: ['cert-rotation rotate leaf x'], ownSeconds, temporalActions: 9 }),
   ca: measured({ typed: ['cert-rotation rotate ca x', 'cert-rotation approve x'] }),
-  caByHand: measured({ typed: Array.from({ length: 11 }, (_, index) => `command ${index}`), workerDowntimeMs: downtime }),
+  caByHand: measured({
+    typed: Array.from({ length: 11 }, (_, index) => `command ${index}`),
+    workerDowntimeMs: downtime,
+  }),
   leafByHand: measured({ failedCalls: downtime }),
 });
 
@@ -43,7 +46,11 @@ const issuingRun = (leavesPerSecond: number, rawPerSecond: number): IssuingRun =
     { tool: 'built-in', commands: 'a Node process', algorithm: 'P-256', leavesPerSecond },
     { tool: 'tcld', commands: 'tcld gen leaf', algorithm: 'P-384', leavesPerSecond: 2 * leavesPerSecond },
   ],
-  inProcess: (['P-256', 'P-384', 'RSA-2048'] as const).map((algorithm) => ({ algorithm, leavesPerSecond, rawPerSecond })),
+  inProcess: (['P-256', 'P-384', 'RSA-2048'] as const).map((algorithm) => ({
+    algorithm,
+    leavesPerSecond,
+    rawPerSecond,
+  })),
 });
 
 describe('the report of a benchmark', () => {
