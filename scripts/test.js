@@ -1,8 +1,8 @@
-// Runs every test, or the files named: one process per file, two at a time. With --chaos those that try to break a rotation, and
-// take long.
+// Runs every test, or the files named; one process per file. With --chaos those that try to break a rotation, and take long.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
@@ -10,15 +10,18 @@ if (!existsSync('node_modules/@temporalio/worker')) execFileSync('npm', ['ci'], 
 // The sandbox's Deployments run the built programs, as a user's do.
 execFileSync('npm', ['run', 'build', '--silent'], { stdio: ['ignore', 'ignore', 'inherit'] });
 
-/** The longest first, so that no core waits for it at the end; the quick ones beside it, because it measures a downtime. */
-const rank = (file) => (file.startsWith('guarantees/rotation') ? 0 : /^(guarantees|sandbox)\//.test(file) ? 2 : 1);
-
 const chaos = process.argv.includes('--chaos');
 const named = process.argv.slice(2).filter((argument) => argument !== '--chaos');
 const all = readdirSync('test', { recursive: true })
-  .filter((file) => file.endsWith('.test.ts'))
-  .filter((file) => file.startsWith('chaos') === chaos);
-const ordered = all.toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b)).map((file) => join('test', file));
+  .filter((file) => file.endsWith('.test.ts') && file.startsWith('chaos') === chaos)
+  .toSorted((a, b) => a.localeCompare(b));
+/** They start a whole sandbox and measure what its workers meet: nothing else may take their time. */
+const alone = all.filter((file) => /^(chaos|guarantees|sandbox)\//.test(file));
+const beside = all.filter((file) => !alone.includes(file));
+const phases = [
+  { files: beside, concurrency: 2 },
+  { files: alone, concurrency: 1 },
+].map(({ files, concurrency }) => ({ files: files.map((file) => join('test', file)), concurrency }));
 
 // The runner starts each file with this process's own options.
 process.execArgv.push('--import', 'tsx');
@@ -29,7 +32,23 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
     stopped.abort();
   });
 }
-run({ files: named.length > 0 ? named : ordered, concurrency: 2, signal: stopped.signal })
-  .on('test:fail', () => (process.exitCode ||= 1))
-  .compose(spec)
-  .pipe(process.stdout);
+
+/** One phase after the other, as one run with one count at its end. */
+async function* events() {
+  const totals = new Map();
+  for (const phase of named.length > 0 ? [{ files: named, concurrency: 2 }] : phases) {
+    if (phase.files.length === 0 || stopped.signal.aborted) continue;
+    for await (const event of run({ ...phase, signal: stopped.signal })) {
+      const { type, data } = event;
+      if (type === 'test:fail') process.exitCode ||= 1;
+      const [, what, count] =
+        (type === 'test:diagnostic' && data.nesting === 0 && /^([a-z_]+) ([\d.]+)$/.exec(data.message)) || [];
+      if (what) totals.set(what, (totals.get(what) ?? 0) + Number(count));
+      else yield event;
+    }
+  }
+  for (const [what, count] of totals)
+    yield { type: 'test:diagnostic', data: { nesting: 0, message: `${what} ${count}` } };
+}
+
+Readable.from(events()).compose(spec).pipe(process.stdout);

@@ -11,6 +11,7 @@ import { refusePowers } from '../src/config/powers.js';
 import { RotationError } from '../src/domain/failures.js';
 import { FollowedConfiguration } from '../src/reload.js';
 import { eventually } from './support/eventually.js';
+import { FakeKeystore } from './support/fakes.js';
 
 const namespace = 'temporal-booking.sdvdw';
 
@@ -46,7 +47,8 @@ describe('safety 34: the configuration file is followed by the worker', () => {
     const cloud = { answer: Promise.resolve(trust), closed: false };
     clouds.set(digest, cloud);
     const port = { readNamespace: () => cloud.answer, close: async () => void (cloud.closed = true) };
-    return { config, configDigest: digest, cloud: port, searchAttributes: false } as unknown as Dependencies;
+    const rest = { keystore: new FakeKeystore(), now: () => new Date(), searchAttributes: false };
+    return { config, configDigest: digest, cloud: port, ...rest } as unknown as Dependencies;
   }
 
   const call = <Result>(activity: (input: never) => Promise<Result>, input: object): Promise<Result> =>
@@ -134,7 +136,8 @@ describe('safety 34: the configuration file is followed by the worker', () => {
     const answers = { namespace, bundle: [], filters } as unknown as NamespaceTrust;
     const released = new AbortController();
     old.answer = new Promise((resolve) => released.signal.addEventListener('abort', () => resolve(answers)));
-    const remember = () => call(followed.activities.rememberTrust, { namespace });
+    const removal = { authority: 'temporal-booking', namespace, old: 'old-ca' };
+    const remember = () => call(followed.activities.rememberTrust, removal);
     const running = remember();
     await edit('deadline: 5d', 'deadline: 3d');
     assert.deepEqual((await remember()).filters, []);
