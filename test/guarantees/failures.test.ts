@@ -11,7 +11,7 @@ import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { available, startSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { applyManifest } from '../../src/sandbox/manifests.js';
-import { tell, type Told } from '../../src/temporal/history.js';
+import { tell, tellIfKnown, type Told } from '../../src/temporal/history.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { aCa } from '../support/certificates.js';
 
@@ -95,7 +95,7 @@ describe('a rotation that cannot go on says why, and leaves every target on the 
 
   /** Resolves once the rotation has begun to put the previous pair back. */
   async function restoring(): Promise<void> {
-    const began = async () => (await tell(client, leafRotation.id)).steps.at(-1)?.activity === 'restoreTarget';
+    const began = async () => (await tellIfKnown(client, leafRotation.id))?.steps.at(-1)?.activity === 'restoreTarget';
     while (!(await began())) await wait(200);
   }
 
