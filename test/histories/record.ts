@@ -7,9 +7,13 @@ import { fakeActivities } from '../support/fake-activities.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 import { scenarios } from './scenarios.js';
 
-/** On one line, and without the name of the machine. */
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** On one line, without the name of the machine and its paths, which stack traces have. */
 function anonymous(history: string): string {
-  return JSON.stringify(JSON.parse(history)).replaceAll(/"\d+@[^"]+"/g, '"worker"');
+  return JSON.stringify(JSON.parse(history))
+    .replaceAll(/"\d+@[^"]+"/g, '"worker"')
+    .replaceAll(root, '/');
 }
 
 const [version] = process.argv.slice(2);
