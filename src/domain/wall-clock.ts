@@ -44,15 +44,16 @@ export function wallClock(timezone: string, at: Date): WallClock {
 }
 
 /**
- * The moments at which the wall clock shows that time, and that at which the clocks change near it (milliseconds since the
- * epoch); a time that is skipped has only the latter.
+ * The moments of a date at which the wall clock shows that time, and that at which the clocks change on it (milliseconds since
+ * the epoch); a time that is skipped has only the latter.
  */
 export function momentsOf(timezone: string, date: string, time: string): readonly number[] {
   const asUtc = Date.parse(`${date}T${time}:00Z`);
   const [early, late] = [asUtc - dayMs, asUtc + dayMs];
   const [before, after] = [offsetAt(timezone, early), offsetAt(timezone, late)];
   if (before === after) return [asUtc - before];
-  return [asUtc - before, asUtc - after, changeBetween(timezone, early, late)];
+  const near = [asUtc - before, asUtc - after, changeBetween(timezone, early, late)];
+  return near.filter((moment) => wallClock(timezone, new Date(moment)).date === date);
 }
 
 /** The first minute that has the offset of the second moment, not of the first. */

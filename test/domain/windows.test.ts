@@ -110,6 +110,15 @@ describe('the next permitted moment', () => {
       '2026-10-25T01:10:00Z',
       '2026-10-25T01:30:00Z',
     ],
+    [
+      'a change of the clocks does not hide a window of the day before',
+      rules({
+        timezone: 'Australia/Lord_Howe',
+        windows: [{ days: ['sat'], from: '01:45', to: '01:45' }, ...sundays('15:00', '00:00')],
+      }),
+      '2026-03-30T15:00:00Z',
+      '2026-04-03T14:45:00Z',
+    ],
   ];
   for (const [promise, given, now, next] of cases)
     it(promise, () => assert.deepEqual(nextPermitted(given, at(now)), next === undefined ? undefined : at(next)));
