@@ -27,7 +27,7 @@ export interface WireOptions {
 
 /** Configuration → objects: the only place where kinds meet. */
 export async function wire({ config, digest }: LoadedConfig, options: WireOptions): Promise<Dependencies> {
-  const kubernetes = createKubernetesClient(config.kubernetes);
+  const kubernetes = await createKubernetesClient(config.kubernetes);
   await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const pollers = (taskQueue: { namespace: string; name: string }) => pollersOf(options.client(), taskQueue);

@@ -7,7 +7,7 @@ import { assertSandboxMarker } from '../kubernetes/marker.js';
 
 /** The keystore of the configuration, for commands. */
 export async function openKeystore({ config }: LoadedConfig): Promise<Keystore> {
-  const kubernetes = createKubernetesClient(config.kubernetes);
+  const kubernetes = await createKubernetesClient(config.kubernetes);
   await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   return createKeystore(config.keystore, { kubernetes, encryptionKey });

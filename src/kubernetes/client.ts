@@ -1,5 +1,5 @@
 import https from 'node:https';
-import { KubeConfig } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import { RotationError, type FailureType } from '../domain/failures.js';
 
 /**
@@ -87,7 +87,9 @@ interface Access {
 }
 
 /** From a kubeconfig file and context, or what the environment gives: KUBECONFIG, ~/.kube/config, the pod's service account. */
-export function createKubernetesClient({ kubeconfig, context }: Access): KubernetesClient {
+export async function createKubernetesClient({ kubeconfig, context }: Access): Promise<KubernetesClient> {
+  // It brings a class for each of Kubernetes' types, which takes a second of CPU: commands that need no cluster go without.
+  const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   if (kubeconfig) config.loadFromFile(kubeconfig);
   else config.loadFromDefault();

@@ -108,7 +108,8 @@ describe('sandbox up', () => {
       env: { ...shell },
     });
     assert.ok(Array.isArray(JSON.parse(stdout)));
-    const pods = await createKubernetesClient({ kubeconfig: shell['KUBECONFIG'] }).list('/api/v1/pods');
+    const cluster = await createKubernetesClient({ kubeconfig: shell['KUBECONFIG'] });
+    const pods = await cluster.list('/api/v1/pods');
     assert.ok(pods.length >= 4);
   });
 
@@ -267,11 +268,11 @@ describe('sandbox up', () => {
   });
 
   describe('safety 36: looking costs nothing and needs no worker', () => {
-    const cluster = () => createKubernetesClient({ kubeconfig: description.kubernetes.kubeconfig });
     async function scaleWorker(replicas: number): Promise<void> {
-      await cluster().patch(workers, [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
+      const cluster = await createKubernetesClient({ kubeconfig: description.kubernetes.kubeconfig });
+      await cluster.patch(workers, [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
       type Deployment = KubernetesObject & { readonly status?: { readonly replicas?: number } };
-      await eventually(async () => ((await cluster().get<Deployment>(workers))?.status?.replicas ?? 0) === replicas);
+      await eventually(async () => ((await cluster.get<Deployment>(workers))?.status?.replicas ?? 0) === replicas);
       const pid = description.worker!.pid;
       if (replicas === 0) await eventually(async () => (await commandLine(pid)) === '');
     }
@@ -389,7 +390,7 @@ describe('sandbox up', () => {
       const { sandbox } = (
         parse(await readFile(description.configuration, 'utf8')) as { kubernetes: { sandbox: string } }
       ).kubernetes;
-      const admin = createKubernetesClient({ kubeconfig: description.kubernetes.kubeconfig });
+      const admin = await createKubernetesClient({ kubeconfig: description.kubernetes.kubeconfig });
       await admin.delete('/api/v1/namespaces/cert-rotation/configmaps/cert-rotation-sandbox');
       assert.match(await stopsWith(sandbox), new RegExp(`for the sandbox ${sandbox}, but this cluster is not`));
     });

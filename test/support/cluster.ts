@@ -51,7 +51,7 @@ export async function startCluster(clientCa?: KeyPair): Promise<Cluster> {
     await applyManifest(admin, 'deploy/rbac.yaml');
     await applyManifest(admin, 'deploy/admission-policy.yaml');
     const kubeconfig = await plane.kubeconfigFor('cert-rotation', 'cert-rotation');
-    const client = createKubernetesClient({ kubeconfig });
+    const client = await createKubernetesClient({ kubeconfig });
     await authorized(client, { namespace: 'temporal-booking', secret: 'temporal-booking-tls' });
     return {
       dir,

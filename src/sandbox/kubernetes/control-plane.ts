@@ -106,7 +106,7 @@ async function start({ dir, tools, clientCaFile }: ControlPlaneOptions, stack: S
       ready: () => accepts(managerPort),
     }),
   );
-  const admin = createKubernetesClient({ kubeconfig: adminKubeconfig });
+  const admin = await createKubernetesClient({ kubeconfig: adminKubeconfig });
   const markerId = randomBytes(8).toString('hex');
   await mark(admin, markerId);
   return {
