@@ -205,6 +205,10 @@ export const failures = {
     fix: 'A pod that uses the Secret belongs to a controller this system does not know; roll it by hand or remove it.',
   },
   WorkloadUnhealthy: { retryable: false, fix: 'A workload is unhealthy before anything was changed: mend it first.' },
+  WorkloadUnsettled: {
+    retryable: true,
+    fix: 'It is looked at again until its pods are replaced and available: let the deployment in progress end, or mend it.',
+  },
   WouldBeOutage: {
     retryable: false,
     fix: 'Use rollout: rolling; with allowOutage: true the target is scaled to 0 all the same.',

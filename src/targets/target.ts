@@ -3,7 +3,7 @@ import type { KeyPair } from '../x509/pair.js';
 
 /**
  * Port: whatever holds and uses one leaf. Every call can run twice with the same outcome. Throws RotationError:
- * Kubernetes*, Secret*, NoConsumer, UnknownOwner, WorkloadUnhealthy, RolloutFailed, NotAdopted.
+ * Kubernetes*, Secret*, NoConsumer, UnknownOwner, WorkloadUnhealthy, WorkloadUnsettled, RolloutFailed, NotAdopted.
  */
 export interface Target {
   /** Everything that can fail later, looked at now; throws what would fail. Changes nothing. */

@@ -187,7 +187,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
         return cluster.client.list<T>(path);
       };
       const slow = placed.target({ client: { ...cluster.client, list } });
-      await assert.rejects(slow.inspect(), { type: 'WorkloadUnhealthy' });
+      await assert.rejects(slow.inspect(), { type: 'WorkloadUnsettled' });
     });
 
     it('safety 20: what has ended is no use: a finished Job, a pod that succeeded', async () => {
@@ -350,13 +350,15 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       await unhealthy(placed, /DaemonSet worker cannot be scaled/);
     });
 
-    it('unhealthy before anything was changed', async () => {
+    it('but one whose pods are being replaced is looked at again: WorkloadUnsettled', async () => {
       const placed = await placeTarget(cluster, { pair: leaf, replicas: 1 });
       await cluster.admin.patch(placed.workloadPath, [
         { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'none' },
       ]);
       await eventually(async () => (await placed.pods()).length === 2);
-      await unhealthy(placed, /Deployment worker is not settled/);
+      const error = await refusal(placed);
+      assert.deepEqual([error.type, error.retryable], ['WorkloadUnsettled', true]);
+      assert.match(error.message, /Deployment worker is not settled/);
     });
   });
 

@@ -20,13 +20,18 @@ const refusals: readonly Check[] = [
       : undefined,
   ({ kind }, rollout) =>
     rollout === 'scale' && kind === 'DaemonSet' ? 'cannot be scaled: use the rollout rolling' : undefined,
-  ({ workload }) => (isSettled(workload) ? undefined : 'is not settled: pods are missing or not available'),
 ];
 
-/** Throws WorkloadUnhealthy for a workload that a rollout would not get over, or that is not well before one. */
+/** Throws WorkloadUnhealthy for a workload that a rollout would not get over, WorkloadUnsettled for one that is not well now. */
 export function refuseUnhealthy(consumer: Consumer, rollout: How): void {
+  const { kind, name, workload } = consumer;
   const reason = refusals.map((refusal) => refusal(consumer, rollout)).find((found) => found !== undefined);
-  if (reason) throw new RotationError('WorkloadUnhealthy', `${consumer.kind} ${consumer.name} ${reason}.`);
+  if (reason) throw new RotationError('WorkloadUnhealthy', `${kind} ${name} ${reason}.`);
+  if (!isSettled(workload))
+    throw new RotationError(
+      'WorkloadUnsettled',
+      `${kind} ${name} is not settled: pods are being replaced, missing or not available.`,
+    );
 }
 
 export function warningsOf(
