@@ -1,4 +1,4 @@
-// Runs every test, or the files named; one process per file. With --chaos those that try to break a rotation, and take long.
+// Runs every test, or the files named; one process per file. With --chaos the long ones, which try to break a whole sandbox.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const all = readdirSync('test', { recursive: true })
   .filter((file) => file.endsWith('.test.ts') && file.startsWith('chaos') === chaos)
   .toSorted((a, b) => a.localeCompare(b));
 /** They start a whole sandbox and measure what its workers meet: nothing else may take their time. */
-const alone = all.filter((file) => /^(chaos|guarantees|sandbox)\//.test(file));
+const alone = all.filter((file) => /^(chaos|guarantees)\//.test(file));
 const beside = all.filter((file) => !alone.includes(file));
 const phases = [
   { files: beside, concurrency: 2 },
