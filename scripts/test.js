@@ -1,7 +1,7 @@
 // Runs every test, or the files named; one process per file. With --chaos the long ones, which try to break a whole sandbox.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -25,6 +25,8 @@ const phases = [
 
 // The runner starts each file with this process's own options.
 process.execArgv.push('--import', 'tsx');
+// Made once, not by every file that needs it.
+process.env['CERT_ROTATION_WORKFLOW_BUNDLE'] = resolve('dist/workflow-bundle.js');
 const stopped = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';
 import { Client, type WorkflowHandle } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/index.js';
 import type { RotationStatus } from '../../src/domain/rotation.js';
 import { signedBy } from '../../src/x509/read.js';
 import { aWorld, type World } from '../support/fakes.js';
 import { Killer } from '../support/killer.js';
 import { WorkflowTests } from '../support/temporal-env.js';
+import { workflowBundle } from '../support/workflow-bundle.js';
 
 const taskQueue = 'cert-rotation';
 
@@ -82,7 +82,7 @@ class Slot {
     this.#client = new Client({ connection: tests.env.connection, namespace });
   }
 
-  async begin(tests: WorkflowTests, workflowBundle: WorkflowBundle): Promise<this> {
+  async begin(tests: WorkflowTests): Promise<this> {
     const names = Object.keys(this.#killer.activities(await aWorld())) as (keyof Activities)[];
     const delegate = (name: keyof Activities) => (input: never) =>
       (this.#activities![name] as (given: never) => Promise<unknown>)(input);
@@ -90,7 +90,7 @@ class Slot {
       connection: tests.env.nativeConnection,
       namespace: this.#client.options.namespace,
       taskQueue,
-      workflowBundle,
+      workflowBundle: await workflowBundle(),
       activities: Object.fromEntries(names.map((name) => [name, delegate(name)])),
     });
     const stopped = new Promise<void>((resolve) => this.#stopped.signal.addEventListener('abort', () => resolve()));
@@ -132,13 +132,9 @@ describe('safety 44: the worker is killed at any place, and the rotation ends as
   let slots: readonly Slot[] = [];
   before(async () => {
     const namespaces = ['one', 'two', 'three', 'four'];
-    const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
-    const [env, bundle] = await Promise.all([
-      WorkflowTests.onDevServer(namespaces.flatMap((namespace) => ['--namespace', namespace])),
-      bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }),
-    ]);
+    const env = await WorkflowTests.onDevServer(namespaces.flatMap((namespace) => ['--namespace', namespace]));
     tests = env;
-    slots = await Promise.all(namespaces.map((namespace) => new Slot(env, namespace).begin(env, bundle)));
+    slots = await Promise.all(namespaces.map((namespace) => new Slot(env, namespace).begin(env)));
   });
   after(async () => {
     await Promise.all(slots.map((slot) => slot.stop()));

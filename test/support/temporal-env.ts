@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { WorkflowHandle } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
@@ -7,6 +6,7 @@ import type { RotationStatus } from '../../src/domain/rotation.js';
 import { findTool } from '../../src/sandbox/tools/index.js';
 import { fakeActivities, type FakeActivities } from './fake-activities.js';
 import { temporalTestServer } from './temporal-test-server.js';
+import { workflowBundle } from './workflow-bundle.js';
 
 /** A Temporal server and one worker with the real workflows; its activities are those of the test that runs. */
 export class WorkflowTests {
@@ -117,7 +117,7 @@ export class WorkflowTests {
     const worker = await Worker.create({
       connection: this.env.nativeConnection,
       taskQueue: WorkflowTests.taskQueue,
-      workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
+      workflowBundle: await workflowBundle(),
       activities: Object.fromEntries(delegates) as Activities,
       maxHeartbeatThrottleInterval: 50,
       defaultHeartbeatThrottleInterval: 50,
