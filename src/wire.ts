@@ -12,6 +12,7 @@ import { createKubernetesClient } from './kubernetes/client.js';
 import { assertSandboxMarker } from './kubernetes/marker.js';
 import { createNotifier } from './notifiers/index.js';
 import { createProbe } from './probes/index.js';
+import { assertPrograms } from './programs.js';
 import { endpointsOf } from './config/endpoints.js';
 import { createTarget } from './targets/index.js';
 import { pollersOf } from './temporal/pollers.js';
@@ -38,6 +39,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     cloud: createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) }),
     probe: createProbe(config.probe),
     issuer: (authority) => createIssuer(config.authorities[authority]!.issuer),
+    assertPrograms: (authority) => assertPrograms(config, authority),
     target: (name) => {
       const target = config.targets[name];
       if (!target) throw new RotationError('UnknownTarget', `The configuration has no target "${name}".`);

@@ -17,6 +17,8 @@ export interface Dependencies {
   readonly cloud: Cloud;
   readonly probe: Probe;
   issuer(authority: string): Issuer;
+  /** Throws RotationError `ToolMissing` or `ToolUnsuitable` where a program is not as it must be that the authority's rotations run. */
+  assertPrograms(authority: string): Promise<void>;
   /** Throws RotationError `UnknownTarget`. */
   target(name: string): Target;
   /** Throws RotationError `UnknownNotifier`. */

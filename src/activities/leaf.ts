@@ -22,6 +22,7 @@ export function leafActivities(deps: Dependencies) {
     const facts = await deps.target(request.target).inspect();
     const skip = await reasonToSkip(request, facts.current);
     if (skip) return { ...facts, skip };
+    await deps.assertPrograms(authority);
     await refuseOwnOutage(deps, request.target, facts.gap);
     const { signing } = await authorities.record(authority);
     if (!request.ca && !signing) throw noCaYet(authority);

@@ -16,6 +16,7 @@ const clockToleranceMs = 5 * 60_000;
 export function preflightActivities(deps: Dependencies) {
   /** Everything that can fail later, looked at before anything is changed. Each line is for a person. */
   async function preflightCa({ authority }: { authority: string }): Promise<{ lines: readonly string[] }> {
+    await deps.assertPrograms(authority);
     const lines = [await clock(deps), ...(await apiKey(deps, authority))];
     for (const namespace of authorityConfig(deps, authority).namespaces) {
       const trust = await deps.cloud.readNamespace(namespace);

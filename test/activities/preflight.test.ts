@@ -141,6 +141,17 @@ describe('preflightCa', () => {
     }
   });
 
+  it('refuses a program that is not there, before anything is changed, for a CA and for a leaf', async () => {
+    Object.assign(world.deps, {
+      assertPrograms: async (authority: string) => {
+        throw new RotationError('ToolMissing', `planted for ${authority}.`);
+      },
+    });
+    const refusal = { type: 'ToolMissing', message: /planted for booking/ };
+    await assert.rejects(preflight(), refusal);
+    await assert.rejects(runActivity(world, 'preflightLeaf', { target: 'worker' }).result, refusal);
+  });
+
   it('refuses what the inspection of a target refuses', async () => {
     world.target.before = (verb) => {
       if (verb === 'inspect') throw new RotationError('WorkloadUnhealthy', 'planted.');

@@ -340,6 +340,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       cloud,
       probe,
       issuer: () => issuer,
+      assertPrograms: async () => undefined,
       target: () => target,
       notifier: (name) => {
         throw new RotationError('UnknownNotifier', name);
