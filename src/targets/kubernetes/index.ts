@@ -86,7 +86,8 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       const left = until - (await client.time()).getTime();
       if (left <= 0) return;
       progress.report(`waiting ${Math.ceil(left / 1000)} s until every node has the new Secret`);
-      await wait(Math.min(left, 1000), undefined, { signal: progress.signal });
+      // The API server's clock tells whole seconds: the last one ends somewhere within the next.
+      await wait(left > 1000 ? 1000 : 100, undefined, { signal: progress.signal });
     }
   }
 
