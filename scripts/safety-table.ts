@@ -30,7 +30,7 @@ export const rules: Readonly<Record<number, string>> = {
   24: 'Who may edit the configuration cannot send the API key elsewhere, run a program, or turn a name into an option.',
   25: 'The sandbox reaches nothing outside, and production refuses a sandbox.',
   26: 'Tools come from where they are told, with pinned checksums; production never searches.',
-  27: 'Every change is on record where it is made: who, why, before and after; the records are a chain.',
+  27: 'Every change is on record where it is made, in a chain; a rotation that was cut short is found, told and resumed.',
   28: 'Downtime and failed calls are measured from the gateway’s events; planted ones are reported.',
   29: 'Fixed ids are the lock, whoever starts a rotation and under whatever id.',
   30: 'A bad, early, duplicate or contradictory message is shown and never stops a rotation.',

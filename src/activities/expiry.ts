@@ -1,35 +1,28 @@
-import { Context } from '@temporalio/activity';
-import type { CertificateFacts } from '../domain/certificate.js';
-import {
-  authoritiesOf,
-  expiring,
-  expiryText,
-  rotationsDue,
-  type Expiring,
-  type Sighting,
-  type Watched,
-} from '../domain/expiry.js';
+import { authoritiesOf, expiring, expiryText, rotationsDue, type Expiring } from '../domain/expiry.js';
 import { RotationError } from '../domain/failures.js';
+import { findingsText, type Finding } from '../domain/findings.js';
 import { entries, expiryScheduleId } from '../domain/ids.js';
 import {
   claim,
   forget,
+  newsOfExpiry,
+  newsOfFinding,
   nothingTold,
   openRuns,
   parseNoticeRecord,
   release,
   settle,
   untold,
+  type News,
   type NoticeRecord,
   type Run,
   type ToTell,
 } from '../domain/notices.js';
-import { notifiersFor, type Message } from '../domain/notification.js';
+import { notifiersFor, type Message, type NotificationEvent } from '../domain/notification.js';
 import { statusOf } from '../temporal/running.js';
-import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
+import { lookEverywhere, type Seen } from './lookout.js';
 import { subscriptions } from './notify.js';
-import { targetConfig } from './plan.js';
 
 /** What a run of the watch has to do. */
 export interface ExpiryTask {
@@ -41,28 +34,29 @@ export interface ExpiryTask {
   readonly unseen: readonly string[];
 }
 
-/** A place that does not answer is asked again by so many attempts; then people are told of the others without it. */
-const patienceAttempts = 4;
 const races = 5;
 
 export function expiryActivities(deps: Dependencies) {
-  const authorities = new Authorities(deps);
-
   /**
-   * Looks at every CA in every bundle, every CA of every authority and the leaf of every target, and claims what there is to
-   * tell. The claim is an entry of the keystore, changed by compare-and-set, rather than state that a workflow carries: it
+   * Looks at every certificate and for what rotations left behind (activities/lookout.ts), and claims what there is to tell.
+   * The claim is an entry of the keystore, changed by compare-and-set, rather than state that a workflow carries: it
    * survives a run that is terminated or reset, a schedule that is deleted, and a second run at the same time. It is
    * written before anything is sent, in the activity that decides on what it has just read; from there the workflow
    * carries the messages to their end. Without a record that can be read people are told of everything, and of that.
    */
   async function takeNotices({ run }: { run: Run }): Promise<ExpiryTask> {
-    const { sightings, unseen } = await lookEverywhere();
+    const seen = await lookEverywhere(deps);
+    const unseen = [...seen.unseen];
     const now = deps.now();
-    const all = expiring(sightings, deps.config.notices.at, now);
-    const toTell = [...audiences()].map(([notifier, hears]) => ({ notifier, run, expiring: all.filter(hears) }));
+    const all = expiring(seen.sightings, deps.config.notices.at, now);
+    const toTell = audiences().map(({ notifier, ofExpiry, ofFinding }) => ({
+      notifier,
+      run,
+      news: [...seen.findings.filter(ofFinding).map(newsOfFinding), ...all.filter(ofExpiry).map(newsOfExpiry)],
+    }));
     const claimed = await changeRecord((record) => {
-      const kept = unseen.length > 0 ? record : forget(record, { ...seenIn(sightings), now });
-      return toTell.reduce(claim, kept);
+      const kept = unseen.length > 0 ? record : forget(record, { ...seenIn(seen), now });
+      return toTell.reduce<NoticeRecord>(claim, kept);
     }, run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
       unseen.push(`the record of what was told: ${error.message}`);
@@ -70,10 +64,10 @@ export function expiryActivities(deps: Dependencies) {
     });
     return {
       notices: [
-        ...toTell.flatMap((one) => expiryNotice(one.notifier, untold(claimed, one), now)),
+        ...toTell.flatMap((one) => noticesOf(one.notifier, untold<Finding | Expiring>(claimed, one), now)),
         ...(unseen.length > 0 ? blindNotices(unseen) : []),
       ],
-      rotate: rotationsDue(sightings, now),
+      rotate: rotationsDue(seen.sightings, now),
       unseen,
     };
   }
@@ -85,79 +79,32 @@ export function expiryActivities(deps: Dependencies) {
     });
   }
 
-  async function lookEverywhere(): Promise<{ sightings: readonly Sighting[]; unseen: string[] }> {
-    const sightings: Sighting[] = [];
-    const unseen: string[] = [];
-    for (const [place, look] of places()) {
-      Context.current().heartbeat({ line: `looking at ${place}` });
-      try {
-        sightings.push(...(await look()));
-      } catch (error) {
-        const last = Context.current().info.attempt >= patienceAttempts;
-        if (!(error instanceof RotationError) || (error.retryable && !last)) throw error;
-        unseen.push(`${place}: ${error.message}`);
-      }
-    }
-    return { sightings, unseen };
+  /** Each notifier, with what concerns it. */
+  function audiences() {
+    const wanting = (event: NotificationEvent, named: readonly string[] | undefined) =>
+      new Set(notifiersFor(subscriptions(deps.config, named), event));
+    const ofAuthority = (authority: string, event: NotificationEvent) =>
+      wanting(event, deps.config.authorities[authority]?.notify);
+    const foreign = wanting('expiry', deps.config.notices.notify);
+    return Object.keys(deps.config.notifiers).map((notifier) => ({
+      notifier,
+      ofExpiry: (one: Expiring) => {
+        const concerned = authoritiesOf(one);
+        return concerned.length === 0
+          ? foreign.has(notifier)
+          : concerned.some((authority) => ofAuthority(authority, 'expiry').has(notifier));
+      },
+      ofFinding: ({ authority }: Finding) => ofAuthority(authority, 'failed').has(notifier),
+    }));
   }
 
-  function places(): readonly (readonly [string, () => Promise<readonly Sighting[]>])[] {
-    const { namespaces, authorities: named, targets } = deps.config;
-    return [
-      ...Object.keys(namespaces).map((name) => [`the bundle of ${name}`, () => inBundle(name)] as const),
-      ...Object.keys(named).map((name) => [`authority ${name}`, () => ofAuthority(name)] as const),
-      ...Object.keys(targets).map((name) => [`target ${name}`, () => inTarget(name)] as const),
-    ];
-  }
-
-  async function inBundle(namespace: string): Promise<readonly Sighting[]> {
-    const { bundle } = await deps.cloud.readNamespace(namespace);
-    return bundle.map((ca) => ({ certificate: watched(ca), place: { kind: 'bundle', namespace } }));
-  }
-
-  async function ofAuthority(authority: string): Promise<readonly Sighting[]> {
-    const { renewBefore } = authorities.config(authority);
-    const { current, next, signing } = await authorities.record(authority);
-    const known = [...new Set([current, next, signing].filter((ca) => ca !== undefined))];
-    const cas = await Promise.all(known.map((ca) => authorities.certificate(authority, ca)));
-    return cas.map((ca, index) => {
-      if (!ca)
-        throw new RotationError('AuthorityKeyMissing', `The keystore has no CA ${known[index]} of ${authority}.`);
-      const place = { kind: 'authority', authority, signing: ca.fingerprint === signing, renewBefore } as const;
-      return { certificate: watched(ca), place };
-    });
-  }
-
-  async function inTarget(target: string): Promise<readonly Sighting[]> {
-    const { authority, renew, lifetime } = targetConfig(deps, target);
-    const pair = await deps.target(target).read();
-    if (!pair) return [];
-    const leastLeft = (renew === 'always' ? lifetime : renew.before) - deps.config.schedule.interval;
-    return [{ certificate: watched(pair.certificate), place: { kind: 'leaf', target, authority, leastLeft } }];
-  }
-
-  /** The notifiers that want to hear of expiry, each with what concerns it. */
-  function audiences(): ReadonlyMap<string, (one: Expiring) => boolean> {
-    const foreign = new Set(notifiersFor(subscriptions(deps.config, deps.config.notices.notify), 'expiry'));
-    const byAuthority = new Map(
-      Object.entries(deps.config.authorities).map(([name, { notify }]) => [
-        name,
-        new Set(notifiersFor(subscriptions(deps.config, notify), 'expiry')),
-      ]),
-    );
-    const hears = (notifier: string) => (one: Expiring) => {
-      const concerned = authoritiesOf(one);
-      return concerned.length === 0
-        ? foreign.has(notifier)
-        : concerned.some((authority) => byAuthority.get(authority)?.has(notifier));
-    };
-    return new Map(Object.keys(deps.config.notifiers).map((notifier) => [notifier, hears(notifier)]));
-  }
-
-  function seenIn(sightings: readonly Sighting[]) {
+  function seenIn({ sightings, findings }: Seen) {
     return {
       notifiers: Object.keys(deps.config.notifiers),
-      fingerprints: new Set(sightings.map(({ certificate }) => certificate.fingerprint)),
+      ids: new Set([
+        ...sightings.map(({ certificate }) => certificate.fingerprint),
+        ...findings.map((finding) => finding.id),
+      ]),
     };
   }
 
@@ -222,14 +169,15 @@ function isUnreadable(error: unknown): error is RotationError {
   return error instanceof RotationError && error.type === 'KeystoreUnreadable';
 }
 
-function expiryNotice(notifier: string, all: readonly Expiring[], now: Date): ExpiryTask['notices'] {
-  if (all.length === 0) return [];
+function noticesOf(notifier: string, news: readonly News<Finding | Expiring>[], now: Date): ExpiryTask['notices'] {
+  const findings = news.flatMap(({ about }) => ('id' in about ? [about] : []));
+  const all = news.flatMap(({ about }) => ('id' in about ? [] : [about]));
   const expired = all.some(({ step }) => step === 0);
-  const message: Message = { event: 'expiry', ...(expired && { severity: 'critical' }), ...expiryText(all, now) };
-  return [{ notifier, message }];
-}
-
-/** Only what expiry is told by: certificates of many places would fill a history. */
-function watched({ fingerprint, sha1, subject, notBefore, notAfter, isCa }: CertificateFacts): Watched {
-  return { fingerprint, sha1, subject, notBefore, notAfter, isCa };
+  const messages: readonly Message[] = [
+    ...(findings.length > 0 ? [{ event: 'failed', ...findingsText(findings) } as const] : []),
+    ...(all.length > 0
+      ? [{ event: 'expiry', ...(expired && { severity: 'critical' as const }), ...expiryText(all, now) } as const]
+      : []),
+  ];
+  return messages.map((message) => ({ notifier, message }));
 }

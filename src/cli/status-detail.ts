@@ -13,17 +13,18 @@ export interface StatusDetail extends StatusRow {
   readonly children: readonly string[];
   /** Activities under way, with their last heartbeat and failure. */
   readonly pending: readonly Pending[];
-  /** Did a worker answer? Asked only while the rotation runs. */
+  /** Did a worker answer? */
   readonly worker: 'live' | 'none' | 'not asked';
-  /** What the workflow itself says, by way of the worker: Markdown. */
+  /** What the workflow itself says, or said last, by way of the worker: Markdown. */
   readonly details: string;
 }
 
 export async function detailOf(client: Client, workflowId: string, told: Told | undefined): Promise<StatusDetail> {
   const running = told?.outcome === 'running';
-  const [pending, details] = running
-    ? await Promise.all([pendingActivities(client, workflowId), currentDetails(client, workflowId)])
-    : [[], undefined];
+  const [pending, details] = await Promise.all([
+    running ? pendingActivities(client, workflowId) : [],
+    told && currentDetails(client, workflowId),
+  ]);
   return {
     ...toRow(workflowId, told),
     ...(told && { startedAt: told.startedAt }),
@@ -32,7 +33,7 @@ export async function detailOf(client: Client, workflowId: string, told: Told | 
     next: told ? nextOf(workflowId, told) : '',
     children: told?.children ?? [],
     pending,
-    worker: !running ? 'not asked' : details === undefined ? 'none' : 'live',
+    worker: !told ? 'not asked' : details === undefined ? 'none' : 'live',
     details: details ?? '',
   };
 }
@@ -46,7 +47,7 @@ export function detailLines(detail: StatusDetail): readonly string[] {
   return [
     `${workflowId}: ${outcome}${phase && `, phase ${phase}`} (${times})`,
     ...(notAfter ? [`Valid until: ${notAfter}`] : []),
-    ...(outcome !== 'running' && now ? [`Why: ${now}`] : []),
+    ...(outcome !== 'running' && now && now !== detail.next ? [`Why: ${now}`] : []),
     ...(detail.waitsFor ? [`Waits for: ${detail.waitsFor}`] : []),
     ...(detail.next ? [`Next: ${detail.next}`] : []),
     '',

@@ -1,4 +1,4 @@
-import type { CertificateFacts } from '../domain/certificate.js';
+import { short, type CertificateFacts } from '../domain/certificate.js';
 import type { Evidence } from '../domain/evidence.js';
 import type { CaPlan } from '../domain/rotation.js';
 import type { Step, Told } from '../temporal/history.js';
@@ -62,8 +62,19 @@ export function removalAsked(told: Told): AskedRemoval | undefined {
 export function nextOf(workflowId: string, told: Told): string {
   if (asksAPerson(told))
     return `cert-rotation approve ${workflowId.slice('ca/'.length)} --who <you> --why <reason>   (or: reject)`;
-  if (told.outcome === 'running' && told.steps.length === 0) return 'start a rotation worker, if none runs';
-  return '';
+  if (told.outcome === 'running') return told.steps.length === 0 ? 'start a rotation worker, if none runs' : '';
+  return endedWell(told) ? '' : goOn(workflowId, told);
+}
+
+function endedWell({ outcome, result }: Told): boolean {
+  return outcome === 'completed' && (result as { outcome?: string } | undefined)?.outcome !== 'keptBoth';
+}
+
+/** However a rotation ended, the next one goes on from the state that is found. */
+function goOn(workflowId: string, { results }: Told): string {
+  const [kind, name] = [workflowId.slice(0, workflowId.indexOf('/')), workflowId.slice(workflowId.indexOf('/') + 1)];
+  const { ca } = (results['issueCa'] ?? {}) as { ca?: CertificateFacts };
+  return `cert-rotation rotate ${kind} ${name}${ca ? `   (goes on with CA ${short(ca.fingerprint)})` : ''}`;
 }
 
 /** What a running rotation waits for; undefined while it works. */
@@ -78,7 +89,7 @@ export function waitOf(told: Told): string | undefined {
 function nowOf(workflowId: string, told: Told): string {
   const { outcome, failure, children } = told;
   const step = lastStep(told);
-  if (outcome !== 'running') return failure ?? '';
+  if (outcome !== 'running') return failure ?? nextOf(workflowId, told);
   if (asksAPerson(told)) return `waits for a person: ${nextOf(workflowId, told)}`;
   if (step?.state === 'running') return step.summary;
   const wait = waitOf(told);

@@ -1,9 +1,9 @@
-import type { Fingerprint } from './certificate.js';
 import type { Expiring, Step } from './expiry.js';
+import type { Finding } from './findings.js';
 
 /**
- * What was told, to whom: the record that lets every certificate and step be told once by each notifier, whatever restarts
- * and however often the watch runs. A run claims what it is about to tell before it tells it:
+ * What was told, to whom: the record that lets every certificate and step, and every finding, be told once by each notifier,
+ * whatever restarts and however often the watch runs. A run claims what it is about to tell before it tells it:
  *
  *     nothing, or a step with more time left    claim: told by this run
  *     claimed by this run                       told again only by its own retry, which has told nobody yet
@@ -19,8 +19,8 @@ export const mostAtOnce = 100;
 
 /** See above. Changed only by compare-and-set, only by the functions below. */
 export interface NoticeRecord {
-  /** By notifier. */
-  readonly told: Readonly<Record<string, Readonly<Record<Fingerprint, Claim>>>>;
+  /** By notifier, then by what it was told of: a certificate's fingerprint, or the id of a finding. */
+  readonly told: Readonly<Record<string, Readonly<Record<string, Claim>>>>;
 }
 
 /** A run of the watch. */
@@ -37,19 +37,42 @@ interface Claim {
   readonly notAfter: string;
 }
 
+/** Something to tell. */
+export interface News<About = unknown> {
+  readonly id: string;
+  readonly step: Step;
+  readonly notAfter: string;
+  readonly about: About;
+}
+
+export const newsOfExpiry = (one: Expiring): News<Expiring> => ({
+  id: one.certificate.fingerprint,
+  step: one.step,
+  notAfter: one.certificate.notAfter,
+  about: one,
+});
+
+/** Told once, and forgotten as soon as it is gone: should it come again, it is news again. */
+export const newsOfFinding = (one: Finding): News<Finding> => ({
+  id: one.id,
+  step: 0,
+  notAfter: new Date(0).toISOString(),
+  about: one,
+});
+
 export const nothingTold: NoticeRecord = { told: {} };
 
-export interface ToTell {
+export interface ToTell<About = unknown> {
   readonly notifier: string;
   readonly run: Run;
   /** What the notifier is to hear of, most urgent first. */
-  readonly expiring: readonly Expiring[];
+  readonly news: readonly News<About>[];
 }
 
 /** What is left to tell. */
-export function untold(record: NoticeRecord, { notifier, run, expiring }: ToTell): readonly Expiring[] {
-  const open = expiring.filter(({ certificate, step }) => {
-    const claim = record.told[notifier]?.[certificate.fingerprint];
+export function untold<About>(record: NoticeRecord, { notifier, run, news }: ToTell<About>): readonly News<About>[] {
+  const open = news.filter(({ id, step }) => {
+    const claim = record.told[notifier]?.[id];
     return !claim || step < claim.step || (step === claim.step && claim.run?.runId === run.runId);
   });
   return open.slice(0, mostAtOnce);
@@ -59,18 +82,15 @@ export function untold(record: NoticeRecord, { notifier, run, expiring }: ToTell
 export function claim(record: NoticeRecord, toTell: ToTell): NoticeRecord {
   const { notifier, run } = toTell;
   const told = record.told[notifier] ?? {};
-  const fresh = untold(record, toTell).filter(({ certificate, step }) => told[certificate.fingerprint]?.step !== step);
+  const fresh = untold(record, toTell).filter(({ id, step }) => told[id]?.step !== step);
   if (fresh.length === 0) return record;
-  const claims = fresh.map(({ certificate: { fingerprint, notAfter }, step }) => [
-    fingerprint,
-    { step, run, notAfter },
-  ]);
+  const claims = fresh.map(({ id, step, notAfter }) => [id, { step, run, notAfter }]);
   return { told: { ...record.told, [notifier]: { ...told, ...Object.fromEntries(claims) } } };
 }
 
 /** The notifier could not be reached: what this run claimed for it is open again. */
 export function release(record: NoticeRecord, { notifier, run }: Pick<ToTell, 'notifier' | 'run'>): NoticeRecord {
-  return keepOnly(record, (name, _fingerprint, { run: owner }) => name !== notifier || owner?.runId !== run.runId);
+  return keepOnly(record, (name, _id, { run: owner }) => name !== notifier || owner?.runId !== run.runId);
 }
 
 /** Runs that may still have something to tell. */
@@ -81,12 +101,12 @@ export function openRuns({ told }: NoticeRecord): readonly Run[] {
 
 /** What is known by now of the runs that claimed, by their run ids: `told` are theirs no more, `lost` are open again. */
 export function settle(record: NoticeRecord, ends: ReadonlyMap<string, 'told' | 'lost'>): NoticeRecord {
-  const left = keepOnly(record, (_notifier, _fingerprint, { run }) => ends.get(run?.runId ?? '') !== 'lost');
+  const left = keepOnly(record, (_notifier, _id, { run }) => ends.get(run?.runId ?? '') !== 'lost');
   if (!openRuns(left).some(({ runId }) => ends.has(runId))) return left;
   const settled = ({ run, ...claim }: Claim): Claim => (run && !ends.has(run.runId) ? { run, ...claim } : claim);
   const told = Object.entries(left.told).map(([notifier, claims]) => [
     notifier,
-    Object.fromEntries(Object.entries(claims).map(([fingerprint, claim]) => [fingerprint, settled(claim)])),
+    Object.fromEntries(Object.entries(claims).map(([id, claim]) => [id, settled(claim)])),
   ]);
   return { told: Object.fromEntries(told) as NoticeRecord['told'] };
 }
@@ -102,28 +122,26 @@ export function parseNoticeRecord(value: unknown): NoticeRecord | undefined {
 
 export interface Seen {
   readonly notifiers: readonly string[];
-  readonly fingerprints: ReadonlySet<Fingerprint>;
+  /** Fingerprints and ids of findings. */
+  readonly ids: ReadonlySet<string>;
   readonly now: Date;
 }
 
-/** Drops what can never be told again: notifiers that are gone, and certificates that are gone and have expired. */
-export function forget(record: NoticeRecord, { notifiers, fingerprints, now }: Seen): NoticeRecord {
+/** Drops what can never be told again: notifiers that are gone, and what is gone and has expired. */
+export function forget(record: NoticeRecord, { notifiers, ids, now }: Seen): NoticeRecord {
   return keepOnly(
     record,
-    (notifier, fingerprint, { notAfter }) =>
-      notifiers.includes(notifier) && (fingerprints.has(fingerprint) || Date.parse(notAfter) > now.getTime()),
+    (notifier, id, { notAfter }) =>
+      notifiers.includes(notifier) && (ids.has(id) || Date.parse(notAfter) > now.getTime()),
   );
 }
 
 /** The same record when all is kept. */
-function keepOnly(
-  record: NoticeRecord,
-  keeps: (notifier: string, fingerprint: Fingerprint, claim: Claim) => boolean,
-): NoticeRecord {
+function keepOnly(record: NoticeRecord, keeps: (notifier: string, id: string, claim: Claim) => boolean): NoticeRecord {
   let dropped = false;
   const told = Object.entries(record.told).map(([notifier, claims]) => {
     const all = Object.entries(claims);
-    const kept = all.filter(([fingerprint, one]) => keeps(notifier, fingerprint, one));
+    const kept = all.filter(([id, one]) => keeps(notifier, id, one));
     dropped ||= kept.length < all.length;
     return [notifier, Object.fromEntries(kept)] as const;
   });

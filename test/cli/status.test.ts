@@ -54,6 +54,21 @@ describe('a row of the table says what a rotation does, waits for and came to', 
     ],
     ['failed', told({ outcome: 'failed', failure: 'ProbeRefused' }), ['failed', '', 'ProbeRefused']],
     ['completed', told({ outcome: 'completed', result: { notAfter: until } }), ['completed', '', '']],
+    [
+      'terminated before it made a CA',
+      told({ outcome: 'terminated' }),
+      ['terminated', '', 'cert-rotation rotate ca shop'],
+    ],
+    [
+      'terminated: the next one goes on',
+      told({ outcome: 'terminated', results: { issueCa: { ca: certificateFacts('new-ca') } } }),
+      ['terminated', '', 'cert-rotation rotate ca shop   (goes on with CA new-ca)'],
+    ],
+    [
+      'both CAs kept',
+      told({ outcome: 'completed', result: { outcome: 'keptBoth' } }),
+      ['completed', '', 'cert-rotation rotate ca shop'],
+    ],
   ];
   for (const [what, history, [outcome, phase, now]] of cases) {
     it(what, () => {

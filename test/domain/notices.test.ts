@@ -5,6 +5,7 @@ import { expiring, type Sighting } from '../../src/domain/expiry.js';
 import {
   claim,
   forget,
+  newsOfExpiry,
   mostAtOnce,
   nothingTold,
   openRuns,
@@ -22,9 +23,12 @@ const aRun = (runId: string): Run => ({ workflowId: 'expiry-notices', runId });
 
 /** What a run at that time claims, and the record after it. */
 function runAt(record: NoticeRecord, left: number, run: string, sightings: readonly Sighting[]) {
-  const toTell = { notifier, run: aRun(run), expiring: expiring(sightings, steps, before(left)) };
+  const toTell = { notifier, run: aRun(run), news: expiring(sightings, steps, before(left)).map(newsOfExpiry) };
   const after = claim(record, toTell);
-  return { after, told: untold(after, toTell).map(({ certificate, step }) => `${certificate.subject} ${step / day}`) };
+  return {
+    after,
+    told: untold(after, toTell).map(({ about: { certificate, step } }) => `${certificate.subject} ${step / day}`),
+  };
 }
 
 describe('what is told of an expiring certificate', () => {
@@ -109,13 +113,21 @@ describe('what is told of an expiring certificate', () => {
 
   it('is nothing less urgent than what was told, where the configuration drops a step', () => {
     const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
-    const toTell = { notifier, run: aRun('run-2'), expiring: expiring([ca], [60 * day, 30 * day], before(12 * day)) };
+    const toTell = {
+      notifier,
+      run: aRun('run-2'),
+      news: expiring([ca], [60 * day, 30 * day], before(12 * day)).map(newsOfExpiry),
+    };
     assert.deepEqual(untold(after, toTell), []);
   });
 
   it('is told by each notifier on its own', () => {
     const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
-    const other = { notifier: 'other', run: aRun('run-2'), expiring: expiring([ca], steps, before(13 * day)) };
+    const other = {
+      notifier: 'other',
+      run: aRun('run-2'),
+      news: expiring([ca], steps, before(13 * day)).map(newsOfExpiry),
+    };
     assert.equal(untold(after, other).length, 1);
     assert.deepEqual(Object.keys(claim(after, other).told).sort(), ['ops', 'other']);
   });
@@ -138,16 +150,13 @@ describe('the record of what was told', () => {
 
   it('is not written again where nothing is new', () => {
     assert.equal(runAt(record, -day, 'run-2', [ca]).after, record);
-    assert.equal(
-      forget(record, { notifiers: [notifier], fingerprints: new Set([fingerprint]), now: before(-day) }),
-      record,
-    );
+    assert.equal(forget(record, { notifiers: [notifier], ids: new Set([fingerprint]), now: before(-day) }), record);
   });
 
   it('forgets what has expired and is gone, and what a notifier that is gone was told', () => {
-    const gone = { notifiers: [notifier], fingerprints: new Set<string>(), now: before(-day) };
+    const gone = { notifiers: [notifier], ids: new Set<string>(), now: before(-day) };
     assert.deepEqual(forget(record, gone), nothingTold);
-    const unconfigured = { notifiers: [], fingerprints: new Set([fingerprint]), now: before(-day) };
+    const unconfigured = { notifiers: [], ids: new Set([fingerprint]), now: before(-day) };
     assert.deepEqual(forget(record, unconfigured), nothingTold);
   });
 
@@ -168,7 +177,7 @@ describe('the record of what was told', () => {
 
   it('remembers what is gone as long as it could come back, and what is still there after its end', () => {
     const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
-    const gone = { notifiers: [notifier], fingerprints: new Set<string>(), now: before(12 * day) };
+    const gone = { notifiers: [notifier], ids: new Set<string>(), now: before(12 * day) };
     assert.equal(forget(after, gone), after);
   });
 });

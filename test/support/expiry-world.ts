@@ -94,6 +94,17 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
     this.bundle = [...this.bundle, ca.certificate];
   }
 
+  /** A rotation made `next`, and the namespace trusts both CAs. */
+  async overlap(next: KeyPair, rotation: string): Promise<void> {
+    const { fingerprint } = next.certificate;
+    const entry = entries.ca('orders', fingerprint);
+    if (!(await this.keystore.get(entry))) await this.keystore.create(entry, { ...next, owner: 'authority/orders' });
+    const known = await this.keystore.get(entries.authority('orders'));
+    const record = { ...(known!.record as object), next: fingerprint, rotation };
+    await this.keystore.update(entries.authority('orders'), { record, owner: known!.owner }, known!.version);
+    this.bundle = [...this.bundle.filter((ca) => ca.fingerprint !== fingerprint), next.certificate];
+  }
+
   /** So many days before the end of `certificate`. */
   moveTo(certificate: CertificateFacts, daysBeforeEnd: number): void {
     this.now = new Date(Date.parse(certificate.notAfter) - daysBeforeEnd * 86_400_000);

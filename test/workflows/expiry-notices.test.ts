@@ -306,6 +306,60 @@ describe('the watch over expiring certificates', () => {
     });
   });
 
+  it('safety 27: tells once of a rotation that was terminated, with the command that goes on, and of the next one again', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    const { workflow } = tests.env.client;
+    /** No worker polls there: it is terminated before it does anything. */
+    const begin = () =>
+      workflow.start('caRotation', { workflowId: caRotationId('orders'), taskQueue: 'nobody', args: [] });
+    use(world.activities);
+    for (const cut of [1, 2]) {
+      const rotation = await begin();
+      await world.overlap(foreign, rotation.firstExecutionRunId);
+      await run();
+      assert.equal(ops.taken.length, cut - 1, 'told of a rotation that runs');
+      await rotation.terminate('somebody was too quick');
+      await run();
+      await run();
+      assert.equal(ops.taken.length, cut);
+    }
+    const { title, commands } = (JSON.parse(ops.taken[0]!.body) as { data: { title: string; commands: string[] } })
+      .data;
+    assert.equal(title, 'The CA rotation of orders was cut short');
+    assert.deepEqual(commands, ['cert-rotation rotate ca orders']);
+  });
+
+  it('safety 27: tells of a bundle that somebody put back, and is silent once it is mended', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.bundle = [];
+    use(world.activities);
+    await run();
+    await run();
+    assert.deepEqual(
+      titles(ops).map((title) => title.replace(/CA \w+/, 'CA')),
+      ['orders.acct1 does not trust CA of orders any more'],
+    );
+    world.bundle = [ca.certificate];
+    await run();
+    assert.equal(ops.taken.length, 1);
+    world.bundle = [];
+    await run();
+    assert.equal(ops.taken.length, 2);
+  });
+
+  it('safety 27: tells once of a leaf that a rotation left on its way, with the command that goes on', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    const leaf = await aLeaf(ca);
+    await world.keystore.create(entries.leaf('orders-worker', 'a-run'), { ...leaf, owner: 'leaf/orders-worker' });
+    use(world.activities);
+    await run();
+    await run();
+    assert.deepEqual(titles(ops), ['The leaf rotation of orders-worker was cut short']);
+  });
+
   // The last one: the test server skips no time any more once a run was terminated whose activity had begun.
   it('tells what a run claimed that somebody terminated before it told it, once', async () => {
     const world = aWorld();

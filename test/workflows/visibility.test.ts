@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowHandle } from '@temporalio/client';
+import { detailOf } from '../../src/cli/status-detail.js';
 import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
 import type { CaPlan } from '../../src/domain/rotation.js';
+import { tell } from '../../src/temporal/history.js';
 import { searchAttributesRegistered } from '../../src/temporal/search-attributes.js';
 import { rotationPhase, rotationSubject } from '../../src/workflows/messages.js';
 import { automatic, evidence, fakeActivities, gate, plan } from '../support/fake-activities.js';
@@ -67,6 +69,20 @@ describe('what a person sees of a rotation', () => {
     assert.match(await detailsOf(handle), /Problems:\n- Ignored "approve"/);
     await handle.signal('rejectCaRemoval', { who: 'ann' });
     await handle.result();
+  });
+
+  it('the detail of a rotation that ended shows the problems that it had, and how to go on', async () => {
+    const unknownPollers = ['9@stranger (booking)'];
+    const stranger = { gatherEvidence: async () => evidence({ unknownPollers }) };
+    const handle = await start('ended', { approval: automatic }, stranger);
+    await tests.reach(handle, 'approve');
+    await handle.signal('rejectCaRemoval', { who: 'ann', why: 'not now' });
+    await handle.result();
+    const { client } = tests.env;
+    const { details, next, worker } = await detailOf(client, handle.workflowId, await tell(client, handle.workflowId));
+    assert.equal(worker, 'live');
+    assert.match(details, /Problems:\n- Belongs to no known target: 9@stranger \(booking\)/);
+    assert.equal(next, 'cert-rotation rotate ca ended   (goes on with CA new-ca)');
   });
 
   it('every phase that takes long says what it waits for', async () => {

@@ -1,0 +1,171 @@
+import type { RotationRecord } from './audit.js';
+import type { AuthorityRecord } from './authority.js';
+import { short, type CertificateFacts, type Fingerprint } from './certificate.js';
+import { caRotationId, leafRotationId } from './ids.js';
+
+/**
+ * What nobody is at work on and no schedule mends, found from facts, whatever became of the workflow (safety 27): a rotation
+ * that was terminated, reset or timed out, and a bundle that is not what the records say. People are told of each once.
+ */
+export interface Finding {
+  /** Of the same thing always the same. */
+  readonly id: string;
+  readonly authority: string;
+  /** One line. */
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly command: string;
+}
+
+/** The last run of a fixed id; `status` as Temporal names it. */
+export interface LastRun {
+  readonly runId: string;
+  readonly status: string;
+}
+
+/** What is known of an authority whose rotation does not run. */
+export interface AuthorityFacts {
+  readonly authority: string;
+  readonly record: AuthorityRecord;
+  /** A CA and everything above it, by the CA: trusting one of them is enough. */
+  readonly chains: ReadonlyMap<Fingerprint, readonly Fingerprint[]>;
+  /** Undefined: Temporal knows none any more. */
+  readonly lastRun: LastRun | undefined;
+  /** How its rotations ended. */
+  readonly ended: readonly Pick<RotationRecord, 'runId' | 'outcome' | 'endedAt' | 'result'>[];
+  /** By namespace; one whose bundle could not be read is absent. */
+  readonly bundles: ReadonlyMap<string, readonly CertificateFacts[]>;
+}
+
+/** A leaf that a rotation left in the keystore. */
+export interface StagedFacts {
+  readonly entry: string;
+  readonly target: string;
+  readonly authority: string;
+  readonly lastRun: LastRun | undefined;
+}
+
+export function findingsOf(facts: AuthorityFacts): readonly Finding[] {
+  return [...cutShort(facts), ...distrusted(facts), ...trustedAgain(facts)];
+}
+
+/** One that ended by itself told people then, and its end is on record for longer than Temporal knows the run. */
+function cutShort({ authority, record, lastRun, ended }: AuthorityFacts): readonly Finding[] {
+  const { next, rotation } = record;
+  const isOnRecord = (runId: string | undefined) => ended.some((end) => runId !== undefined && end.runId === runId);
+  const endedByItself = lastRun ? !wasCutShort(lastRun) : isOnRecord(rotation);
+  if (next === undefined || endedByItself) return [];
+  return [
+    {
+      id: `cut-short.${authority}.${next}.${rotation ?? ''}`,
+      authority,
+      title: `The CA rotation of ${authority} was cut short`,
+      lines: [
+        `${caRotationId(authority)} does not run${fate(lastRun)}.`,
+        stateOf(record, next),
+        `A rotation that is started now goes on with CA ${short(next)}; it makes no other.`,
+      ],
+      command: `cert-rotation rotate ca ${authority}`,
+    },
+  ];
+}
+
+function stateOf({ current, signing, retiring }: AuthorityRecord, next: Fingerprint): string {
+  if (signing !== next) return `CA ${short(next)} was made; leaves still come from CA ${short(signing ?? '')}.`;
+  const old = current === undefined ? 'no other CA' : `CA ${short(current)}`;
+  return retiring === undefined
+    ? `CA ${short(next)} signs leaves; ${old} is still to be removed.`
+    : `CA ${short(next)} signs leaves; the removal of ${old} had begun, and no leaf of it is delivered any more.`;
+}
+
+/** Neither the workflow nor anybody in it could say a last word. */
+function wasCutShort({ status }: LastRun): boolean {
+  return status === 'TERMINATED' || status === 'TIMED_OUT';
+}
+
+function fate(lastRun: LastRun | undefined): string {
+  return lastRun ? ` (its last run: ${lastRun.status.toLowerCase().replace('_', ' ')})` : '';
+}
+
+/** A bundle without a CA that has leaves: somebody put back what they knew (Terraform does at its next apply). */
+function distrusted({ authority, record, chains, bundles }: AuthorityFacts): readonly Finding[] {
+  const inUse = new Set([record.current, record.signing]);
+  inUse.delete(record.retiring);
+  return [...inUse].flatMap((ca) =>
+    ca === undefined
+      ? []
+      : [...bundles]
+          .filter(([, bundle]) => !bundle.some(({ fingerprint }) => (chains.get(ca) ?? [ca]).includes(fingerprint)))
+          .map(([namespace]) => ({
+            id: `distrusted.${namespace}.${ca}`,
+            authority,
+            title: `${namespace} does not trust CA ${short(ca)} of ${authority} any more`,
+            lines: [
+              `Its leaves are refused there as soon as their connections end. No rotation removed it: somebody else did,`,
+              `such as a Terraform configuration that knows an older bundle; it has to leave the bundle alone.`,
+              `Put it back now, or move every target: a rotation adds the CA that signs next, and every leaf of it.`,
+            ],
+            command: `cert-rotation rotate ca ${authority}`,
+          })),
+  );
+}
+
+/** The other way round: a CA that a rotation took out, whose key may be why. */
+function trustedAgain({ authority, record, ended, bundles }: AuthorityFacts): readonly Finding[] {
+  const known = [record.current, record.next];
+  const removed = ended.flatMap(({ outcome, endedAt, result }) =>
+    outcome === 'rotated' && result?.oldFingerprint && !known.includes(result.oldFingerprint)
+      ? [{ ca: result.oldFingerprint, on: endedAt.slice(0, 10) }]
+      : [],
+  );
+  return removed.flatMap(({ ca, on }) =>
+    [...bundles].flatMap(([namespace, bundle]) => {
+      const back = bundle.find(({ fingerprint }) => fingerprint === ca);
+      return back
+        ? [
+            {
+              id: `trusted-again.${namespace}.${ca}`,
+              authority,
+              title: `${namespace} trusts CA ${short(ca)} of ${authority} again`,
+              lines: [
+                `A rotation removed it on ${on}; whoever kept a leaf of it is admitted again.`,
+                'Whoever put it back has to know of the rotation; then take it out.',
+              ],
+              command: `tcld namespace accepted-client-ca remove -n ${namespace} --fp ${back.sha1}`,
+            },
+          ]
+        : [];
+    }),
+  );
+}
+
+/** A leaf rotation that ended by itself, well or not, discarded what it had staged, or told people that it could not. */
+export function stagedFinding({ entry, target, authority, lastRun }: StagedFacts): readonly Finding[] {
+  if (lastRun && !wasCutShort(lastRun)) return [];
+  return [
+    {
+      id: `staged.${entry}`,
+      authority,
+      title: `The leaf rotation of ${target} was cut short`,
+      lines: [
+        `${leafRotationId(target)} does not run${fate(lastRun)}; the keystore still has the leaf that it made.`,
+        `Some pods of ${target} may use it and others not. A rotation that is started now moves all of them.`,
+      ],
+      command: `cert-rotation rotate leaf ${target}`,
+    },
+  ];
+}
+
+/** One message about all of them. `all` is not empty. */
+export function findingsText(all: readonly Finding[]): {
+  readonly title: string;
+  readonly lines: readonly string[];
+  readonly commands: readonly string[];
+} {
+  const [first] = all;
+  return {
+    title: all.length === 1 ? first!.title : `${first!.title}, and ${all.length - 1} more that nobody is at work on`,
+    lines: all.flatMap(({ title, lines }) => (all.length === 1 ? lines : [`${title}: ${lines.join(' ')}`])),
+    commands: [...new Set(all.map(({ command }) => command))],
+  };
+}
