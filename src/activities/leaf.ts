@@ -1,9 +1,13 @@
+import { windowRules } from '../config/windows.js';
 import { mayIssueFrom } from '../domain/authority.js';
 import { isValidAt, type CertificateFacts, type Fingerprint, type LeafReference } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
+import { whyLeftToMove } from '../domain/renewal.js';
 import type { LeafPreflight, LeafRotationRequest } from '../domain/rotation.js';
+import { longestWaitMs } from '../domain/windows.js';
 import type { Adoption, Delivery } from '../targets/target.js';
+import { moveUnderWay } from '../temporal/move-under-way.js';
 import type { KeyPair } from '../x509/pair.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
@@ -41,9 +45,18 @@ export function leafActivities(deps: Dependencies) {
       const { adopted } = await deps.target(request.target).adoption(delivery);
       return adopted ? 'It is on a leaf of that CA already' : undefined;
     }
-    if (!request.onlyWhenDue || renew === 'always') return undefined;
+    if (!request.onlyWhenDue) return undefined;
     const left = Date.parse(current.notAfter) - deps.now().getTime();
-    return left > renew.before ? `Not due: valid until ${current.notAfter}` : undefined;
+    if (renew !== 'always' && left > renew.before) return `Not due: valid until ${current.notAfter}`;
+    return leftToCaRotation(request.target, current);
+  }
+
+  async function leftToCaRotation(target: string, { notAfter }: CertificateFacts): Promise<string | undefined> {
+    const { authority, rollout } = targetConfig(deps, target);
+    const { interval, alertTime } = deps.config.schedule;
+    const windowMs = rollout === 'none' ? 0 : longestWaitMs(windowRules(deps.config, 'restarts'));
+    const room = { notAfter, windowMs, intervalMs: interval, alertMs: alertTime };
+    return whyLeftToMove(await moveUnderWay(deps.client(), authority), room, deps.now());
   }
 
   async function issueLeaf(request: { target: string; rotation: string; ca?: Fingerprint }): Promise<LeafReference> {

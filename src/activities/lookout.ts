@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { Config } from '../config/schema.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
 import { RotationError } from '../domain/failures.js';
@@ -93,7 +94,7 @@ class Lookout {
     const { authority, renew, lifetime } = targetConfig(this.#deps, target);
     const pair = await this.#deps.target(target).read();
     if (!pair) return {};
-    const leastLeft = (renew === 'always' ? lifetime : renew.before) - this.#deps.config.schedule.interval;
+    const leastLeft = (renew === 'always' ? lifetime : renew.before) - longestGap(this.#deps.config);
     return {
       sightings: [{ certificate: watched(pair.certificate), place: { kind: 'leaf', target, authority, leastLeft } }],
     };
@@ -152,3 +153,6 @@ class Lookout {
 function watched({ fingerprint, sha1, subject, notBefore, notAfter, isCa }: CertificateFacts): Watched {
   return { fingerprint, sha1, subject, notBefore, notAfter, isCa };
 }
+
+/** Between two renewals on schedule. */
+const longestGap = ({ schedule }: Config): number => schedule.interval + schedule.jitter;

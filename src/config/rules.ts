@@ -26,6 +26,7 @@ const rules: readonly Rule[] = [
   leavesDoNotOutliveTheirCa,
   leavesLiveLongEnough,
   renewalsComeInTime,
+  jitterFitsInterval,
   casLiveLongEnough,
   waitsCoverConnections,
   proofsFitTheirDeadline,
@@ -124,13 +125,22 @@ function leavesLiveLongEnough(config: Config): BrokenRule[] {
     .filter(([, target]) => target.lifetime < least)
     .map(([name]) => ({
       path: ['targets', name, 'lifetime'],
-      message: `shorter than ${days(least)}: 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime`,
+      message: `shorter than ${days(least)}: ${timeToRenewIs}`,
       fix: 'Make it longer (7d goes well with a daily schedule), or schedule.interval shorter',
     }));
 }
 
 const timeToRenew = ({ schedule, timing }: Config): number =>
-  3 * schedule.interval + timing.rolloutDeadline + schedule.alertTime;
+  3 * schedule.interval + schedule.jitter + timing.rolloutDeadline + schedule.alertTime;
+
+const timeToRenewIs = '3 × schedule.interval + schedule.jitter + timing.rolloutDeadline + schedule.alertTime';
+
+/** A run that begins later than the next one should is none. */
+function jitterFitsInterval({ schedule: { jitter, interval } }: Config): BrokenRule[] {
+  if (jitter <= interval / 2) return [];
+  const message = 'more than half of schedule.interval: runs would come at random';
+  return [{ path: ['schedule', 'jitter'], message, fix: `Make it at most ${days(interval / 2)}` }];
+}
 
 /** A leaf that is renewed only when it is due must be due that early, for the same reason. */
 function renewalsComeInTime(config: Config): BrokenRule[] {
@@ -142,7 +152,7 @@ function renewalsComeInTime(config: Config): BrokenRule[] {
       const message = `not shorter than the lifetime of the leaf, ${days(lifetime)}: it would always be due`;
       return [{ path, message, fix: 'Make it shorter, or write renew: always' }];
     }
-    const message = `shorter than ${days(least)}: 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime`;
+    const message = `shorter than ${days(least)}: ${timeToRenewIs}`;
     return renew.before < least
       ? [{ path, message, fix: `Make it at least ${days(least)}, or write renew: always` }]
       : [];

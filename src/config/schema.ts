@@ -273,7 +273,9 @@ const target = z
     algorithm: keyAlgorithm,
     lifetime: positiveDuration
       .prefault('30d')
-      .describe('Of a leaf: at least 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime.'),
+      .describe(
+        'Of a leaf: at least 3 × schedule.interval + schedule.jitter + timing.rolloutDeadline + schedule.alertTime.',
+      ),
     renew: z
       .union([z.literal('always'), z.strictObject({ before: positiveDuration })])
       .default('always')
@@ -361,10 +363,12 @@ const schedule = z
   .strictObject({
     cron: cron.default('0 4 * * *').describe('When the leaf rotation runs.'),
     timezone: timezone.default('UTC'),
-    jitter: duration.prefault('0s'),
+    jitter: duration
+      .prefault('5m')
+      .describe('Each run begins up to so much later, at random: not every installation at the same minute.'),
     interval: positiveDuration
       .prefault('1d')
-      .describe('Longest time between two runs; leaves must live at least 3 × this and more.'),
+      .describe('Longest time between two runs, without jitter; leaves must live at least 3 × this and more.'),
     alertTime: duration.prefault('1d').describe('From a missed renewal until somebody acts.'),
   })
   .prefault({});

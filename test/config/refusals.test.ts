@@ -348,12 +348,22 @@ describe('safety 4: lifetimes leave time to renew', () => {
     [
       'a leaf shorter than three intervals, a rollout and the time to be alarmed',
       edited('lifetime: 30d', 'lifetime: 4d'),
-      '26:5: targets.worker.lifetime: shorter than 4.1 days: 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime. Make it longer (7d goes well with a daily schedule), or schedule.interval shorter.',
+      '26:5: targets.worker.lifetime: shorter than 4.1 days: 3 × schedule.interval + schedule.jitter + timing.rolloutDeadline + schedule.alertTime. Make it longer (7d goes well with a daily schedule), or schedule.interval shorter.',
     ],
     [
       'a leaf renewed only when it is too late for three intervals',
       edited('rollout: rolling', 'renew: { before: 2d }'),
-      '27:14: targets.worker.renew.before: shorter than 4.1 days: 3 × schedule.interval + timing.rolloutDeadline + schedule.alertTime. Make it at least 4.1 days, or write renew: always.',
+      '27:14: targets.worker.renew.before: shorter than 4.1 days: 3 × schedule.interval + schedule.jitter + timing.rolloutDeadline + schedule.alertTime. Make it at least 4.1 days, or write renew: always.',
+    ],
+    [
+      'runs that begin too late for a leaf',
+      edited('lifetime: 30d', 'lifetime: 5d').replace('timing:', 'schedule: { jitter: 12h, interval: 36h }\ntiming:'),
+      '26:5: targets.worker.lifetime: shorter than 6.1 days: 3 × schedule.interval + schedule.jitter + timing.rolloutDeadline + schedule.alertTime. Make it longer (7d goes well with a daily schedule), or schedule.interval shorter.',
+    ],
+    [
+      'runs that come at random',
+      edited('timing:', 'schedule: { jitter: 13h }\ntiming:'),
+      '28:13: schedule.jitter: more than half of schedule.interval: runs would come at random. Make it at most 0.5 days.',
     ],
     [
       'a leaf that would always be due',

@@ -35,6 +35,13 @@ describe('the schedules', () => {
     assert.equal(state.paused, true);
   });
 
+  it('begin up to five minutes later, at random, so that installations do not come all at once', async () => {
+    const { client } = tests.env;
+    await applySchedules(client, configured('0 6 * * *'));
+    for (const schedule of [leafScheduleId, expiryScheduleId])
+      assert.equal((await client.schedule.getHandle(schedule).describe()).spec.jitter, 5 * 60_000, schedule);
+  });
+
   it('start the watch, which takes four Temporal actions where nothing expires', async () => {
     const { client } = tests.env;
     tests.use({

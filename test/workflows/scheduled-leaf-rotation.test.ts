@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { Activities } from '../../src/activities/index.js';
-import { leafRotationId } from '../../src/domain/ids.js';
-import type { LeafRotationResult } from '../../src/domain/rotation.js';
+import { createActivities, type Activities } from '../../src/activities/index.js';
+import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
+import type { LeafRotationResult, RotationStatus } from '../../src/domain/rotation.js';
 import { failing, fakeActivities, gate, type FakeActivities } from '../support/fake-activities.js';
 import { rootOf, typeOf } from '../support/failures.js';
+import { aWorld } from '../support/fakes.js';
 import { WorkflowTests } from '../support/temporal-env.js';
+
+const done = Promise.resolve();
 
 describe('scheduledLeafRotation', () => {
   let tests: WorkflowTests;
@@ -95,6 +98,56 @@ describe('scheduledLeafRotation', () => {
     assert.equal((await handle.describe()).status.name, 'CANCELLED');
     assert.deepEqual(of(fakes, 'restoreTarget', 'target'), ['one']);
     assert.deepEqual(of(fakes, 'preflightLeaf', 'target'), ['one']);
+  });
+
+  describe('while a CA rotation runs', () => {
+    const authority = 'booking';
+
+    /** The fakes, with what is decided before a renewal decided by the product. */
+    async function deciding(overrides: Partial<Activities>): Promise<FakeActivities> {
+      const world = await aWorld();
+      const { preflightLeaf } = createActivities({ ...world.deps, client: () => tests.env.client });
+      const fakes = fakeActivities(overrides);
+      const decided: Activities['preflightLeaf'] = (request) =>
+        request.onlyWhenDue ? preflightLeaf(request) : fakes.activities.preflightLeaf(request);
+      return { ...fakes, activities: { ...fakes.activities, preflightLeaf: decided } };
+    }
+
+    async function scheduled(fakes: FakeActivities): Promise<LeafRotationResult> {
+      const [only] = await result(await start(fakes, { targets: ['worker'] }));
+      return only!;
+    }
+
+    it('leaves a leaf to it while it moves targets, and renews the leaf once it waits for an approval', async () => {
+      const { opened, open } = gate();
+      const fakes = await deciding({ rollOut: ({ target }) => (target === `${authority}-canary` ? opened : done) });
+      tests.use(fakes);
+      const rotation = await tests.start('caRotation', caRotationId(authority), { authority });
+      await tests.eventually(async () => fakes.names().includes('rollOut'));
+      const left = await scheduled(fakes);
+      assert.equal(left.outcome, 'skipped');
+      assert.match(left.reason!, /^ca\/booking moves it: done by /);
+      open();
+      await tests.reach(rotation, 'approve');
+      assert.equal((await scheduled(fakes)).outcome, 'rotated');
+      await rotation.signal('rejectCaRemoval', { who: 'ann' });
+      await rotation.result();
+    });
+
+    it('leaves nothing to one that waits for a person about a target that failed', async () => {
+      const rollOut: Activities['rollOut'] = ({ target }) =>
+        target === `${authority}-canary` ? failing('RolloutFailed')() : done;
+      const fakes = await deciding({ rollOut });
+      tests.use(fakes);
+      const rotation = await tests.start('caRotation', caRotationId(authority), { authority });
+      await tests.eventually(async () => {
+        const { problems } = await rotation.query<RotationStatus>('status');
+        return problems.some((problem) => problem.includes('was not moved'));
+      });
+      assert.equal((await scheduled(fakes)).outcome, 'rotated');
+      await rotation.signal('abortCaRotation', { who: 'ann', why: 'the test is over' });
+      await rotation.result();
+    });
   });
 
   it('a bad request fails the workflow, not its task', async () => {
