@@ -26,7 +26,7 @@ export const rules: Readonly<Record<number, string>> = {
   20: 'Nothing found is a failure; owners that are not known are named and block.',
   21: 'A rollout that cannot finish, or that would be the outage, is refused; nothing counts before a new pod polls.',
   22: 'The shipped RBAC and admission policy allow what the product does, and refuse what it must not do.',
-  23: 'Who approves is recorded as claimed; a second person is another one, and never the starter.',
+  23: 'Who approves is recorded as claimed, or verified by a signature; a second person is another one, and never the starter.',
   24: 'Who may edit the configuration cannot send the API key elsewhere, run a program, or turn a name into an option.',
   25: 'The sandbox reaches nothing outside, and production refuses a sandbox.',
   26: 'Tools come from where they are told, with pinned checksums; production never searches.',

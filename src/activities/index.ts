@@ -1,5 +1,6 @@
 import type { Evidence } from '../domain/evidence.js';
 import { abortActivities } from './abort.js';
+import { approverActivities } from './approvers.js';
 import { auditActivities, auditing } from './audit.js';
 import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
@@ -37,6 +38,7 @@ export function createActivities(dependencies: Dependencies) {
     ...retiringActivities(deps),
     ...windowActivities(deps),
     ...auditActivities(deps),
+    ...approverActivities(deps),
     ...abortActivities(deps),
     gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request, progress()),
   });

@@ -49,6 +49,7 @@ export function planActivities(deps: Dependencies) {
         deadlineMs: approval.deadline,
         remindEveryMs: approval.remindEvery,
         secondPerson: approval.secondPerson,
+        ...(approval.approvers && { approvers: Object.keys(approval.approvers) }),
       },
       ...(clients && { clients: clients.map(clientLine) }),
       trustSoakMs: timing.trustSoak,

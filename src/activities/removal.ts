@@ -15,6 +15,7 @@ import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import { auditContext } from './audit-context.js';
+import { objectionToDecision } from './approvers.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
@@ -195,6 +196,8 @@ export function removalActivities(deps: Dependencies) {
     const { decision, facts, changedByUs } = approval;
     if (decision.decision !== 'approve' || decision.evidence !== digestOf(facts))
       throw new RotationError('EvidenceChanged', `The approval of ${decision.who} is for other evidence.`);
+    const objection = objectionToDecision(deps, authority, decision);
+    if (objection) throw new RotationError('EvidenceChanged', `Nothing was removed: ${objection}.`);
     const until = deps.now().getTime() + deps.config.timing.soak;
     for (;;) {
       const evidence = await gatherEvidence(deps, { authority, ca }, work);

@@ -1,5 +1,6 @@
 import { admits, type FilteredNames } from '../domain/filters.js';
 import { longestWaitMs } from '../domain/windows.js';
+import { approversCanDecide } from './approvers.js';
 import { ownNamespaces } from './own-namespaces.js';
 import type { Config, TargetConfig } from './schema.js';
 import { windowRules } from './windows.js';
@@ -33,6 +34,7 @@ const rules: readonly Rule[] = [
   filtersAdmitTargets,
   sharedAuthoritiesAreSplit,
   clientsAreTargets,
+  approversCanDecide,
   notifiersExist,
   renewalsFitCas,
   windowsFitLeaves,

@@ -177,7 +177,12 @@ const approval = z
     secondPerson: z
       .boolean()
       .default(false)
-      .describe('Two people must approve, neither of them whoever started the rotation; who they are is claimed.'),
+      .describe('Two people must approve, neither of them whoever started the rotation.'),
+    approvers: z
+      .record(name, z.strictObject({ publicKey: z.string().describe('PEM: Ed25519, ECDSA or RSA.') }))
+      .refine((all) => Object.keys(all).length > 0, 'nobody could approve: list somebody, or leave approvers out')
+      .optional()
+      .describe('Whose approval counts, signed by their key. Without it, whoever approves is who they claim to be.'),
   })
   .prefault({});
 

@@ -1,19 +1,21 @@
 import type { Evidence } from './evidence.js';
 
 /**
- * Decisions of people on the removal of an old CA. Who sends one is whoever they claim to be: anybody who may reach the
- * namespace can send any name. The record says so.
+ * Decisions of people on the removal of an old CA. Anybody who may reach the namespace can send any name: who sends one is
+ * whoever they claim to be, and the record says so. Where the configuration lists approvers, an approval counts only with
+ * the signature of one of their keys (safety 23); a rejection, which removes nothing, needs none.
  */
 export interface Decision {
   readonly decision: 'approve' | 'reject';
   readonly who: string;
   readonly why: string;
-  /** `claimed`: as the sender says. `policy`: the configuration decided, no person. */
-  readonly identity: 'claimed' | 'policy';
+  /** `claimed`: as the sender says. `verified`: signed by the key of a listed approver. `policy`: the configuration decided. */
+  readonly identity: 'claimed' | 'verified' | 'policy';
   /** Digest of the evidence that it was made on; a rejection needs none. */
   readonly evidence?: string;
+  readonly signature?: string;
   /** The second person, where the policy wants one. */
-  readonly seconded?: { readonly who: string; readonly why: string };
+  readonly seconded?: { readonly who: string; readonly why: string; readonly signature?: string };
 }
 
 /**
@@ -24,6 +26,16 @@ export interface SentDecision {
   readonly who: string;
   readonly why: string;
   readonly evidence?: string;
+  /** Of `signedText`, base64. */
+  readonly signature?: string;
+}
+
+/** What an approver signs, byte for byte. `evidence`: the whole digest; `why`: as it is sent. */
+export function signedText(
+  authority: string,
+  { evidence, who, why }: { readonly evidence: string; readonly who: string; readonly why: string },
+): string {
+  return JSON.stringify({ approve: authority, evidence, who, why });
 }
 
 const shortestEvidence = 12;
@@ -31,15 +43,22 @@ const shortestEvidence = 12;
 /** Reads a decision from whatever a person sent. Returns the problem as text where it is not one. */
 export function parseDecision(payload: unknown): SentDecision | string {
   if (typeof payload !== 'object' || payload === null) return 'send {"who": "...", "why": "...", "evidence": "..."}';
-  const { who, why, evidence } = payload as Record<string, unknown>;
+  const { who, why, evidence, signature } = payload as Record<string, unknown>;
   if (typeof who !== 'string' || who.trim() === '') return '"who" must name the person who decides';
   if (why !== undefined && typeof why !== 'string') return '"why" must be a text';
   if (evidence !== undefined && typeof evidence !== 'string') return '"evidence" must be the digest that was shown';
-  return { who: who.trim(), why: (why ?? '').trim(), ...(evidence && { evidence: evidence.trim().toLowerCase() }) };
+  if (signature !== undefined && typeof signature !== 'string') return '"signature" must be base64';
+  return {
+    who: who.trim(),
+    why: (why ?? '').trim(),
+    ...(evidence && { evidence: evidence.trim().toLowerCase() }),
+    ...(signature && { signature: signature.trim() }),
+  };
 }
 
 /** A question as it stands. */
 export interface OpenQuestion {
+  readonly authority: string;
   /** Digest of the evidence shown. */
   readonly evidence: string;
   /** It was asked before, on other evidence: whoever does not name which may have seen the other. */
@@ -47,18 +66,24 @@ export interface OpenQuestion {
   /** Two people must approve, neither of them whoever started the rotation. */
   readonly secondPerson: boolean;
   readonly startedBy?: string | undefined;
+  /** Whose signature counts; absent: nobody's is asked for. */
+  readonly approvers?: readonly string[] | undefined;
   /** Who approved so far. */
   readonly approved: readonly SentDecision[];
 }
 
 /** Why this approval does not count; undefined when it does. */
 export function objectionToApproval(question: OpenQuestion, sent: SentDecision): string | undefined {
-  const { evidence, renewed, secondPerson, startedBy, approved } = question;
+  const { evidence, renewed, secondPerson, startedBy, approvers, approved } = question;
   const shown = evidence.slice(0, shortestEvidence);
   if (!sent.evidence && renewed)
     return `the evidence changed, say what you approve: "evidence" must be the digest that is shown now, ${shown}…`;
   if (sent.evidence && (sent.evidence.length < shortestEvidence || !evidence.startsWith(sent.evidence)))
     return `it is for evidence ${sent.evidence.slice(0, shortestEvidence)}, but what is shown now is ${shown}: look again`;
+  if (approvers && !approvers.includes(sent.who))
+    return `${sent.who} is none of the approvers: ${approvers.join(', ')}`;
+  if (approvers && !sent.signature)
+    return `it is not signed: cert-rotation approve … --sign-with <private key of ${sent.who}>`;
   if (!secondPerson) return undefined;
   if (startedBy && samePerson(startedBy, sent.who)) return `${sent.who} started the rotation: others must approve`;
   if (approved.some(({ who }) => samePerson(who, sent.who))) return `${sent.who} has approved: a second person must`;
@@ -71,12 +96,12 @@ function samePerson(one: string, other: string): boolean {
 }
 
 /** The approval once enough people gave it. */
-export function approvalOf({ evidence, secondPerson, approved }: OpenQuestion): Decision | undefined {
-  const [first, second] = approved;
+export function approvalOf({ evidence, secondPerson, approvers, approved }: OpenQuestion): Decision | undefined {
+  const [first, second] = approved.map(({ who, why, signature }) => ({ who, why, ...(approvers && { signature }) }));
   if (!first || (secondPerson && !second)) return undefined;
-  const { who, why } = first;
-  const seconded = secondPerson && second && { who: second.who, why: second.why };
-  return { decision: 'approve', who, why, identity: 'claimed', evidence, ...(seconded && { seconded }) };
+  const seconded = secondPerson && second;
+  const identity = approvers ? 'verified' : 'claimed';
+  return { decision: 'approve', ...first, identity, evidence, ...(seconded && { seconded }) };
 }
 
 /** Why an automatic removal asks a person instead (safety 13); empty: nothing is in doubt. */

@@ -26,7 +26,7 @@ export interface AuditFacts {
   readonly after?: unknown;
   readonly who?: string;
   /** How sure it is that it was them. */
-  readonly identity?: 'claimed' | 'policy';
+  readonly identity?: 'claimed' | 'verified' | 'policy';
   readonly why?: string;
   /** Digest of the evidence. */
   readonly evidence?: string;

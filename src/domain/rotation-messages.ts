@@ -83,8 +83,9 @@ export function caDone(result: CaRotationResult): Message {
 }
 
 function approvedBy({ who, why, identity, evidence, seconded }: Decision): string {
-  const by = `${who}${identity === 'claimed' ? ' (claimed)' : ''}${why && `: ${why}`}`;
-  const second = seconded ? `; seconded by ${seconded.who} (claimed)${seconded.why && `: ${seconded.why}`}` : '';
+  const sure = identity === 'policy' ? '' : ` (${identity})`;
+  const by = `${who}${sure}${why && `: ${why}`}`;
+  const second = seconded ? `; seconded by ${seconded.who}${sure}${seconded.why && `: ${seconded.why}`}` : '';
   return `Approved by ${by}${second}${evidence ? `; evidence ${evidence}` : ''}.`;
 }
 

@@ -86,6 +86,8 @@ export interface CaPlan {
     readonly remindEveryMs: number;
     /** Two people must approve. */
     readonly secondPerson?: boolean;
+    /** Whose signed approval counts; absent: anybody's, as claimed. */
+    readonly approvers?: readonly string[];
   };
   /** What the configuration says of clients that never poll, a line each; absent: it declares none. */
   readonly clients?: readonly string[];

@@ -7,7 +7,14 @@ import {
   type OpenQuestion,
   type SentDecision,
 } from '../domain/approval.js';
-import { approveCaRemovalSignal, decideCaRemovalUpdate, rejectCaRemovalSignal } from './messages.js';
+import {
+  approveCaRemovalSignal,
+  decideCaRemovalUpdate,
+  rejectCaRemovalSignal,
+  type DecisionTaken,
+} from './messages.js';
+import { rootOf } from './failures.js';
+import { read } from './options.js';
 import type { StatusBoard } from './status.js';
 
 export interface Deadline {
@@ -32,20 +39,13 @@ export class Approval {
     this.#board = board;
     setHandler(approveCaRemovalSignal, (payload: unknown) => this.#signalled('approve', payload));
     setHandler(rejectCaRemovalSignal, (payload: unknown) => this.#signalled('reject', payload));
-    setHandler(
-      decideCaRemovalUpdate,
-      (sent) => {
-        this.#take(sent.decision, parseDecision(sent) as SentDecision);
-        return { accepted: true, phase: this.#board.phase, decided: this.#decision !== undefined };
+    setHandler(decideCaRemovalUpdate, (sent) => this.#decided(sent.decision, parseDecision(sent) as SentDecision), {
+      validator: (sent: unknown) => {
+        const problem = this.#refusal(sent);
+        if (problem) throw ApplicationFailure.nonRetryable(problem, 'DecisionRefused');
       },
-      {
-        validator: (sent: unknown) => {
-          const problem = this.#refusal(sent);
-          if (problem) throw ApplicationFailure.nonRetryable(problem, 'DecisionRefused');
-        },
-        description: 'Approve or reject the removal of the old CA: {decision, who, why, evidence}',
-      },
-    );
+      description: 'Approve or reject the removal of the old CA: {decision, who, why, evidence}',
+    });
   }
 
   /** Asks, and waits for a decision, reminding while there is time; undefined when the deadline passes. */
@@ -68,12 +68,43 @@ export class Approval {
     return this.#decision;
   }
 
-  #signalled(verb: Decision['decision'], payload: unknown): void {
+  #signalled(verb: Decision['decision'], payload: unknown): void | Promise<void> {
     const parsed = parseDecision(payload);
     if (typeof parsed === 'string') return this.#board.problem(`Ignored "${verb}": ${parsed}`);
+    const ignored = (why: string) => this.#board.problem(`Ignored "${verb}" of ${parsed.who}: ${why}`);
     const objection = this.#objection(verb, parsed);
-    if (objection) return this.#board.problem(`Ignored "${verb}" of ${parsed.who}: ${objection}`);
-    this.#take(verb, parsed);
+    if (objection) return ignored(objection);
+    if (!this.#wantsSignature(verb)) return this.#take(verb, parsed);
+    return this.#verify(verb, parsed).then(
+      (found) => (found ? ignored(found) : this.#take(verb, parsed)),
+      (error: unknown) => ignored(`its signature could not be verified: ${rootOf(error).message}`),
+    );
+  }
+
+  /** Without a signature to verify it is taken at once: that is what recorded histories replay. */
+  #decided(verb: Decision['decision'], sent: SentDecision): DecisionTaken | Promise<DecisionTaken> {
+    const taken = (): DecisionTaken => {
+      this.#take(verb, sent);
+      return { accepted: true, phase: this.#board.phase, decided: this.#decision !== undefined };
+    };
+    if (!this.#wantsSignature(verb)) return taken();
+    return this.#verify(verb, sent).then((objection) => {
+      if (objection) throw ApplicationFailure.nonRetryable(objection, 'DecisionRefused');
+      return taken();
+    });
+  }
+
+  #wantsSignature(verb: Decision['decision']): boolean {
+    return verb === 'approve' && this.#question?.approvers !== undefined;
+  }
+
+  /** Asked again once the signature is known to be good: meanwhile somebody may have decided, or the evidence changed. */
+  async #verify(verb: Decision['decision'], { who, why, signature }: SentDecision): Promise<string | undefined> {
+    const { authority, evidence } = this.#question!;
+    const { objection } = await read.verifyApproval.executeWithOptions({ summary: `Verify the signature of ${who}` }, [
+      { authority, evidence, who, why, signature },
+    ]);
+    return objection ?? this.#objection(verb, { who, why, evidence, ...(signature && { signature }) });
   }
 
   #refusal(payload: unknown): string | undefined {

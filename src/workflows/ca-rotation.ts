@@ -245,7 +245,7 @@ async function askAPerson(
   { approval, evidence, startedBy }: Asking,
 ): Promise<Decision> {
   const { authority, namespaces, notifiers } = plan;
-  const { deadlineMs, remindEveryMs, secondPerson = false } = plan.approval;
+  const { deadlineMs, remindEveryMs, secondPerson = false, approvers } = plan.approval;
   const { digest, facts, unknownPollers } = evidence;
   const until = decideBy({ deadlineMs, watchMs: plan.watchMs + plan.blindMs }, old.notAfter, Date.now());
   const question = {
@@ -257,7 +257,7 @@ async function askAPerson(
   board.enter(
     'approve',
     `${secondPerson ? 'two people' : 'a person'} to approve the removal of CA ${short(old.fingerprint)}`,
-    `cert-rotation approve ${authority} --who <you> --why <reason> --evidence ${digest.slice(0, 12)}`,
+    `cert-rotation approve ${authority} --who <you> --why <reason> --evidence ${digest.slice(0, 12)}${approvers ? ' --sign-with <your key>' : ''}`,
   );
   board.ask(question);
   const ask = (reminder: boolean) =>
@@ -268,7 +268,7 @@ async function askAPerson(
     );
   ask(false);
   const decision = await approval.decide(
-    { evidence: digest, secondPerson, startedBy },
+    { authority, evidence: digest, secondPerson, startedBy, approvers },
     { until, remindEveryMs, remind: () => ask(true) },
   );
   if (decision) return decision;

@@ -38,6 +38,10 @@ timing:
   soak: 7m
 `;
 
+/** Ed25519, as one line of YAML. */
+const publicKey =
+  '-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEAaf4sxBTR4q27lxOCgHS4fgvvi/5+6oyv5kkxmoDIkOI=\\n-----END PUBLIC KEY-----\\n';
+
 /** The text with the one place where \`from\` stands replaced. */
 function edited(from: string, to: string): string {
   assert.equal(valid.split(from).length, 2, `"${from}" must be there once`);
@@ -310,6 +314,35 @@ describe('a configuration that cannot work is refused with line, column, key, pr
       edited('deadline: 5d }', 'deadline: 5d }\n    clients: [{ name: web, target: web }]'),
       [
         '20:28: authorities.shop.clients.0.target: no target "web" has a leaf of this authority. Name one that has, or attest this client.',
+      ],
+    ],
+    [
+      'an approver whose key cannot be read',
+      edited('deadline: 5d }', 'deadline: 5d, approvers: { ada: { publicKey: none } } }'),
+      [
+        '19:65: authorities.shop.approval.approvers.ada.publicKey: no public key that can be read. Give what `openssl pkey -in <private key> -pubout` prints.',
+      ],
+    ],
+    [
+      'approvers of whom there is none',
+      edited('deadline: 5d }', 'deadline: 5d, approvers: {} }'),
+      ['19:45: authorities.shop.approval.approvers: nobody could approve. List somebody, or leave approvers out.'],
+    ],
+    [
+      'a second person where there is one approver',
+      edited('deadline: 5d }', `deadline: 5d, secondPerson: true, approvers: { ada: { publicKey: "${publicKey}" } } }`),
+      [
+        '19:65: authorities.shop.approval.approvers: secondPerson wants two approvers. List another one, or leave secondPerson out.',
+      ],
+    ],
+    [
+      'two approvers with one key',
+      edited(
+        'deadline: 5d }',
+        `deadline: 5d, approvers: { ada: { publicKey: "${publicKey}" }, bob: { publicKey: "${publicKey}" } } }`,
+      ),
+      [
+        '19:205: authorities.shop.approval.approvers.bob.publicKey: the key of ada, too: either could approve as the other. Give everybody a key of their own.',
       ],
     ],
     [

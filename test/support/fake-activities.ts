@@ -75,6 +75,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     resolveCaRotation: async ({ authority }) => plan(authority),
     resolveLeafRotation: async ({ target }) => leafPlan(target),
     listTargets: async () => ['one', 'two', 'three'],
+    verifyApproval: async () => ({}),
     preflightCa: async () => ({ lines: ['booking.acct trusts 1 of 16 CAs'] }),
     issueCa: async () => ({ ca: certificateFacts('new-ca'), old: certificateFacts('old-ca') }),
     trustCa: async () => ({ operationId: 'operation' }),

@@ -298,6 +298,55 @@ describe('approval of a removal', () => {
     });
   });
 
+  describe('safety 23: where approvers are listed, a signature decides', () => {
+    const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day, approvers: ['ann', 'bob'] } as const;
+    const signed = { ...ann, signature: 'good' };
+    const approve = (sent: object) =>
+      handle.executeUpdate<{ decided: boolean }, [object]>('decideCaRemoval', {
+        args: [{ decision: 'approve', ...sent }],
+      });
+    const refusal = async (sent: object) => rootOf(await approve(sent).catch((error: unknown) => error)).message;
+
+    beforeEach(async () => {
+      const authority = `authority-${(count += 1)}`;
+      fakes = fakeActivities({
+        resolveCaRotation: async () => plan(authority, { approval }),
+        verifyApproval: async ({ signature, evidence: shown }) =>
+          signature === 'good' && shown === digest ? {} : { objection: `planted: ${signature}` },
+      });
+      tests.use(fakes);
+      handle = await tests.start('caRotation', caRotationId(authority), { authority });
+      await tests.reach(handle, 'approve');
+    });
+
+    it('by an update: one that is not signed, not by an approver, or not rightly, is refused with the reason', async () => {
+      assert.match(await refusal(ann), /not signed/);
+      assert.match(await refusal({ ...signed, who: 'carl' }), /carl is none of the approvers: ann, bob/);
+      assert.match(await refusal({ ...signed, signature: 'bad' }), /planted: bad/);
+      assert.ok(!fakes.names().includes('markRetiring'));
+      assert.equal((await approve(signed)).decided, true);
+      const { decision } = await result();
+      assert.deepEqual(decision, { decision: 'approve', ...signed, identity: 'verified' });
+    });
+
+    it('by a signal: a bare one is shown and does not count', async () => {
+      await handle.signal('approveCaRemoval', ann);
+      await handle.signal('approveCaRemoval', { ...signed, signature: 'bad' });
+      const shown = await tests.eventually(async () => {
+        const { problems } = await status();
+        return problems.some((line) => line.includes('planted: bad')) && problems;
+      });
+      assert.ok(shown.some((line) => /Ignored "approve" of ann: it is not signed/.test(line)));
+      await handle.signal('approveCaRemoval', signed);
+      assert.equal((await result()).decision?.identity, 'verified');
+    });
+
+    it('a rejection needs none: it removes nothing', async () => {
+      await handle.signal('rejectCaRemoval', { who: 'carl', why: 'not today' });
+      assert.equal((await result()).outcome, 'keptBoth');
+    });
+  });
+
   describe('safety 13: an automatic removal asks a person when anything is in doubt', () => {
     const { clients: _none, ...undeclared } = plan('undeclared', { approval: automatic });
     const declared = plan('declared', { approval: automatic });

@@ -1,0 +1,45 @@
+import { signedText, type Decision } from '../domain/approval.js';
+import { isSignedBy } from '../x509/detached-signature.js';
+import type { Dependencies } from './dependencies.js';
+import { authorityConfig } from './plan.js';
+
+export interface SignedApproval {
+  readonly authority: string;
+  /** The whole digest. */
+  readonly evidence: string;
+  readonly who: string;
+  readonly why: string;
+  readonly signature?: string | undefined;
+}
+
+export function approverActivities(deps: Dependencies) {
+  /** Why this approval does not count, in words; nothing when it is signed by the key of whom it names. */
+  async function verifyApproval(approval: SignedApproval): Promise<{ objection?: string }> {
+    const objection = objectionToSignature(deps, approval);
+    return objection === undefined ? {} : { objection };
+  }
+
+  return { verifyApproval };
+}
+
+/** The removal takes nobody's word for who approved, the workflow's included (safety 23). Undefined: nothing is wrong. */
+export function objectionToDecision(deps: Dependencies, authority: string, decision: Decision): string | undefined {
+  const { mode, approvers, secondPerson } = authorityConfig(deps, authority).approval;
+  const { identity, evidence = '', seconded, ...first } = decision;
+  if (identity === 'policy') return mode === 'automatic' ? undefined : 'the configuration wants a person to approve';
+  if (!approvers) return undefined;
+  if (secondPerson && (!seconded || seconded.who === first.who)) return 'the configuration wants two people to approve';
+  return [first, ...(seconded ? [seconded] : [])]
+    .map(({ who, why, signature }) => objectionToSignature(deps, { authority, evidence, who, why, signature }))
+    .find((objection) => objection !== undefined);
+}
+
+function objectionToSignature(deps: Dependencies, approval: SignedApproval): string | undefined {
+  const { authority, who, signature = '' } = approval;
+  const { approvers = {} } = authorityConfig(deps, authority).approval;
+  const known = Object.hasOwn(approvers, who) ? approvers[who] : undefined;
+  if (!known) return `${who} is none of the approvers that the configuration lists`;
+  return isSignedBy(signedText(authority, approval), signature, known.publicKey)
+    ? undefined
+    : `the signature is not of the key that the configuration lists for ${who}, over this evidence and reason`;
+}

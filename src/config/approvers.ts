@@ -1,0 +1,30 @@
+import { publicKeyId } from '../x509/detached-signature.js';
+import type { BrokenRule } from './rules.js';
+import type { Config } from './schema.js';
+
+/** Every key can be read, no two people share one, and a second person exists where one is wanted. */
+export function approversCanDecide({ authorities }: Config): BrokenRule[] {
+  return Object.entries(authorities).flatMap(([authority, { approval }]) => {
+    const { approvers, secondPerson } = approval;
+    if (!approvers) return [];
+    const path = ['authorities', authority, 'approval', 'approvers'];
+    const people = Object.entries(approvers).map(([who, { publicKey }]) => ({ who, id: publicKeyId(publicKey) }));
+    const unreadable = people
+      .filter(({ id }) => id === undefined)
+      .map(({ who }) => ({
+        path: [...path, who, 'publicKey'],
+        message: 'no public key that can be read',
+        fix: 'Give what `openssl pkey -in <private key> -pubout` prints',
+      }));
+    const shared = people.flatMap(({ who, id }, index) => {
+      const other = people.slice(0, index).find((one) => id !== undefined && one.id === id);
+      const message = `the key of ${other?.who}, too: either could approve as the other`;
+      return other ? [{ path: [...path, who, 'publicKey'], message, fix: 'Give everybody a key of their own' }] : [];
+    });
+    const alone =
+      secondPerson && people.length < 2
+        ? [{ path, message: 'secondPerson wants two approvers', fix: 'List another one, or leave secondPerson out' }]
+        : [];
+    return [...unreadable, ...shared, ...alone];
+  });
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { beforeEach, describe, it } from 'node:test';
+import type { Removal } from '../../src/activities/removal.js';
+import { signedText, type Decision } from '../../src/domain/approval.js';
+import type { KeyPair } from '../../src/x509/pair.js';
+import { signText } from '../../src/x509/detached-signature.js';
+import { PrivateKey } from '../../src/x509/private-key.js';
+import { runActivity } from '../support/activity-run.js';
+import { approvedRemoval } from '../support/approved.js';
+import { aWorld, type World } from '../support/fakes.js';
+
+const kinds = {
+  Ed25519: generateKeyPairSync('ed25519'),
+  ECDSA: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  RSA: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+};
+const publicKey = (kind: keyof typeof kinds) => kinds[kind].publicKey.export({ type: 'spki', format: 'pem' }) as string;
+const evidence = 'e'.repeat(64);
+
+/** What this person's key signed, under whatever name it is sent. */
+const signature = (kind: keyof typeof kinds, signed: { evidence: string; who: string; why: string }) =>
+  signText(signedText('booking', signed), new PrivateKey(kinds[kind].privateKey));
+
+describe('safety 23: an approval is verified by the key that the configuration lists', () => {
+  let world: World;
+  let next: KeyPair;
+  beforeEach(async () => {
+    world = await aWorld();
+    next = await world.moved();
+    Object.assign(world.config.authorities['booking']!.approval, {
+      approvers: { ann: { publicKey: publicKey('Ed25519') }, bob: { publicKey: publicKey('ECDSA') } },
+    });
+  });
+
+  const verify = async (approval: { who: string; why: string; signature?: string; evidence?: string }) =>
+    (await runActivity(world, 'verifyApproval', { authority: 'booking', evidence, ...approval }).result).objection;
+
+  for (const kind of ['Ed25519', 'ECDSA', 'RSA'] as const)
+    it(`${kind}: what the key signed is taken`, async () => {
+      Object.assign(world.config.authorities['booking']!.approval, {
+        approvers: { ann: { publicKey: publicKey(kind) } },
+      });
+      const said = { who: 'ann', why: 'all "moved"\n', evidence };
+      assert.equal(await verify({ ...said, signature: signature(kind, said) }), undefined);
+    });
+
+  const said = { who: 'ann', why: 'all moved', evidence };
+  const wrong: Readonly<Record<string, Parameters<typeof verify>[0]>> = {
+    'no signature': said,
+    'no base64': { ...said, signature: '***' },
+    'the key of another approver': { ...said, signature: signature('ECDSA', said) },
+    'a key that nobody listed': { ...said, signature: signature('RSA', said) },
+    'other evidence': { ...said, signature: signature('Ed25519', { ...said, evidence: 'f'.repeat(64) }) },
+    'another reason': { ...said, signature: signature('Ed25519', { ...said, why: 'nothing moved' }) },
+    'somebody else’s name': { ...said, signature: signature('Ed25519', { ...said, who: 'bob' }) },
+  };
+  for (const [what, approval] of Object.entries(wrong))
+    it(`${what}: refused`, async () => {
+      assert.match((await verify(approval))!, /not of the key that the configuration lists for ann/);
+    });
+
+  it('whoever is not listed: refused', async () => {
+    for (const who of ['carl', 'constructor'])
+      assert.match(
+        (await verify({ ...said, who, signature: signature('RSA', { ...said, who }) }))!,
+        /none of the approvers/,
+      );
+  });
+
+  describe('again by the removal, which takes nobody’s word for it', () => {
+    const removing = (removal: Removal, decision: Partial<Decision>) =>
+      runActivity(world, 'removeCa', {
+        ...removal,
+        approval: { ...removal.approval, decision: { ...removal.approval.decision, ...decision } },
+      }).result;
+    const refused = (message: RegExp) => ({ type: 'EvidenceChanged', message });
+    const trusted = () => assert.ok(world.bundle().includes(world.old.certificate.fingerprint), 'nothing was removed');
+    const signed = (removal: Removal, who: 'ann' | 'bob') => {
+      const approval = { who, why: '', evidence: removal.approval.decision.evidence! };
+      return { who, why: '', signature: signature(who === 'ann' ? 'Ed25519' : 'ECDSA', approval) };
+    };
+
+    it('removes on a signature', async () => {
+      const removal = approvedRemoval(world, next);
+      await removing(removal, { ...signed(removal, 'ann'), identity: 'verified' });
+      assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+      const approved = world.audited.find(({ event }) => event === 'removalApproved');
+      assert.deepEqual([approved?.who, approved?.identity], ['ann', 'verified']);
+    });
+
+    it('not on a claim, nor on one that says it was verified', async () => {
+      const removal = approvedRemoval(world, next);
+      for (const identity of ['claimed', 'verified'] as const)
+        await assert.rejects(
+          removing(removal, { identity }),
+          refused(/Nothing was removed: the signature is not of the key/),
+        );
+      trusted();
+    });
+
+    it('not on a policy that the configuration does not have', async () => {
+      const removal = approvedRemoval(world, next);
+      await assert.rejects(removing(removal, { identity: 'policy' }), refused(/wants a person to approve/));
+      trusted();
+    });
+
+    it('not on one where two are wanted, the same one twice included', async () => {
+      Object.assign(world.config.authorities['booking']!.approval, { secondPerson: true });
+      const removal = approvedRemoval(world, next);
+      const ann = signed(removal, 'ann');
+      for (const alone of [ann, { ...ann, seconded: ann }])
+        await assert.rejects(removing(removal, { ...alone, identity: 'verified' }), refused(/wants two people/));
+      trusted();
+      await removing(removal, { ...ann, identity: 'verified', seconded: signed(removal, 'bob') });
+      assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+    });
+  });
+});
