@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, type ChildProcess } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -331,6 +332,18 @@ describe('sandbox up', () => {
       assert.match(stderr, /no rotation worker answered for ca\/temporal-booking/);
     });
 
+    it('meanwhile an approver is listed, whose signature will count', async () => {
+      const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+      await writeFile(join(folder, 'ada.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+      type Approval = { approvers?: object };
+      const config = parse(await readFile(description.configuration, 'utf8')) as {
+        authorities: Record<string, { approval?: Approval }>;
+      };
+      const ada = { publicKey: publicKey.export({ type: 'spki', format: 'pem' }) };
+      (config.authorities['temporal-booking']!.approval ??= {}).approvers = { ada };
+      await writeFile(description.configuration, stringify(config), { mode: 0o600 });
+    });
+
     it('once a worker is back, an early decision is refused, and sandbox.json has its new process', async () => {
       await scaleWorker(1);
       const { pid } = await eventually(async () => {
@@ -350,9 +363,11 @@ describe('sandbox up', () => {
       const [told] = (await json('status', 'temporal-booking')) as { phase: string; next: string }[];
       return told!.phase === 'approve' && told!.next.startsWith('cert-rotation approve temporal-booking');
     }, 240_000);
-    const taken = await json('approve', 'temporal-booking', '--who', 'ada', '--why', 'all workers moved');
+    const approve = ['approve', 'temporal-booking', '--who', 'ada', '--why', 'all workers moved'];
+    assert.match((await starter(...approve)).stderr, /not taken: only ada may approve, signed: --sign-with/);
+    const taken = await json(...approve, '--sign-with', join(folder, 'ada.pem'));
     const { accepted, evidence, identity } = taken as { accepted: boolean; evidence: string; identity: string };
-    assert.deepEqual([accepted, identity], [true, 'claimed']);
+    assert.deepEqual([accepted, identity], [true, 'verified']);
     assert.match(evidence, /^[0-9a-f]{64}$/);
     const { code, stdout, stderr } = await following;
     assert.equal(code, 0, stderr);
