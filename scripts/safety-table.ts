@@ -17,7 +17,7 @@ export const rules: Readonly<Record<number, string>> = {
   10: 'A retry is the same operation, a new decision another one; only a re-read proves the effect.',
   11: 'Filters that narrow wait for the removal; filters never refuse a leaf in use or to come.',
   12: 'One CA signs at a time; nothing of a retiring CA is issued, delivered or restored.',
-  13: 'Clients that never poll are declared; what cannot be seen is said, and doubt asks a person.',
+  13: 'Clients that never poll are sought and declared; what cannot be seen is said, and doubt asks a person.',
   15: 'The undo needs neither Temporal nor the namespace: the API key alone restores what was trusted.',
   16: 'The previous pair goes back only if it passes a probe now; otherwise nothing is restarted and a person is called.',
   17: 'Secrets, stamps and replica counts are written without dropping one another or what others own.',

@@ -15,6 +15,7 @@ import { createProbe } from './probes/index.js';
 import { assertPrograms } from './programs.js';
 import { endpointsOf } from './config/endpoints.js';
 import { createTarget } from './targets/index.js';
+import { seekClients } from './temporal/clients.js';
 import { pollersOf } from './temporal/pollers.js';
 
 export interface WireOptions {
@@ -62,6 +63,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     },
     endpoints: endpointsOf(config),
     pollers,
+    clients: (seeking) => seekClients(options.client(), { ...seeking, ownQueue: config.temporal.taskQueue }),
     client: () => options.client(),
     searchAttributes: options.searchAttributes,
     audit: (event) => options.journal.write(event),

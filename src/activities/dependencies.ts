@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Cloud } from '../cloud/cloud.js';
 import type { Config } from '../config/schema.js';
 import type { AuditContext, AuditFacts } from '../domain/audit.js';
+import type { SeenClient } from '../domain/clients.js';
 import type { Issuer } from '../issuers/issuer.js';
 import type { Keystore } from '../keystore/keystore.js';
 import type { Notifier } from '../notifiers/notifier.js';
@@ -26,6 +27,8 @@ export interface Dependencies {
   /** Every endpoint of a namespace that a client may use. */
   endpoints(namespace: string): readonly Endpoint[];
   pollers(taskQueue: { namespace: string; name: string }): Promise<readonly Poller[]>;
+  /** Who uses a namespace without polling a known task queue, as far as it shows. */
+  clients(seeking: { namespace: string; since: Date; knownQueues: readonly string[] }): Promise<readonly SeenClient[]>;
   /** The client of the worker's own namespace; swapped when its certificate is. */
   client(): Client;
   readonly searchAttributes: boolean;

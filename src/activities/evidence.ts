@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import { unknownClients } from '../domain/clients.js';
 import { factLines, type Evidence } from '../domain/evidence.js';
 import { isOfPod } from '../domain/pollers.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
@@ -28,6 +29,17 @@ interface TargetEvidence {
  * signature verified, and the adoption of every pod. `confirm` shows it to people; the removal gathers it again itself.
  */
 export async function gatherEvidence(deps: Dependencies, request: EvidenceRequest, work: Progress): Promise<Evidence> {
+  return (await lookAround(deps, request, work)).evidence;
+}
+
+/** The same for people: with clients that were seen and belong to nobody known. */
+export async function evidenceToShow(deps: Dependencies, request: EvidenceRequest, work: Progress): Promise<Evidence> {
+  const { evidence, holders } = await lookAround(deps, request, work);
+  work.report('looking for clients that do not poll');
+  return { ...evidence, unknownClients: await soughtClients(deps, request.authority, holders) };
+}
+
+async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Progress) {
   const parts: TargetEvidence[] = [];
   for (const target of targetsOf(deps, request.authority)) {
     work.report(`looking at ${target}`);
@@ -44,7 +56,7 @@ export async function gatherEvidence(deps: Dependencies, request: EvidenceReques
     unknownPollers: strangers,
     configDigest: deps.configDigest,
   });
-  return {
+  const evidence: Evidence = {
     complete: missing.length === 0,
     lines: parts.flatMap((part) => part.lines),
     missing,
@@ -52,6 +64,7 @@ export async function gatherEvidence(deps: Dependencies, request: EvidenceReques
     facts,
     digest: digestOf(facts),
   };
+  return { evidence, holders };
 }
 
 /** The name of evidence: whoever approves says it, and the removal compares. */
@@ -116,4 +129,21 @@ async function unknownPollers(
     }
   }
   return [...unknown];
+}
+
+/** Long enough for what comes once a day. */
+const soughtSinceMs = 26 * 3_600_000;
+
+/** Clients that do not poll, as far as histories show them, and neither hold a target's leaf nor are declared (safety 13). */
+async function soughtClients(deps: Dependencies, authority: string, holders: readonly string[]) {
+  const { namespaces, clients = [] } = authorityConfig(deps, authority);
+  const since = new Date(deps.now().getTime() - soughtSinceMs);
+  const queues = targetsOf(deps, authority).flatMap((target) => targetConfig(deps, target).taskQueues);
+  const seen = await Promise.all(
+    namespaces.map((namespace) => {
+      const knownQueues = queues.flatMap((queue) => (queue.namespace === namespace ? [queue.name] : []));
+      return deps.clients({ namespace, since, knownQueues });
+    }),
+  );
+  return unknownClients(seen.flat(), { holders, declared: clients.flatMap(({ identities = [] }) => identities) });
 }

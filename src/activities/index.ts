@@ -4,7 +4,7 @@ import { approverActivities } from './approvers.js';
 import { auditActivities, auditing } from './audit.js';
 import { authorityActivities } from './authority.js';
 import type { Dependencies } from './dependencies.js';
-import { gatherEvidence, type EvidenceRequest } from './evidence.js';
+import { evidenceToShow, type EvidenceRequest } from './evidence.js';
 import { expiryActivities } from './expiry.js';
 import { progress, reportingFailures } from './failures.js';
 import { followActivities } from './follow.js';
@@ -40,7 +40,7 @@ export function createActivities(dependencies: Dependencies) {
     ...auditActivities(deps),
     ...approverActivities(deps),
     ...abortActivities(deps),
-    gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => gatherEvidence(deps, request, progress()),
+    gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => evidenceToShow(deps, request, progress()),
   });
 }
 

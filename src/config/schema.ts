@@ -189,6 +189,16 @@ const approval = z
 const client = z
   .strictObject({
     name: plainText.max(100),
+    identities: z
+      .array(
+        plainText
+          .max(256)
+          .regex(/^(\*?[^*]+|[^*]+\*)$/, 'a * stands where it may not: write one at the beginning or at the end'),
+      )
+      .min(1)
+      .optional()
+      .describe('How it calls itself in histories: whoever is found there and is not declared is in doubt.')
+      .meta({ examples: [['*@ci-runner']] }),
     target: name.optional().describe('The target that holds its leaf; or else:'),
     attestedBy: plainText.max(100).optional().describe('Who says that the removal of a CA does not lock it out.'),
     attestedOn: z.iso.date('not a date: write one such as 2026-11-20').optional().describe('When they said it.'),

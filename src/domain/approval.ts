@@ -1,3 +1,4 @@
+import { clientText } from './clients.js';
 import type { Evidence } from './evidence.js';
 
 /**
@@ -106,12 +107,13 @@ export function approvalOf({ evidence, secondPerson, approvers, approved }: Open
 
 /** Why an automatic removal asks a person instead (safety 13); empty: nothing is in doubt. */
 export function doubtsOf(
-  { unknownPollers }: Pick<Evidence, 'unknownPollers'>,
+  { unknownPollers, unknownClients = [] }: Pick<Evidence, 'unknownPollers' | 'unknownClients'>,
   clients: readonly string[] | undefined,
   incidents: readonly string[],
 ): readonly string[] {
   return [
     ...unknownPollers.map((poller) => `${poller} belongs to no known target`),
+    ...unknownClients.map((client) => `${clientText(client)} belongs to nobody known`),
     ...(clients ? [] : ['the configuration declares no clients that never poll']),
     ...incidents,
   ];

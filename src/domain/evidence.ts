@@ -1,4 +1,5 @@
 import { isExpired, type CertificateFacts, type Fingerprint } from './certificate.js';
+import type { UnknownClient } from './clients.js';
 import { sameFilters, type CertificateFilter } from './filters.js';
 
 /** What `confirm` gathers and `removeCa` gathers again. */
@@ -10,6 +11,8 @@ export interface Evidence {
   readonly missing: readonly string[];
   /** Pollers of the targets' task queues that belong to no known target: `identity (queue)`. */
   readonly unknownPollers: readonly string[];
+  /** Clients that do not poll and belong to nobody known. Absent in what earlier versions gathered. */
+  readonly unknownClients?: readonly UnknownClient[];
   /** What an approval is bound to, a line each. */
   readonly facts: readonly string[];
   /** SHA-256 of the facts. */
@@ -18,7 +21,7 @@ export interface Evidence {
 
 /**
  * What an approval is bound to (safety 40). Neither fingerprints of leaves nor times are in it: a leaf that is renewed under
- * the new CA voids no approval.
+ * the new CA voids no approval. Nor are clients that do not poll: who is seen of them is a sample, another one each time.
  */
 export interface EvidenceFacts {
   readonly namespaces: readonly TrustFacts[];
@@ -35,7 +38,8 @@ export interface TrustFacts {
 }
 
 /** One line per fact, for a person; always in the same order. The digest of the evidence is that of these lines. */
-export function factLines({ namespaces, issuers, unknownPollers, configDigest }: EvidenceFacts): readonly string[] {
+export function factLines(facts: EvidenceFacts): readonly string[] {
+  const { namespaces, issuers, unknownPollers, configDigest } = facts;
   const lines = [
     ...namespaces.flatMap(trustLines),
     ...[...issuers].map(

@@ -1,5 +1,6 @@
 import type { Decision } from './approval.js';
 import { short, type CertificateFacts } from './certificate.js';
+import { clientText, type UnknownClient } from './clients.js';
 import type { Message } from './notification.js';
 import type { CaRotationResult, LeafRotationResult, RemovalQuestion } from './rotation.js';
 
@@ -12,13 +13,16 @@ export interface Question extends RemovalQuestion {
   readonly ca: CertificateFacts;
   /** Pollers that belong to no known target. */
   readonly unknownPollers: readonly string[];
+  /** Clients that do not poll and belong to nobody known. */
+  readonly unknownClients: readonly UnknownClient[];
   /** It was asked before. */
   readonly reminder: boolean;
 }
 
 /** The question, with the commands that decide it. */
 export function approvalWanted(question: Question): Message {
-  const { authority, namespaces, old, ca, unknownPollers, evidence, facts, unseen, until, reminder } = question;
+  const { authority, namespaces, old, ca, unknownPollers, unknownClients } = question;
+  const { evidence, facts, unseen, until, reminder } = question;
   return {
     event: 'approvalWanted',
     title: `${reminder ? 'Reminder: ' : ''}CA of ${authority}: may the old CA ${short(old.fingerprint)} be removed?`,
@@ -26,6 +30,7 @@ export function approvalWanted(question: Question): Message {
       `To be removed: CA ${short(old.fingerprint)} (${old.subject}) from ${namespaces.join(', ')}.`,
       `Every known target is on a leaf of CA ${short(ca.fingerprint)} (${ca.subject}).`,
       ...unknownPollers.map((poller) => `Belongs to no known target, and may be locked out: ${poller}.`),
+      ...unknownClients.map((client) => `Belongs to nobody known, and may be locked out: ${clientText(client)}.`),
       ...unseen,
       `Evidence ${evidence}, which an approval is bound to:`,
       ...facts.map((line) => `- ${line}`),

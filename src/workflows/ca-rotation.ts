@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { decideBy, doubtsOf, unseenLines, type Decision } from '../domain/approval.js';
 import { short, type CertificateFacts } from '../domain/certificate.js';
+import { clientText } from '../domain/clients.js';
 import type { Evidence } from '../domain/evidence.js';
 import { caRotationId } from '../domain/ids.js';
 import type { Intervention } from '../domain/intervention.js';
@@ -215,6 +216,7 @@ async function confirm({ plan, ca, board }: Rotation): Promise<Evidence> {
   );
   evidence.lines.forEach((line) => board.prove(line));
   evidence.unknownPollers.forEach((poller) => board.problem(`Belongs to no known target: ${poller}`));
+  evidence.unknownClients?.forEach((client) => board.problem(`Belongs to nobody known: ${clientText(client)}`));
   return evidence;
 }
 
@@ -246,7 +248,7 @@ async function askAPerson(
 ): Promise<Decision> {
   const { authority, namespaces, notifiers } = plan;
   const { deadlineMs, remindEveryMs, secondPerson = false, approvers } = plan.approval;
-  const { digest, facts, unknownPollers } = evidence;
+  const { digest, facts, unknownPollers, unknownClients = [] } = evidence;
   const until = decideBy({ deadlineMs, watchMs: plan.watchMs + plan.blindMs }, old.notAfter, Date.now());
   const question = {
     evidence: digest,
@@ -264,7 +266,7 @@ async function askAPerson(
     void tell(
       notifiers,
       board,
-      approvalWanted({ ...question, authority, namespaces, old, ca, unknownPollers, reminder }),
+      approvalWanted({ ...question, authority, namespaces, old, ca, unknownPollers, unknownClients, reminder }),
     );
   ask(false);
   const decision = await approval.decide(

@@ -48,6 +48,24 @@ describe('gatherEvidence', () => {
     assert.deepEqual([complete, missing], [false, ['worker worker-10: has another leaf']]);
   });
 
+  it('safety 13: names clients that do not poll and belong to nobody known; no approval is bound to a sample', async () => {
+    const { digest } = await gather();
+    const starts = (identity: string) => ({ identity, namespace: booking, does: 'starts workflows' });
+    world.clients = [starts('1@worker-10'), starts('8@web-6f7c9d8b4-kq5zw')];
+    const found = await gather();
+    assert.deepEqual(found.unknownClients, [{ name: 'web', namespace: booking, does: ['starts workflows'] }]);
+    assert.equal(found.digest, digest);
+  });
+
+  it('safety 13: those that the configuration declares are not in doubt', async () => {
+    world.clients = [{ identity: '8@web', namespace: booking, does: 'starts workflows' }];
+    const { booking: authority } = world.config.authorities;
+    authority!.clients = [
+      { name: 'web', identities: ['web'], attestedBy: 'ann', attestedOn: '2026-11-20', because: 'x' },
+    ];
+    assert.deepEqual((await gather()).unknownClients, []);
+  });
+
   describe('safety 40: the digest', () => {
     it('is the same whatever order things are read in, and for a leaf that was renewed under the new CA', async () => {
       const { digest } = await gather();

@@ -6,6 +6,7 @@ import type { AuditContext, AuditFacts } from '../../src/domain/audit.js';
 import type { AuthorityRecord } from '../../src/domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../../src/domain/certificate.js';
 import type { CloudIdentity } from '../../src/domain/cloud-key.js';
+import type { SeenClient } from '../../src/domain/clients.js';
 import { RotationError } from '../../src/domain/failures.js';
 import { admits, sameFilters, type CertificateFilter } from '../../src/domain/filters.js';
 import { entries } from '../../src/domain/ids.js';
@@ -222,6 +223,8 @@ export interface World {
   /** Called before the pollers are read. */
   beforePollers: () => void;
   /** Ahead of the real time by so much. */
+  /** Who is found in histories. */
+  clients: readonly SeenClient[];
   clockOffsetMs: number;
   /** Once set (milliseconds since the epoch), time stands still there until the test moves it. */
   frozenAt: number | undefined;
@@ -322,6 +325,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     target,
     old,
     strangers: [],
+    clients: [],
     beforePollers: () => undefined,
     clockOffsetMs: 0,
     frozenAt: undefined,
@@ -352,6 +356,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
         const pods = target.pods.filter(({ polls }) => polls);
         return [...pods.map(({ name }) => ({ identity: `1@${name}`, lastAccessTime })), ...world.strangers];
       },
+      clients: async () => world.clients,
       client: () => clientThatKnows(world.running),
       searchAttributes: false,
       audit: (event) => void world.audited.push(event),

@@ -360,6 +360,15 @@ describe('approval of a removal', () => {
         /stranger \(booking\) belongs to no known target/,
       ],
       [
+        'a client that does not poll belongs to nobody known',
+        declared,
+        {
+          gatherEvidence: async () =>
+            evidence({ unknownClients: [{ name: 'web', namespace: 'booking', does: ['starts workflows'] }] }),
+        },
+        /web \(starts workflows in booking\) belongs to nobody known/,
+      ],
+      [
         'the evidence changed before the removal',
         declared,
         { removeCa: async () => ((removals += 1) === 1 ? failing('EvidenceChanged')() : { lines: [] }) },

@@ -93,12 +93,14 @@ describe('people are told of a rotation', () => {
   });
 
   it('when a person is to decide: what, until when, who may be locked out, and the commands that decide', async () => {
-    const gatherEvidence = async () => evidence({ unknownPollers: ['1@stranger (booking)'] });
+    const unknownClients = [{ name: 'web', namespace: 'booking.acct', does: ['starts workflows'] }];
+    const gatherEvidence = async () => evidence({ unknownPollers: ['1@stranger (booking)'], unknownClients });
     const { authority, handle } = await rotateCa({}, { gatherEvidence });
     await tests.reach(handle, 'approve');
     const [{ notification }] = await tests.eventually(async () => told.length > 0 && (told as [(typeof told)[number]]));
     assert.equal(notification.event, 'approvalWanted');
     assert.match(notification.lines.join('\n'), /from booking\.acct\.[^]*1@stranger[^]*undecided by 20\d\d-/);
+    assert.match(notification.lines.join('\n'), /may be locked out: web \(starts workflows in booking\.acct\)/);
     assert.match(notification.lines.join('\n'), /Cannot be seen: clients that never poll[^]*attested by ann/);
     assert.match(notification.lines.join('\n'), /Evidence a{64}[^]*- target canary has a leaf of CA new-ca/);
     assert.deepEqual(notification.commands.slice(1), [

@@ -18,16 +18,18 @@ async function main(): Promise<void> {
   const options = { address: required('TEMPORAL_HOST_URL'), tls: await tls() };
   const native = await NativeConnection.connect(options);
   const connection = await Connection.connect(options);
+  // What the SDK says by itself where the host is a pod.
+  const identity = `${process.pid}@${process.env['HOSTNAME'] ?? 'local'}`;
   const worker = await Worker.create({
     connection: native,
     namespace,
     taskQueue,
-    identity: `${process.pid}@${process.env['HOSTNAME'] ?? 'local'}`,
+    identity,
     ...workflowCode(),
     activities: await import('./activities.js'),
     shutdownGraceTime: '5s',
   });
-  const stopTraffic = startTraffic(new Client({ connection, namespace }), taskQueue);
+  const stopTraffic = startTraffic(new Client({ connection, namespace, identity }), taskQueue);
   await worker.run();
   await stopTraffic();
   await connection.close();
