@@ -10,7 +10,7 @@ import { parse, stringify } from 'yaml';
 import { createKubernetesClient, type KubernetesObject } from '../../src/kubernetes/client.js';
 import type { SandboxDescription } from '../../src/sandbox/description.js';
 import { readRecord } from '../../src/sandbox/gateway/record.js';
-import { findTool } from '../../src/sandbox/tools/index.js';
+import { findTool, findTools } from '../../src/sandbox/tools/index.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { poisonIn, type Poison } from '../support/poison.js';
@@ -34,6 +34,8 @@ describe('sandbox up', () => {
     folder = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
     dir = join(folder, 'sandbox');
     poison = await poisonIn(folder);
+    // Nothing can be fetched by way of the recording servers that the shell's proxies are.
+    await findTools({ progress: (line) => process.stderr.write(`${line}\n`) });
     up = spawnStarter(['sandbox', 'up', '--state', dir], poison.environment);
     upEnded = ended(up);
     let printed = '';
