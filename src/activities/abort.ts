@@ -1,6 +1,6 @@
 import { signBack, withoutNext } from '../domain/authority.js';
 import { planBundle } from '../domain/bundle.js';
-import type { Fingerprint } from '../domain/certificate.js';
+import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import { entries } from '../domain/ids.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
 import { signedBy } from '../x509/read.js';
@@ -23,23 +23,34 @@ export function abortActivities(deps: Dependencies) {
     await authorities.change(authority, (record) => signBack(record, ca));
   }
 
+  /** With it go CAs that were to follow the current one, and whose keys leaked (safety 43). */
+  async function leaving({ authority, ca }: NewCa): Promise<readonly Fingerprint[]> {
+    const { compromised = [], current } = await authorities.record(authority);
+    return [ca, ...compromised.filter((other) => other !== current)];
+  }
+
   /** Read from the targets themselves: a schedule may have moved one, too, and a cancelled rotation none. */
   async function targetsOnCa({ authority, ca }: NewCa): Promise<{ targets: readonly string[] }> {
-    const certificate = await authorities.known(authority, ca);
+    await authorities.known(authority, ca);
+    const found = await Promise.all(
+      (await leaving({ authority, ca })).map((one) => authorities.certificate(authority, one)),
+    );
     const leaves = await leavesInUse(deps, authority);
-    return { targets: leaves.filter((leaf) => signedBy(leaf.certificate, certificate)).map(({ name }) => name) };
+    const isOn = (leaf: CertificateFacts) => found.some((certificate) => certificate && signedBy(leaf, certificate));
+    return { targets: leaves.filter((leaf) => isOn(leaf.certificate)).map(({ name }) => name) };
   }
 
   /** Refused while a leaf in use chains to it. Filters stay as they are. */
   async function dropCa({ authority, namespace, ca, rotation }: Step): Promise<void> {
     const inUse = await leavesInUse(deps, authority);
+    const remove = await leaving({ authority, ca });
     await deps.cloud.changeTrust(
       namespace,
       (current) => {
         const { bundle } = planBundle({
           current: current.bundle,
           add: [],
-          remove: [ca],
+          remove,
           now: deps.now(),
           leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
           issuers: issuersAmong(current.bundle),

@@ -3,6 +3,7 @@ import { isValidAt, short } from '../domain/certificate.js';
 import {
   abandonedCas,
   finishRotation,
+  isCompromised,
   signWith,
   withNext,
   withoutNext,
@@ -24,16 +25,21 @@ export function authorityActivities(deps: Dependencies) {
   async function issueCa({ authority, rotation }: { authority: string; rotation: string }): Promise<{
     ca: CertificateFacts;
     old?: CertificateFacts;
+    /** Its key is in other hands. */
+    compromised?: true;
     /** What the CA leaves out that Temporal documents, in words. */
     warnings?: readonly string[];
   }> {
     const record = await authorities.record(authority);
-    const old = record.current ? await authorities.certificate(authority, record.current) : undefined;
+    // A first rotation whose next CA leaked has no current one: the leaked one is what is to go.
+    const leaving = record.current ?? record.compromised?.at(-1);
+    const old = leaving === undefined ? undefined : await authorities.certificate(authority, leaving);
     const next = record.next ? await usableNext(authority, record.next) : undefined;
     const ca = next ?? (await madeEarlier(authority, rotation)) ?? (await makeCa(authority, rotation));
     await authorities.change(authority, (latest) => withNext(latest, ca.fingerprint, rotation));
     const warnings = [...warningsOf(ca), ...(record.current ? await copiesOf(authority, record.current) : [])];
-    return { ca, ...(old && { old }), ...(warnings.length > 0 && { warnings }) };
+    const compromised = leaving !== undefined && isCompromised(record, leaving);
+    return { ca, ...(old && { old }), ...(compromised && { compromised }), ...(warnings.length > 0 && { warnings }) };
   }
 
   /** The key of an imported CA is not destroyed with its entry in the keystore (safety 3). */
@@ -76,9 +82,12 @@ export function authorityActivities(deps: Dependencies) {
 
   /** What an earlier attempt of this run stored, and died before the record could name it. */
   async function madeEarlier(authority: string, rotation: string): Promise<CertificateFacts | undefined> {
-    for (const name of await unnamedCas(authority, await authorities.record(authority))) {
+    const record = await authorities.record(authority);
+    for (const name of await unnamedCas(authority, record)) {
       const entry = await deps.keystore.get(name);
-      if ((entry?.record as { rotation?: string } | undefined)?.rotation === rotation) return entry?.certificate;
+      const { certificate } = entry ?? {};
+      const ours = (entry?.record as { rotation?: string } | undefined)?.rotation === rotation;
+      if (ours && certificate && !isCompromised(record, certificate.fingerprint)) return certificate;
     }
     return undefined;
   }

@@ -12,6 +12,8 @@ import { authorityConfig, targetConfig, targetsOf } from './plan.js';
 export interface EvidenceRequest {
   readonly authority: string;
   readonly ca: Fingerprint;
+  /** RFC 3339; every target had moved by then. Absent: a soak ago. */
+  readonly quietSince?: string;
 }
 
 interface TargetEvidence {
@@ -47,7 +49,7 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
   }
   const missing = parts.flatMap((part) => part.missing);
   const holders = parts.flatMap((part) => part.holders);
-  const strangers = await unknownPollers(deps, request.authority, holders);
+  const strangers = await unknownPollers(deps, request, holders);
   const facts = factLines({
     namespaces: await Promise.all(
       authorityConfig(deps, request.authority).namespaces.map((name) => deps.cloud.readNamespace(name)),
@@ -63,6 +65,7 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
     unknownPollers: strangers,
     facts,
     digest: digestOf(facts),
+    ...(request.quietSince && { quietSince: request.quietSince }),
   };
   return { evidence, holders };
 }
@@ -116,10 +119,10 @@ const nonEmpty = (missing: readonly string[], target: string): readonly string[]
 /** Pollers seen during the soak, when nobody but the known pods should have polled. */
 async function unknownPollers(
   deps: Dependencies,
-  authority: string,
+  { authority, quietSince }: EvidenceRequest,
   holders: readonly string[],
 ): Promise<readonly string[]> {
-  const since = deps.now().getTime() - deps.config.timing.soak;
+  const since = quietSince ? Date.parse(quietSince) : deps.now().getTime() - deps.config.timing.soak;
   const queues = targetsOf(deps, authority).flatMap((target) => targetConfig(deps, target).taskQueues);
   const unknown = new Set<string>();
   for (const queue of queues) {

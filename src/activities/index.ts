@@ -3,6 +3,7 @@ import { abortActivities } from './abort.js';
 import { approverActivities } from './approvers.js';
 import { auditActivities, auditing } from './audit.js';
 import { authorityActivities } from './authority.js';
+import { compromisedActivities } from './compromised.js';
 import type { Dependencies } from './dependencies.js';
 import { evidenceToShow, type EvidenceRequest } from './evidence.js';
 import { expiryActivities } from './expiry.js';
@@ -40,6 +41,7 @@ export function createActivities(dependencies: Dependencies) {
     ...auditActivities(deps),
     ...approverActivities(deps),
     ...abortActivities(deps),
+    ...compromisedActivities(deps),
     gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => evidenceToShow(deps, request, progress()),
   });
 }

@@ -14,24 +14,48 @@ import { authorityConfig, targetConfig, targetsOf } from './plan.js';
 const clockToleranceMs = 5 * 60_000;
 
 export function preflightActivities(deps: Dependencies) {
-  /** Everything that can fail later, looked at before anything is changed. Each line is for a person. */
-  async function preflightCa({ authority }: { authority: string }): Promise<{ lines: readonly string[] }> {
+  /**
+   * Everything that can fail later, looked at before anything is changed. Each line is for a person. When it is urgent, one target
+   * that is not well does not keep the others from moving: it is among the problems, and its own rotation asks a person.
+   */
+  async function preflightCa({ authority, urgent = false }: Preflight): Promise<Found> {
     await deps.assertPrograms(authority);
-    const lines = [await clock(deps), ...(await apiKey(deps, authority))];
+    const lines = [await clock(deps), ...(await apiKey(deps, authority, urgent))];
+    const problems: string[] = [];
     for (const namespace of authorityConfig(deps, authority).namespaces) {
       const trust = await deps.cloud.readNamespace(namespace);
       lines.push(...(await admission(deps, authority, trust)), ...(await room(deps, authority, trust)));
     }
     for (const target of targetsOf(deps, authority)) {
       progress().report(`inspecting ${target}`);
-      const { consumers, warnings, gap } = await deps.target(target).inspect();
-      await refuseOwnOutage(deps, target, gap);
-      lines.push(`${target}: ${consumers.join(', ')}`, ...warnings.map((warning) => `${target}: ${warning}`));
+      try {
+        lines.push(...(await inspected(deps, target)));
+      } catch (error) {
+        if (!urgent || !(error instanceof RotationError) || error.retryable) throw error;
+        problems.push(`${target}: ${error.message}`);
+      }
     }
-    return { lines };
+    return { lines, ...(problems.length > 0 && { problems }) };
   }
 
   return { preflightCa };
+}
+
+/** What is to be looked at. */
+export interface Preflight {
+  readonly authority: string;
+  readonly urgent?: boolean;
+}
+
+export interface Found {
+  readonly lines: readonly string[];
+  readonly problems?: readonly string[];
+}
+
+async function inspected(deps: Dependencies, target: string): Promise<readonly string[]> {
+  const { consumers, warnings, gap } = await deps.target(target).inspect();
+  await refuseOwnOutage(deps, target, gap);
+  return [`${target}: ${consumers.join(', ')}`, ...warnings.map((warning) => `${target}: ${warning}`)];
 }
 
 async function clock(deps: Dependencies): Promise<string> {
@@ -43,16 +67,12 @@ async function clock(deps: Dependencies): Promise<string> {
 }
 
 /** The undo needs the API key and nothing else: it outlives everything that a rotation may wait for. */
-async function apiKey(deps: Dependencies, authority: string): Promise<readonly string[]> {
+async function apiKey(deps: Dependencies, authority: string, urgent: boolean): Promise<readonly string[]> {
   const { namespaces, approval } = authorityConfig(deps, authority);
   const { trustSoak, soak, watch, proof, rolloutDeadline } = deps.config.timing;
   const perNamespace = 3 * proof.deadline + watch;
-  const longestMs =
-    trustSoak +
-    soak +
-    approval.deadline +
-    namespaces.length * perNamespace +
-    targetsOf(deps, authority).length * rolloutDeadline;
+  const waits = urgent ? 0 : trustSoak + soak + approval.deadline;
+  const longestMs = waits + namespaces.length * perNamespace + targetsOf(deps, authority).length * rolloutDeadline;
   const identity = await deps.cloud.identity();
   if (!identity) return ['the cloud does not tell whose the API key is, nor when it ends'];
   return judgeKey(identity, { namespaces, until: new Date(deps.now().getTime() + longestMs) });

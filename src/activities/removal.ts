@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
-import { unmarkRetiring } from '../domain/authority.js';
+import { isCompromised, unmarkRetiring } from '../domain/authority.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
 import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
 import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
@@ -34,6 +34,8 @@ export interface Removal {
   readonly old: Fingerprint;
   readonly rotation: string;
   readonly approval: RemovalApproval;
+  /** Of the evidence: since when pollers count (RFC 3339). */
+  readonly quietSince?: string;
 }
 
 /** What the removal was approved on: checked again, fact by fact, before anything is removed (safety 40). */
@@ -76,13 +78,16 @@ export function removalActivities(deps: Dependencies) {
   /** Into history, and beside the authority: whoever is locked out later finds there what `break-glass restore` needs. */
   async function rememberTrust({ authority, namespace, old }: TrustToRemember): Promise<RememberedTrust> {
     const { bundle, filters } = await deps.cloud.readNamespace(namespace);
-    const leaving = await authorities.chain(authority, old);
+    const leaving = await leavingWith({ authority, old });
     const removing = bundle.map(({ fingerprint }) => fingerprint).filter((ca) => leaving.includes(ca));
+    // Whoever restores it by hand does not bring back a CA whose key is in other hands.
+    const { compromised = [] } = await authorities.record(authority);
+    const worthKeeping = bundle.filter(({ fingerprint }) => !compromised.includes(fingerprint));
     const saved: SavedTrust = {
       version: 1,
       kind: 'savedTrust',
       at: deps.now().toISOString(),
-      namespaces: [{ namespace, bundle: bundle.map(({ pem }) => pem).join(''), filters }],
+      namespaces: [{ namespace, bundle: worthKeeping.map(({ pem }) => pem).join(''), filters }],
     };
     await authorities.keep(authority, entries.trust(authority, namespace), saved);
     return { namespace, bundle, filters, removing };
@@ -95,7 +100,7 @@ export function removalActivities(deps: Dependencies) {
    */
   async function removeCa(removal: Removal): Promise<{ lines: readonly string[] } & Noted> {
     const work = new RemovalProgress();
-    if (work.undoReason) return undo(removal, work, new RotationError('RemovalUndone', work.undoReason));
+    if (work.undoReason) return end(removal, work, new RotationError('RemovalUndone', work.undoReason));
     await refuseWhatWasUndone(removal);
     try {
       const negative = await takeOut(removal, work);
@@ -109,11 +114,28 @@ export function removalActivities(deps: Dependencies) {
       };
     } catch (error) {
       if (refusedBySomebodyElsesChange(error)) throw error;
-      if (!work.goesOn(error) && work.began) return undo(removal, work, error);
+      if (!work.goesOn(error) && work.began) return end(removal, work, error);
       // What a stop makes of a wait is an AbortError; the SDK wants to see the cancellation itself.
       work.signal.throwIfAborted();
       throw error;
     }
+  }
+
+  /** What was removed goes back, unless it is compromised: the workflow then moves everybody on (safety 43). */
+  async function end(removal: Removal, work: RemovalProgress, error: unknown): Promise<never> {
+    if (!(await staysOut(removal))) return undo(removal, work, error);
+    work.signal.throwIfAborted();
+    const reason = error instanceof Error ? error.message : String(error);
+    const { old, before } = removal;
+    throw new RotationError('NotPutBack', `CA ${short(old)} stays out of ${before.namespace}: ${reason}`);
+  }
+
+  /** An emergency may have been declared while it was being removed. Where nobody can tell, whoever fell off comes first. */
+  async function staysOut({ authority, old }: Pick<Removal, 'authority' | 'old'>): Promise<boolean> {
+    return authorities.record(authority).then(
+      (record) => isCompromised(record, old),
+      () => false,
+    );
   }
 
   async function undo(removal: Removal, work: RemovalProgress, error: unknown): Promise<never> {
@@ -151,7 +173,7 @@ export function removalActivities(deps: Dependencies) {
     const { namespace } = removal.before;
     const current = await deps.cloud.readNamespace(namespace);
     const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
-    const leaving = await authorities.chain(removal.authority, removal.old);
+    const leaving = await leavingWith(removal);
     const trusted = current.bundle.some((ca) => leaving.includes(ca.fingerprint));
     if (trusted && work.removedAt !== undefined) await refuseWhatIsBack(removal);
     if (!trusted && sameFilters(current.filters, wanted)) {
@@ -160,13 +182,19 @@ export function removalActivities(deps: Dependencies) {
       if (work.kept) await write(removal, work);
       return { unproved: 'it had left before' };
     }
-    refuseExpiring(removal);
+    if (!(await staysOut(removal))) refuseExpiring(removal);
     const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
     await refuseOtherEvidence(removal, work);
     work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
     await write(removal, work);
     work.removed(deps.now());
     return negative;
+  }
+
+  /** The old CA, and with it every other one whose key is in other hands, each with what is above it. */
+  async function leavingWith({ authority, old }: Pick<Removal, 'authority' | 'old'>): Promise<readonly Fingerprint[]> {
+    const { compromised = [] } = await authorities.record(authority);
+    return (await Promise.all([old, ...compromised].map((ca) => authorities.chain(authority, ca)))).flat();
   }
 
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
@@ -192,7 +220,7 @@ export function removalActivities(deps: Dependencies) {
   }
 
   /** The evidence is gathered anew, and must be what was approved. */
-  async function refuseOtherEvidence({ authority, ca, approval }: Removal, work: Progress): Promise<void> {
+  async function refuseOtherEvidence({ authority, ca, approval, quietSince }: Removal, work: Progress): Promise<void> {
     const { decision, facts, changedByUs } = approval;
     if (decision.decision !== 'approve' || decision.evidence !== digestOf(facts))
       throw new RotationError('EvidenceChanged', `The approval of ${decision.who} is for other evidence.`);
@@ -200,7 +228,7 @@ export function removalActivities(deps: Dependencies) {
     if (objection) throw new RotationError('EvidenceChanged', `Nothing was removed: ${objection}.`);
     const until = deps.now().getTime() + deps.config.timing.soak;
     for (;;) {
-      const evidence = await gatherEvidence(deps, { authority, ca }, work);
+      const evidence = await gatherEvidence(deps, { authority, ca, ...(quietSince && { quietSince }) }, work);
       if (!evidence.complete)
         throw new RotationError(
           'EvidenceMissing',
@@ -228,9 +256,10 @@ export function removalActivities(deps: Dependencies) {
     });
   }
 
-  async function write({ authority, before, old, rotation }: Removal, work: RemovalProgress): Promise<void> {
+  async function write(removal: Removal, work: RemovalProgress): Promise<void> {
+    const { authority, before, rotation } = removal;
     const inUse = await leavesInUse(deps, authority);
-    const leaving = await authorities.chain(authority, old);
+    const leaving = await leavingWith(removal);
     const wanted = deps.config.namespaces[before.namespace]?.filters;
     const leaves = await leavesFor(deps, { authority, namespace: before.namespace });
     const now = deps.now();
@@ -274,8 +303,9 @@ export function removalActivities(deps: Dependencies) {
   }
 
   /** Until it succeeds: whoever fell off is cut off until then. True when there was anything to put back. */
-  async function putBack({ authority, before, rotation }: Removal, work: RemovalProgress): Promise<boolean> {
+  async function putBack({ authority, before, old, rotation }: Removal, work: RemovalProgress): Promise<boolean> {
     for (;;) {
+      if (await staysOut({ authority, old })) return false;
       try {
         const change = await restore({ before, rotation }, through(work));
         work.note(change);

@@ -9,6 +9,7 @@ import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
 import { leafActivities } from './leaf.js';
 import { authorityConfig, targetConfig } from './plan.js';
+import { signedBy } from '../x509/read.js';
 import { StagedLeaves } from './staged-leaves.js';
 
 export interface Restoration {
@@ -74,7 +75,12 @@ export function restoreActivities(deps: Dependencies) {
   async function objectionToItsCa(target: string, pair: KeyPair): Promise<string | undefined> {
     const { authority } = targetConfig(deps, target);
     const authorities = new Authorities(deps);
-    const { retiring } = await authorities.record(authority);
+    const record = await authorities.record(authority);
+    const { retiring, compromised = [] } = record;
+    for (const ca of compromised) {
+      const certificate = record.signing === ca ? undefined : await authorities.certificate(authority, ca);
+      if (certificate && signedBy(pair.certificate, certificate)) return 'its CA is compromised';
+    }
     const leaving = retiring ? await authorities.chain(authority, retiring) : [];
     for (const namespace of authorityConfig(deps, authority).namespaces) {
       const { bundle } = await deps.cloud.readNamespace(namespace);

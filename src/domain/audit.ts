@@ -19,7 +19,9 @@ export interface AuditFacts {
     /** Approval and evidence were checked by the activity that removes. */
     | 'removalApproved'
     /** A CA rotation ended; its record is beside the authority. */
-    | 'rotationEnded';
+    | 'rotationEnded'
+    /** Keys of CAs are in other hands, as somebody says. */
+    | 'compromiseDeclared';
   /** `namespace/…`, `authority/…` or `target/…`. */
   readonly subject: string;
   readonly before?: unknown;

@@ -11,7 +11,8 @@ import { RotationError } from './failures.js';
  *     removing   current = retiring, next = signing      finishRotation: removed and watched
  *     standing   current = signing  (the former next)
  *
- * An abort goes back: signBack, markRetiring(next) once nobody is on it, then withoutNext.
+ * An abort goes back: signBack, markRetiring(next) once nobody is on it, then withoutNext. A CA whose key leaked is marked by
+ * withCompromised, for good: one that was `next` is so no longer, and nothing goes back to it (safety 43).
  */
 export interface AuthorityRecord {
   /** Counts the CAs that were ever made for this authority; part of their subjects. */
@@ -24,6 +25,8 @@ export interface AuthorityRecord {
   readonly retiring?: Fingerprint;
   /** Run that owns `next`. */
   readonly rotation?: string;
+  /** CAs whose keys are in other hands: whatever of them is trusted is to be removed. */
+  readonly compromised?: readonly Fingerprint[];
 }
 
 export const newAuthority: AuthorityRecord = { generation: 0 };
@@ -38,6 +41,8 @@ export function withFirst(record: AuthorityRecord, ca: Fingerprint): AuthorityRe
 
 /** `ca` becomes `next`, owned by `rotation`; a later rotation takes over the `next` of one that did not finish. */
 export function withNext(record: AuthorityRecord, ca: Fingerprint, rotation: string): AuthorityRecord {
+  if (isCompromised(record, ca))
+    throw new RotationError('CaCompromised', `CA ${short(ca)} is compromised; it does not become the next one.`);
   if (record.next === ca) return takenOver(record, rotation);
   if (record.current === ca)
     throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} is the current one already.`);
@@ -76,6 +81,8 @@ export function signWith(record: AuthorityRecord, ca: Fingerprint): AuthorityRec
 /** An abort: the current CA signs again. */
 export function signBack(record: AuthorityRecord, next: Fingerprint): AuthorityRecord {
   const { current } = record;
+  if (current !== undefined && isCompromised(record, current))
+    throw new RotationError('CaCompromised', `CA ${short(current)} is compromised; it does not sign again.`);
   if (current === undefined || (record.next !== undefined && record.next !== next)) {
     throw new RotationError('ForeignNextAuthority', `CA ${short(next)} is not the next one; the pointer stays.`);
   }
@@ -85,7 +92,8 @@ export function signBack(record: AuthorityRecord, next: Fingerprint): AuthorityR
 /** Of the two, only the one that does not sign can retire: the old one, or the new one of a rotation that is aborted. */
 export function markRetiring(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
   if (record.retiring === ca) return record;
-  const isOneOfBoth = record.next !== undefined && (record.current === ca || record.next === ca);
+  const isOneOfBoth =
+    record.next !== undefined && (record.current === ca || record.next === ca || isCompromised(record, ca));
   if (!isOneOfBoth || record.signing === ca) {
     throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} cannot retire: it is not the former signing CA.`);
   }
@@ -108,12 +116,33 @@ export function finishRotation(record: AuthorityRecord, ca: Fingerprint): Author
       `CA ${short(ca)} is not the signing next one; nothing was finished.`,
     );
   }
-  return { generation: record.generation, current: ca, signing: ca };
+  const { generation, compromised } = record;
+  return { generation, current: ca, signing: ca, ...(compromised && { compromised }) };
 }
 
-/** May this CA issue, or may a leaf of it be delivered, now? */
+/** Their keys are in other hands. A `next` among them is so no longer; the current CA signs then, unless it is one, too. */
+export function withCompromised(record: AuthorityRecord, cas: readonly Fingerprint[]): AuthorityRecord {
+  const news = cas.filter((ca) => !isCompromised(record, ca));
+  if (news.length === 0) return record;
+  const marked = { ...record, compromised: [...(record.compromised ?? []), ...news] };
+  const { next, current } = record;
+  if (next === undefined || !news.includes(next)) return marked;
+  const { next: _leaked, rotation: _owner, retiring: _either, signing, ...rest } = marked;
+  const back = current !== undefined && !isCompromised(marked, current) ? current : signing;
+  return { ...rest, ...(back !== undefined && { signing: back }) };
+}
+
+export function isCompromised({ compromised = [] }: AuthorityRecord, ca: Fingerprint): boolean {
+  return compromised.includes(ca);
+}
+
+/**
+ * May this CA issue, or may a leaf of it be delivered, now? A compromised one only for as long as no other signs: a leaf that
+ * expires meanwhile must be renewed, and the CA is trusted anyway.
+ */
 export function mayIssueFrom(record: AuthorityRecord, ca: Fingerprint): boolean {
-  return record.retiring !== ca && (record.current === ca || record.next === ca);
+  if (record.retiring === ca || (isCompromised(record, ca) && record.signing !== ca)) return false;
+  return record.current === ca || record.next === ca || record.signing === ca;
 }
 
 /** Of the entries that hold CAs of the authority, those that no role of the record names. */

@@ -90,6 +90,7 @@ export const failures = {
     fix: 'A `next` CA of another rotation is in use. Finish or abort that rotation first.',
   },
   AuthorityRetiring: { retryable: false, fix: 'The CA is being removed; issue from the new one.' },
+  CaCompromised: { retryable: false, fix: 'Nothing goes back to a compromised CA: go on with the new one.' },
   // The cloud
   CloudUnauthenticated: {
     retryable: false,
@@ -178,6 +179,10 @@ export const failures = {
   RemovalUndone: {
     retryable: false,
     fix: 'Somebody fell off after the removal; the old CA is trusted again. Find out who the message names.',
+  },
+  NotPutBack: {
+    retryable: false,
+    fix: 'It is compromised and stays out. Whoever fell off gets a fresh leaf of the new CA; find out who the message names.',
   },
   OldCertificateAdmitted: {
     retryable: false,

@@ -52,6 +52,8 @@ export interface AbortState {
   readonly old?: CertificateFacts;
   /** Targets whose move has begun. */
   readonly touched: readonly string[];
+  /** The old CA is: nothing goes back to it (safety 43). */
+  readonly compromised?: boolean;
 }
 
 const pastAbort: readonly RotationStatus['phase'][] = ['watch', 'finish', 'done', 'abort'] satisfies (
@@ -61,12 +63,15 @@ const keepBothInstead = 'cert-rotation abort --keep-both ends it with both CAs t
 
 /** Why an abort is refused; undefined when it is not. @param now milliseconds since the epoch */
 export function objectionToAbort(
-  { phase, plan, old, touched }: AbortState,
+  { phase, plan, old, touched, compromised = false }: AbortState,
   { keepBoth = false }: Pick<Intervention, 'keepBoth'>,
   now: number,
 ): string | undefined {
+  if (phase === 'remove' && compromised) return 'the old CA is compromised: nothing puts it back';
   if (phase === 'remove') return 'too late, the removal has begun: cert-rotation undo-removal puts the old CA back';
   if (pastAbort.includes(phase)) return `too late: the rotation is in phase ${phase}`;
+  if (compromised && !keepBoth)
+    return `the old CA is compromised, and nothing goes back to it; ${keepBothInstead}, the compromised one, too`;
   if (keepBoth || touched.length === 0 || !plan) return undefined;
   if (!old) return `targets moved, and there is no old CA to move them back to; ${keepBothInstead}`;
   if (Date.parse(old.notAfter) - now > 2 * rolloutTimeMs(plan)) return undefined;
@@ -74,7 +79,8 @@ export function objectionToAbort(
 }
 
 /** Why there is no removal to undo; undefined when there is. */
-export function objectionToUndo(phase: RotationStatus['phase']): string | undefined {
+export function objectionToUndo({ phase, compromised }: Pick<AbortState, 'phase' | 'compromised'>): string | undefined {
+  if (compromised) return 'the old CA is compromised: it stays out, and whoever fell off moves on to the new one';
   if (phase === 'remove') return undefined;
   return `nothing is being removed: the rotation is in phase ${phase}`;
 }

@@ -9,6 +9,8 @@ export const notificationEvents = [
   'approvalWanted',
   /** A target of a CA rotation failed, and waits for a person: retry, skip or abort. */
   'decisionWanted',
+  /** A CA is compromised: what whoever has its key can still do, after each step. */
+  'emergency',
   /** A CA rotation ended: rotated, both CAs kept because somebody rejected the removal, or aborted. */
   'caDone',
   /** A leaf was renewed. Daily, where leaves are; told only to those who ask for it. */
@@ -73,6 +75,7 @@ export const severityOf: Readonly<Record<NotificationEvent, Severity>> = {
   expiry: 'warning',
   approvalWanted: 'warning',
   decisionWanted: 'critical',
+  emergency: 'critical',
   caDone: 'info',
   leafDone: 'info',
   failed: 'critical',

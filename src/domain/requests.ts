@@ -1,19 +1,28 @@
 /** Inputs of the workflows come from people's hands, too: each is read once, at the door. A text is the problem it has. */
+import { parseEmergency } from './emergency.js';
 import type { CaRotationRequest, LeafRotationRequest, ScheduledLeafRotationRequest } from './rotation.js';
 
 export function parseCaRequest(payload: unknown): CaRotationRequest | string {
-  const { authority, who } = fieldsOf(payload);
+  const { authority, who, emergency } = fieldsOf(payload);
   if (!isName(authority)) return 'give {"authority": "<name>"}';
   if (who !== undefined && !isPerson(who)) return '"who" must name the person who starts it';
-  return { authority, ...(who !== undefined && { who }) };
+  const declared = emergency === undefined ? undefined : parseEmergency(emergency);
+  if (typeof declared === 'string') return `"emergency": ${declared}`;
+  return { authority, ...(who !== undefined && { who }), ...(declared && { emergency: declared }) };
 }
 
 export function parseLeafRequest(payload: unknown): LeafRotationRequest | string {
-  const { target, ca, onlyWhenDue } = fieldsOf(payload);
+  const { target, ca, onlyWhenDue, urgent } = fieldsOf(payload);
   if (!isName(target)) return 'give {"target": "<name>"}';
   if (ca !== undefined && !isName(ca)) return '"ca" must be the fingerprint of a CA';
   if (onlyWhenDue !== undefined && typeof onlyWhenDue !== 'boolean') return '"onlyWhenDue" must be true or false';
-  return { target, ...(ca !== undefined && { ca }), ...(onlyWhenDue !== undefined && { onlyWhenDue }) };
+  if (urgent !== undefined && typeof urgent !== 'boolean') return '"urgent" must be true or false';
+  return {
+    target,
+    ...(ca !== undefined && { ca }),
+    ...(onlyWhenDue !== undefined && { onlyWhenDue }),
+    ...(urgent !== undefined && { urgent }),
+  };
 }
 
 /** Nothing at all means every target. */

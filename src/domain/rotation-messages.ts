@@ -50,20 +50,33 @@ export interface StuckTarget {
   readonly target: string;
   readonly reason: string;
   readonly canSkip: boolean;
+  /** The old CA is: there is no way back to it. */
+  readonly compromised?: boolean;
 }
 
 /** A failure that waits for a person: nothing else is stopped by it, and both CAs are trusted meanwhile. */
-export function targetStuck({ authority, target, reason, canSkip }: StuckTarget): Message {
+export function targetStuck({ authority, target, reason, canSkip, compromised = false }: StuckTarget): Message {
   const skip = `cert-rotation skip ${authority} ${target} --who <you> --why <reason>`;
+  const trusted = compromised ? 'A compromised CA may still be trusted' : 'Both CAs are trusted';
   return {
     event: 'decisionWanted',
     title: `CA of ${authority}: ${target} could not be moved`,
-    lines: [reason, 'Both CAs are trusted. The rotation waits until somebody decides.'],
+    lines: [reason, `${trusted}. The rotation waits until somebody decides.`],
     commands: [
       `cert-rotation retry ${authority} --who <you>`,
       ...(canSkip ? [skip] : []),
-      `cert-rotation abort ${authority} --who <you> --why <reason>`,
+      `cert-rotation abort ${authority} --who <you> --why <reason>${compromised ? ' --keep-both' : ''}`,
     ],
+  };
+}
+
+/** After each step of an emergency: what was done, and what is still exposed. */
+export function emergencyStep(authority: string, step: string, exposed: readonly string[]): Message {
+  return {
+    event: 'emergency',
+    title: `Emergency, CA of ${authority}: ${step}`,
+    lines: exposed,
+    commands: [`cert-rotation status ${authority}`],
   };
 }
 

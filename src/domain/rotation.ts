@@ -1,6 +1,7 @@
 /** What enters and leaves the workflows: requests, plans, results, phases. Everything here is public data. */
 import type { Decision } from './approval.js';
 import type { CertificateFacts, Fingerprint } from './certificate.js';
+import type { Emergency } from './emergency.js';
 import type { Subscription } from './notification.js';
 import type { CertificateFilter } from './filters.js';
 
@@ -40,6 +41,8 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
   targetsOnCa: 'abort',
   dropCa: 'abort',
   abandonCa: 'abort',
+  declareCompromised: 'preflight',
+  gatherExposure: 'preflight',
   resolveLeafRotation: 'preflight',
   preflightLeaf: 'preflight',
   issueLeaf: 'issue',
@@ -56,6 +59,8 @@ export interface CaRotationRequest {
   readonly authority: string;
   /** Who starts it, as they claim: where two people must approve, it is neither of them. */
   readonly who?: string;
+  /** Wait for proofs only, and treat these CAs as compromised. */
+  readonly emergency?: Emergency;
 }
 
 /** Input of `leafRotation`. A person gives only the target. */
@@ -65,6 +70,8 @@ export interface LeafRotationRequest {
   readonly ca?: Fingerprint;
   /** Renew only when the target's policy says that it is due. Schedules set it. */
   readonly onlyWhenDue?: boolean;
+  /** Wait for no maintenance window. */
+  readonly urgent?: boolean;
 }
 
 /** Input of `scheduledLeafRotation`; without targets, all of them. */
@@ -186,6 +193,8 @@ export interface RotationStatus {
   readonly problems: readonly string[];
   /** What a person is asked to approve; absent: nothing. */
   readonly question?: RemovalQuestion;
+  /** Of an emergency: what a compromised CA still opens, a line each. */
+  readonly exposed?: readonly string[];
 }
 
 /** Public data: what an approval is given for. */

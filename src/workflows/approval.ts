@@ -22,6 +22,8 @@ export interface Deadline {
   readonly until: number;
   readonly remindEveryMs: number;
   readonly remind: () => void;
+  /** A decision that comes from elsewhere: from an emergency. */
+  readonly standing: () => Decision | undefined;
 }
 
 /**
@@ -49,19 +51,16 @@ export class Approval {
   }
 
   /** Asks, and waits for a decision, reminding while there is time; undefined when the deadline passes. */
-  async decide(
-    question: Omit<OpenQuestion, 'approved' | 'renewed'>,
-    deadline: Deadline,
-  ): Promise<Decision | undefined> {
-    const { until, remindEveryMs, remind } = deadline;
-    this.#question = { ...question, renewed: this.#asked > 0, approved: [] };
+  async decide(question: Omit<OpenQuestion, 'renewed'>, deadline: Deadline): Promise<Decision | undefined> {
+    const { until, remindEveryMs, remind, standing } = deadline;
+    this.#question = { ...question, renewed: this.#asked > 0 };
     this.#asked += 1;
     this.#decision = undefined;
     for (let left = until - Date.now(); left > 0 && !this.#decision; left = until - Date.now()) {
       const turnMs = remindEveryMs > 0 ? remindEveryMs : left;
       const summary = left > turnMs ? 'Remind of the open decision' : 'Give up waiting for a decision';
-      const decided = await condition(() => this.#decision !== undefined, Math.min(left, turnMs), { summary });
-      if (decided) break;
+      const isDecided = () => (this.#decision ??= standing()) !== undefined;
+      if (await condition(isDecided, Math.min(left, turnMs), { summary })) break;
       this.#board.problem('Nobody has decided yet; both CAs are trusted');
       if (left > turnMs) remind();
     }

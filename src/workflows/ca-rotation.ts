@@ -3,7 +3,7 @@ import {
   CancellationScope,
   allHandlersFinished,
   condition,
-  sleep,
+  getExternalWorkflowHandle,
   workflowInfo,
 } from '@temporalio/workflow';
 import { decideBy, doubtsOf, unseenLines, type Decision } from '../domain/approval.js';
@@ -14,12 +14,16 @@ import { caRotationId } from '../domain/ids.js';
 import type { Intervention } from '../domain/intervention.js';
 import { parseCaRequest } from '../domain/requests.js';
 import type { CaPlan, CaRotationRequest, CaRotationResult, LeafRotationResult } from '../domain/rotation.js';
-import { approvalWanted, caDone, targetStuck } from '../domain/rotation-messages.js';
+import { approvalWanted, caDone } from '../domain/rotation-messages.js';
 import { undoRotation } from './abort-rotation.js';
 import { Approval } from './approval.js';
+import { decisionOf } from '../domain/emergency.js';
 import { accepted } from './failures.js';
+import { Emergencies } from './emergencies.js';
+import { askToRetry, escalate, movedOn, sayWhatIsExposed, stillTheNextOne } from './escalation.js';
 import { standInFor } from './fixed-id.js';
 import { Interventions } from './interventions.js';
+import { declareEmergencySignal } from './messages.js';
 import { moveLeaves } from './move-leaves.js';
 import { inspecting, lasting, patient, read, write } from './options.js';
 import { recordingTheEnd } from './record.js';
@@ -39,11 +43,19 @@ export async function caRotation(request: CaRotationRequest): Promise<CaRotation
       workflowId,
       input: wanted,
       summary: `Rotate the CA of ${authority}`,
+      // The one that runs already knows nothing of an emergency that came with this start.
+      whenRunning: async () => {
+        if (wanted.emergency)
+          await getExternalWorkflowHandle(workflowId).signal(declareEmergencySignal, wanted.emergency);
+      },
     });
   }
   const board = new StatusBoard(`CA of ${authority}`);
-  const people = { approval: new Approval(board), interventions: new Interventions(board), startedBy: wanted.who };
+  const emergencies = new Emergencies(authority, board);
+  const interventions = new Interventions(board);
+  const people = { approval: new Approval(board), interventions, emergencies, startedBy: wanted.who };
   try {
+    if (wanted.emergency) await emergencies.take(wanted.emergency);
     const plan = await resolve(authority, board);
     return await tellingTheEnd({ notifiers: plan.notifiers, board, name: authority, done: caDone }, () =>
       recordingTheEnd(plan, board, wanted.who, () => rotate(plan, board, people)),
@@ -57,22 +69,28 @@ export async function caRotation(request: CaRotationRequest): Promise<CaRotation
 interface People {
   readonly approval: Approval;
   readonly interventions: Interventions;
+  readonly emergencies: Emergencies;
   /** Who started it, as they claim. */
   readonly startedBy: string | undefined;
 }
 
-/** The runbook, until it ends or a person aborts it. */
+/** The runbook, until it ends or a person aborts it; from its beginning when the CA that it made turns out to be compromised. */
 async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise<CaRotationResult> {
-  const { interventions } = people;
-  let rotation: Rotation | undefined;
+  const { interventions, emergencies } = people;
   interventions.knows({ plan });
-  const end = await interventions.unlessAborted(async () => {
-    await preflight(plan, board);
-    rotation = await issue(plan, board, interventions);
-    return phases(rotation, people);
-  });
-  if ('result' in end) return end.result;
-  return aborted(plan, rotation, end.abort);
+  for (;;) {
+    let rotation: Rotation | undefined;
+    await emergencies.whenDeclared((cas) => escalate({ plan, board, ...people }, rotation, cas));
+    const end = await interventions.unlessStopped(async () => {
+      await preflight(plan, board, emergencies);
+      rotation = await issue(plan, board, people);
+      return phases(rotation, people);
+    });
+    if ('result' in end) return end.result;
+    if ('anew' in end) continue;
+    const undone = await interventions.unlessStopped(() => aborted(plan, rotation, end.abort));
+    if ('result' in undone) return undone.result;
+  }
 }
 
 /** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
@@ -96,8 +114,14 @@ async function phases(rotation: Rotation, people: People): Promise<CaRotationRes
     await removalWindow(rotation);
     const removal = await removeOldCa(rotation, { decision, evidence });
     if (removal.kind === 'removed') {
+      await stillTheNextOne(rotation);
       await CancellationScope.nonCancellable(() => finish(rotation));
       return ended(rotation, leaves, { outcome: 'rotated', ...decided });
+    }
+    if (removal.kind === 'fellOff') {
+      incidents.push(removal.why);
+      leaves = await movedOn(rotation, removal.why, incidents.length > 1);
+      continue;
     }
     if (removal.kind === 'undone') return keptBoth(rotation, leaves, { reason: undoing(removal.by), ...decided });
     incidents.push(removal.why);
@@ -107,20 +131,17 @@ async function phases(rotation: Rotation, people: People): Promise<CaRotationRes
 
 async function leavesMoved(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
   rotation.board.enter('leaves');
-  return moveLeaves(rotation);
+  const leaves = await moveLeaves(rotation);
+  await sayWhatIsExposed(rotation, 'every target was moved');
+  return leaves;
 }
 
 /** Somebody is not on the new CA although their leaf was moved: a person has every target moved again, or aborts. */
-async function retryWanted({ plan, board, interventions }: Rotation, { missing }: Evidence): Promise<string> {
+async function retryWanted(rotation: Rotation, { missing }: Evidence): Promise<string> {
   const reason = `Not on the new CA: ${missing.join('; ')}`;
-  board.problem(`Both CAs stay trusted. ${reason}`);
-  const target = 'evidence';
-  const answer = await interventions.onFailure(
-    { what: target, reason, canSkip: false },
-    plan.approval,
-    () => void tell(plan.notifiers, board, targetStuck({ authority: plan.authority, target, reason, canSkip: false })),
-  );
-  if (!answer) throw ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${reason}`, 'EvidenceMissing');
+  rotation.board.problem(`Both CAs stay trusted. ${reason}`);
+  if (!(await askToRetry(rotation, 'evidence', reason)))
+    throw ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${reason}`, 'EvidenceMissing');
   return reason;
 }
 
@@ -148,29 +169,34 @@ async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
   return plan;
 }
 
-async function preflight({ authority }: CaPlan, board: StatusBoard): Promise<void> {
-  const { lines } = await inspecting.preflightCa.executeWithOptions(
+async function preflight({ authority }: CaPlan, board: StatusBoard, { declared }: Emergencies): Promise<void> {
+  if (board.phase !== 'preflight') board.enter('preflight');
+  const { lines, problems = [] } = await inspecting.preflightCa.executeWithOptions(
     { summary: 'Look at everything that can fail later' },
-    [{ authority }],
+    [{ authority, ...(declared && { urgent: true }) }],
   );
+  problems.forEach((problem) => board.problem(problem));
   lines.forEach((line) => board.prove(line));
 }
 
-async function issue(plan: CaPlan, board: StatusBoard, interventions: Interventions): Promise<Rotation> {
+async function issue(plan: CaPlan, board: StatusBoard, { interventions, emergencies }: People): Promise<Rotation> {
   board.enter('issue');
   const {
     ca,
     old,
+    compromised = false,
     warnings = [],
   } = await write.issueCa.executeWithOptions({ summary: `Make the next CA of ${plan.authority}` }, [
     { authority: plan.authority, rotation: workflowInfo().runId },
   ]);
   warnings.forEach((warning) => board.problem(warning));
-  interventions.knows({ ca, ...(old && { old }) });
-  return { plan, ca, board, interventions, ...(old && { old }) };
+  interventions.knows({ ca, compromised: compromised || interventions.compromised, ...(old && { old }) });
+  emergencies.knows(ca.fingerprint);
+  return { plan, ca, board, interventions, emergencies, ...(old && { old }) };
 }
 
-async function trust({ plan, ca, board }: Rotation): Promise<void> {
+async function trust(rotation: Rotation): Promise<void> {
+  const { plan, ca, board, emergencies } = rotation;
   board.enter('trust');
   const { authority } = plan;
   for (const namespace of plan.namespaces) {
@@ -189,9 +215,10 @@ async function trust({ plan, ca, board }: Rotation): Promise<void> {
     );
     board.prove(line);
   }
+  await sayWhatIsExposed(rotation, `CA ${short(ca.fingerprint)} is trusted`);
   if (plan.trustSoakMs === 0) return;
   board.wait('the trust to settle');
-  await sleep(plan.trustSoakMs, { summary: 'Let the trust settle before the first target moves' });
+  await emergencies.pause('trustSoakMs', plan, 'Let the trust settle before the first target moves');
 }
 
 async function widenFilters({ plan, board }: Rotation): Promise<void> {
@@ -206,13 +233,19 @@ async function widenFilters({ plan, board }: Rotation): Promise<void> {
   }
 }
 
-async function confirm({ plan, ca, board }: Rotation): Promise<Evidence> {
-  board.enter('confirm', 'connections of the old CA to end (maximum connection age and grace)');
-  await sleep(plan.soakMs, { summary: 'Let every connection of the old CA reach its maximum age' });
+async function confirm({ plan, ca, board, emergencies }: Rotation): Promise<Evidence> {
+  const quietSince = new Date().toISOString();
+  board.enter(
+    'confirm',
+    emergencies.declared
+      ? 'whoever still polls to show itself within one long poll (open connections of the old CA are not waited out)'
+      : 'connections of the old CA to end (maximum connection age and grace)',
+  );
+  await emergencies.pause('soakMs', plan, 'Let every connection of the old CA reach its maximum age');
   board.wait('evidence from every target');
   const evidence = await patient.gatherEvidence.executeWithOptions(
     { summary: 'Prove that every target is on the new CA' },
-    [{ authority: plan.authority, ca: ca.fingerprint }],
+    [{ authority: plan.authority, ca: ca.fingerprint, ...(emergencies.declared && { quietSince }) }],
   );
   evidence.lines.forEach((line) => board.prove(line));
   evidence.unknownPollers.forEach((poller) => board.problem(`Belongs to no known target: ${poller}`));
@@ -228,24 +261,37 @@ interface Asking extends People {
 
 /** What the policy says; where that is a person, or anything is in doubt, a person decides. */
 async function approve(rotation: Rotation, asking: Asking): Promise<Decision> {
-  const { plan, old, board } = rotation;
+  const { plan, old, board, emergencies } = rotation;
   const { evidence, incidents } = asking;
   const policy = (why: string): Decision => {
     return { decision: 'approve', who: 'policy', why, identity: 'policy', evidence: evidence.digest };
   };
   if (!old) return policy('there is no old CA of ours to remove');
+  const standing = standingDecision(rotation, evidence);
+  if (standing) return standing;
   const doubts = doubtsOf(evidence, plan.clients, incidents);
-  if (plan.approval.mode === 'automatic' && doubts.length === 0) return policy('approval: automatic');
+  if (plan.approval.mode === 'automatic' && doubts.length === 0 && !emergencies.declared)
+    return policy('approval: automatic');
   if (plan.approval.mode === 'automatic')
     doubts.forEach((doubt) => board.problem(`In doubt, so a person is asked: ${doubt}`));
   return askAPerson(rotation, old, asking);
 }
 
+/**
+ * The word of whoever declared an emergency, while the evidence is clean. Where two people must approve it is the first one's,
+ * and where approvers must sign it is none: otherwise declaring an emergency would be a way around them.
+ */
+function standingDecision({ plan, emergencies }: Rotation, evidence: Evidence): Decision | undefined {
+  const { secondPerson, approvers } = plan.approval;
+  return emergencies.declared && !secondPerson && !approvers ? decisionOf(emergencies.declared, evidence) : undefined;
+}
+
 async function askAPerson(
-  { plan, ca, board }: Rotation,
+  rotation: Rotation,
   old: CertificateFacts,
   { approval, evidence, startedBy }: Asking,
 ): Promise<Decision> {
+  const { plan, ca, board, emergencies } = rotation;
   const { authority, namespaces, notifiers } = plan;
   const { deadlineMs, remindEveryMs, secondPerson = false, approvers } = plan.approval;
   const { digest, facts, unknownPollers, unknownClients = [] } = evidence;
@@ -269,9 +315,12 @@ async function askAPerson(
       approvalWanted({ ...question, authority, namespaces, old, ca, unknownPollers, unknownClients, reminder }),
     );
   ask(false);
+  const first =
+    emergencies.declared && secondPerson && !approvers ? decisionOf(emergencies.declared, evidence) : undefined;
+  const approved = first ? [{ who: first.who, why: first.why, evidence: digest }] : [];
   const decision = await approval.decide(
-    { authority, evidence: digest, secondPerson, startedBy, approvers },
-    { until, remindEveryMs, remind: () => ask(true) },
+    { authority, evidence: digest, secondPerson, startedBy, approvers, approved },
+    { until, remindEveryMs, remind: () => ask(true), standing: () => standingDecision(rotation, evidence) },
   );
   if (decision) return decision;
   throw ApplicationFailure.nonRetryable(
@@ -281,11 +330,11 @@ async function askAPerson(
 }
 
 /** Still before the removal: an abort is possible, and the removal checks the evidence anew. */
-async function removalWindow({ plan, old, board }: Rotation): Promise<void> {
+async function removalWindow({ plan, old, board, emergencies }: Rotation): Promise<void> {
   if (!plan.windowed || !old) return;
   const neededMs = plan.watchMs + plan.blindMs + plan.proofDeadlineMs;
   const latest = new Date(Date.parse(old.notAfter) - neededMs).toISOString();
-  await waitForWindow(board, { step: 'removals', latest });
+  await waitForWindow(board, { step: 'removals', latest }, () => emergencies.declared !== undefined);
 }
 
 /** The removal is done and watched: whoever cancels now comes too late, and an old key left behind would help nobody. */

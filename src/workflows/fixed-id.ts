@@ -30,9 +30,15 @@ export async function runUnderFixedId<Input, Result>(run: UnderFixedId<Input, Re
 }
 
 /** What a run under any other id does (the UI and `temporal workflow start` make one up): run or follow the one with the fixed id. */
-export async function standInFor<Input, Result>(run: UnderFixedId<Input, Result>): Promise<Result> {
+export async function standInFor<Input, Result>({
+  whenRunning,
+  ...run
+}: UnderFixedId<Input, Result> & { readonly whenRunning?: () => Promise<void> }): Promise<Result> {
   setCurrentDetails(`The rotation runs as **${run.workflowId}**: look there, and send decisions there.`);
-  return (await runUnderFixedId(run)) ?? follow<Result>(run.workflowId);
+  const result = await runUnderFixedId(run);
+  if (result) return result;
+  await whenRunning?.();
+  return follow<Result>(run.workflowId);
 }
 
 /** Follows the open run of `workflowId` to its end and returns its result; throws what it failed with. */

@@ -36,6 +36,7 @@ export class Interventions {
   #state: Omit<AbortState, 'phase'> = { touched: [] };
   #abort: Intervention | undefined;
   #undo: Intervention | undefined;
+  #anew = false;
   #stop: () => void = () => undefined;
   #stopRemoval: () => void = () => undefined;
 
@@ -61,22 +62,47 @@ export class Interventions {
     this.#state = { ...this.#state, ...state };
   }
 
+  /** The old CA is: there is no way back to it. */
+  get compromised(): boolean {
+    return this.#state.compromised ?? false;
+  }
+
+  /** Targets whose move has begun. */
+  get touched(): readonly string[] {
+    return this.#state.touched;
+  }
+
   /** The move of this target begins. */
   touches(target: string): void {
     if (this.#state.touched.includes(target)) return;
     this.#state = { ...this.#state, touched: [...this.#state.touched, target] };
   }
 
-  /** Does `work` to its end, or until a person aborts: then what is under way is cancelled, and the abort is returned. */
-  async unlessAborted<Result>(work: () => Promise<Result>): Promise<{ result: Result } | { abort: Intervention }> {
+  /** Does `work` to its end, or until a person aborts, or it is to begin anew: then what is under way is cancelled. */
+  async unlessStopped<Result>(
+    work: () => Promise<Result>,
+  ): Promise<{ result: Result } | { abort: Intervention } | { anew: true }> {
     const scope = new CancellationScope();
+    const abortedBefore = this.#abort;
     this.#stop = () => scope.cancel();
     try {
       return { result: await scope.run(work) };
     } catch (error) {
-      if (!this.#abort || CancellationScope.current().consideredCancelled) throw error;
+      if (CancellationScope.current().consideredCancelled) throw error;
+      if (this.#anew) {
+        this.#anew = false;
+        this.#abort = undefined;
+        return { anew: true };
+      }
+      if (!this.#abort || this.#abort === abortedBefore) throw error;
       return { abort: this.#abort };
     }
+  }
+
+  /** What was done rests on a CA that is compromised: it is done again, with another one. */
+  beginAnew(): void {
+    this.#anew = true;
+    this.#stop();
   }
 
   /** Who has the removal undone; undefined: nobody. */
@@ -128,7 +154,9 @@ export class Interventions {
     if (action === 'abort')
       return objectionToAbort({ ...this.#state, phase: this.#board.phase }, intervention, Date.now());
     if (action === 'undoRemoval')
-      return this.#undo ? `${this.#undo.who} has it undone already` : objectionToUndo(this.#board.phase);
+      return this.#undo
+        ? `${this.#undo.who} has it undone already`
+        : objectionToUndo({ ...this.#state, phase: this.#board.phase });
     const stuck = target === undefined ? [...this.#stuck.values()][0] : this.#stuck.get(target);
     if (!stuck) return `nothing${target ? ` of ${target}` : ''} waits for a ${action}`;
     if (action === 'skip' && !stuck.canSkip)

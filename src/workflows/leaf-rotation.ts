@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, setHandler, workflowInfo } from '@temporalio/workflow';
 import { short, type CertificateFacts, type LeafReference } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
 import { parseLeafRequest } from '../domain/requests.js';
@@ -6,6 +6,7 @@ import type { LeafPlan, LeafPreflight, LeafRotationRequest, LeafRotationResult }
 import { leafDone } from '../domain/rotation-messages.js';
 import { accepted, handled, rootOf } from './failures.js';
 import { standInFor } from './fixed-id.js';
+import { hurrySignal } from './messages.js';
 import { lasting, patient, read, write } from './options.js';
 import { StatusBoard } from './status.js';
 import { tellingTheEnd } from './tell.js';
@@ -24,21 +25,28 @@ export async function leafRotation(request: LeafRotationRequest): Promise<LeafRo
   }
 
   const board = new StatusBoard(`Leaf of ${target}`);
+  let isUrgent = wanted.urgent ?? false;
+  setHandler(hurrySignal, () => void (isUrgent = true));
   const plan = await read.resolveLeafRotation.executeWithOptions({ summary: `Read the configuration of ${target}` }, [
     { target },
   ]);
   return tellingTheEnd({ notifiers: plan.notifiers, board, name: target, done: leafDone }, () =>
-    renew(plan, wanted, board),
+    renew(plan, wanted, board, () => isUrgent),
   );
 }
 
-async function renew(plan: LeafPlan, wanted: LeafRotationRequest, board: StatusBoard): Promise<LeafRotationResult> {
+async function renew(
+  plan: LeafPlan,
+  wanted: LeafRotationRequest,
+  board: StatusBoard,
+  isUrgent: () => boolean,
+): Promise<LeafRotationResult> {
   const { target } = plan;
   const found = await read.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [wanted]);
   found.warnings.forEach((warning) => board.problem(warning));
   if (found.skip) return skipped(plan, found, board);
   if (plan.windowed && found.current)
-    await waitForWindow(board, { step: 'restarts', latest: latestRestart(plan, found.current) });
+    await waitForWindow(board, { step: 'restarts', latest: latestRestart(plan, found.current) }, isUrgent);
 
   const leaf = await issueTested(plan, wanted, board);
   const delivery = await moveTarget(plan, leaf, board);

@@ -1,6 +1,7 @@
 import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Decision, SentDecision } from '../domain/approval.js';
+import type { Emergency } from '../domain/emergency.js';
 import type { Intervention } from '../domain/intervention.js';
 import type { RotationStatus } from '../domain/rotation.js';
 
@@ -36,6 +37,20 @@ export interface InterventionTaken {
   /** Of an abort: what it undoes, in its order. */
   readonly undoes: readonly string[];
 }
+
+/** A CA's key is in other hands: `{"who":"…","why":"…","leaked":"current"}`. */
+export const declareEmergencySignal = defineSignal<[unknown]>('declareEmergency');
+
+/** The same with validation and an answer; what the starter sends, with the start of the rotation if none runs. */
+export const emergencyUpdate = defineUpdate<EmergencyTaken, [Emergency]>('emergency');
+
+export interface EmergencyTaken {
+  readonly accepted: true;
+  readonly phase: string;
+}
+
+/** To a leaf rotation: wait for no maintenance window any more. */
+export const hurrySignal = defineSignal('hurry');
 
 export const statusQuery = defineQuery<RotationStatus>('status');
 

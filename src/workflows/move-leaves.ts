@@ -1,4 +1,4 @@
-import { isCancellation } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, isCancellation } from '@temporalio/workflow';
 import { short, type CertificateFacts } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
 import { atOnce, objectionToSkip } from '../domain/intervention.js';
@@ -7,6 +7,7 @@ import { targetStuck } from '../domain/rotation-messages.js';
 import { failedWith, handled, rootOf } from './failures.js';
 import { follow, runUnderFixedId } from './fixed-id.js';
 import { leafRotation } from './leaf-rotation.js';
+import { hurrySignal } from './messages.js';
 import { write } from './options.js';
 import type { Rotation } from './rotation.js';
 import { tell } from './tell.js';
@@ -17,17 +18,17 @@ import { tell } from './tell.js';
  * others, a few at once. One that fails waits for a person; those that are skipped are among the results, with the reason.
  */
 export async function moveLeaves(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
-  const { plan, ca, board } = rotation;
+  const { plan, board } = rotation;
   const done: LeafRotationResult[] = [];
+  // Trust is proved: whatever else asks for a leaf meanwhile no longer gets one of the compromised CA.
+  if (rotation.emergencies.declared) await moveSigner(rotation);
   const all = plan.canaries.length + plan.alone.length + plan.others.length;
   const move = async (target: string): Promise<void> => {
     board.wait(`${target} to move (${done.length} of ${all} moved)`);
     done.push(await moveOrAsk(rotation, target));
   };
   for (const target of plan.canaries) await move(target);
-  await write.moveSigner.executeWithOptions({ summary: `Sign with ${short(ca.fingerprint)} from now on` }, [
-    { authority: plan.authority, ca: ca.fingerprint },
-  ]);
+  await moveSigner(rotation);
   for (const target of plan.alone) await move(target);
   for (let start = 0; start < plan.others.length; start += atOnce) {
     const ends = await Promise.allSettled(plan.others.slice(start, start + atOnce).map(move));
@@ -37,13 +38,20 @@ export async function moveLeaves(rotation: Rotation): Promise<readonly LeafRotat
   return done;
 }
 
+/** From now on leaves come from the new CA, whoever asks (safety 12). */
+export async function moveSigner({ plan, ca }: Rotation): Promise<void> {
+  await write.moveSigner.executeWithOptions({ summary: `Sign with ${short(ca.fingerprint)} from now on` }, [
+    { authority: plan.authority, ca: ca.fingerprint },
+  ]);
+}
+
 /** A failure ends nothing (safety 39): a person says whether to try again, to go on without the target, or to abort. */
 async function moveOrAsk(rotation: Rotation, target: string): Promise<LeafRotationResult> {
-  const { plan, ca, board, interventions } = rotation;
+  const { plan, ca, board, interventions, emergencies } = rotation;
   interventions.touches(target);
   for (;;) {
     try {
-      const result = await moveOne(target, ca);
+      const result = await moveOne(target, ca, emergencies.declared !== undefined);
       board.prove(`${target} is on leaf ${short(result.newFingerprint ?? '')} of the new CA`);
       return result;
     } catch (error) {
@@ -51,10 +59,16 @@ async function moveOrAsk(rotation: Rotation, target: string): Promise<LeafRotati
       const reason = rootOf(error).message;
       board.problem(`${target} was not moved: ${reason}`);
       const canSkip = objectionToSkip(plan, target) === undefined;
+      const { compromised } = interventions;
       const answer = await interventions.onFailure(
         { what: target, reason, canSkip },
         plan.approval,
-        () => void tell(plan.notifiers, board, targetStuck({ authority: plan.authority, target, reason, canSkip })),
+        () =>
+          void tell(
+            plan.notifiers,
+            board,
+            targetStuck({ authority: plan.authority, target, reason, canSkip, compromised }),
+          ),
       );
       if (!answer) throw handled(error, `${target} was not moved; both CAs stay trusted.`);
       if (answer.action === 'skip') return skipped(target, `Skipped by ${answer.who} (claimed): ${answer.why}`);
@@ -65,18 +79,26 @@ async function moveOrAsk(rotation: Rotation, target: string): Promise<LeafRotati
 const skipped = (target: string, reason: string): LeafRotationResult => ({ target, outcome: 'notMoved', reason });
 
 /** A rotation of that target that runs already may have signed with another CA: wait for it, then rotate again. */
-export async function moveOne(target: string, ca: CertificateFacts): Promise<LeafRotationResult> {
+export async function moveOne(target: string, ca: CertificateFacts, urgent = false): Promise<LeafRotationResult> {
   const workflowId = leafRotationId(target);
   for (;;) {
     const result = await runUnderFixedId({
       workflow: leafRotation,
       workflowId,
-      input: { target, ca: ca.fingerprint },
+      input: { target, ca: ca.fingerprint, ...(urgent && { urgent }) },
       summary: `Move ${target} onto CA ${short(ca.fingerprint)}`,
     });
     if (result) return result;
+    if (urgent) await hurry(workflowId);
     await follow(workflowId).catch((error: unknown) => {
       if (!failedWith(error, 'FollowedRotationFailed')) throw error;
     });
   }
+}
+
+/** A leaf rotation that runs already waits for no window any more; one that has just ended needs not be told. */
+export async function hurry(workflowId: string): Promise<void> {
+  await getExternalWorkflowHandle(workflowId)
+    .signal(hurrySignal)
+    .catch(() => undefined);
 }

@@ -1,10 +1,11 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { Decision } from '../domain/approval.js';
 import { short } from '../domain/certificate.js';
 import type { Evidence } from '../domain/evidence.js';
 import type { Intervention } from '../domain/intervention.js';
 import type { RememberedTrust } from '../domain/rotation.js';
 import { failedWith, rootOf } from './failures.js';
+import { sayWhatIsExposed } from './escalation.js';
 import { lasting, patient, watchful, write } from './options.js';
 import type { Rotation } from './rotation.js';
 
@@ -19,7 +20,9 @@ export type RemovalEnd =
   | { readonly kind: 'removed' }
   /** What it was approved on is no longer so: people are to be asked anew. */
   | { readonly kind: 'void'; readonly why: string }
-  | { readonly kind: 'undone'; readonly by: Intervention };
+  | { readonly kind: 'undone'; readonly by: Intervention }
+  /** The old CA is compromised and stays out, though the removal did not end well. */
+  | { readonly kind: 'fellOff'; readonly why: string };
 
 /**
  * Takes the old CA out of one namespace after the other and holds the watch after each. What a namespace trusted is in
@@ -32,12 +35,15 @@ export async function removeOldCa(rotation: Rotation, approved: ApprovedRemoval)
   board.enter(
     'remove',
     `every use of CA ${short(old.fingerprint)} to end`,
-    `cert-rotation undo-removal ${rotation.plan.authority} --who <you> --why <reason>`,
+    interventions.compromised
+      ? 'the CA is compromised: nothing puts it back'
+      : `cert-rotation undo-removal ${rotation.plan.authority} --who <you> --why <reason>`,
   );
   try {
     await interventions.removing(() => takeOut({ ...rotation, old }, approved, trusted));
     return { kind: 'removed' };
   } catch (error) {
+    if (interventions.compromised) return notPutBack(error);
     const restored = await CancellationScope.nonCancellable(() => keepBoth(rotation, trusted));
     if (restored && interventions.undo) return { kind: 'undone', by: interventions.undo };
     if (restored && isVoid(error)) return { kind: 'void', why: rootOf(error).message };
@@ -45,12 +51,20 @@ export async function removeOldCa(rotation: Rotation, approved: ApprovedRemoval)
   }
 }
 
+/** Nothing goes back to a compromised CA (safety 43): where it left it stays out, and the rotation goes on. */
+function notPutBack(error: unknown): RemovalEnd {
+  if (isCancellation(error)) throw error;
+  const why = rootOf(error).message;
+  return isVoid(error) ? { kind: 'void', why } : { kind: 'fellOff', why };
+}
+
 /** @param trusted grows by what each namespace trusted, before anything of it is removed */
 async function takeOut(
-  { plan, ca, old, board }: Rotation & Required<Pick<Rotation, 'old'>>,
+  rotation: Rotation & Required<Pick<Rotation, 'old'>>,
   { decision, evidence }: ApprovedRemoval,
   trusted: RememberedTrust[],
 ): Promise<void> {
+  const { plan, ca, old, board } = rotation;
   const { authority } = plan;
   await patient.markRetiring.executeWithOptions({ summary: `Stop every use of CA ${short(old.fingerprint)}` }, [
     { authority, old: old.fingerprint },
@@ -75,11 +89,13 @@ async function takeOut(
           old: old.fingerprint,
           rotation: workflowInfo().runId,
           approval: { decision, facts: evidence.facts, changedByUs },
+          ...(evidence.quietSince && { quietSince: evidence.quietSince }),
         },
       ],
     );
     notes?.forEach((note) => board.problem(note));
     lines.forEach((line) => board.prove(line));
+    await sayWhatIsExposed(rotation, `CA ${short(old.fingerprint)} left ${namespace}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { CertificateFacts } from '../domain/certificate.js';
 import type { CaPlan } from '../domain/rotation.js';
+import type { Emergencies } from './emergencies.js';
 import type { Interventions } from './interventions.js';
 import type { StatusBoard } from './status.js';
 
@@ -11,4 +12,5 @@ export interface Rotation {
   readonly old?: CertificateFacts;
   readonly board: StatusBoard;
   readonly interventions: Interventions;
+  readonly emergencies: Emergencies;
 }

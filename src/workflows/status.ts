@@ -25,6 +25,10 @@ export class StatusBoard {
     return this.#status.problems;
   }
 
+  get exposed(): readonly string[] {
+    return this.#status.exposed ?? [];
+  }
+
   /** What was undone after a failure; undefined as long as nothing was. */
   get undone(): string | undefined {
     return this.#undone;
@@ -68,6 +72,12 @@ export class StatusBoard {
     this.#show();
   }
 
+  /** What a compromised CA still opens, until it is said anew. */
+  expose(exposed: readonly string[]): void {
+    this.#status = { ...this.#status, exposed };
+    this.#show();
+  }
+
   /** A failure was undone. */
   undo(line: string): void {
     this.#undone = line;
@@ -83,8 +93,9 @@ export class StatusBoard {
   }
 
   #show(): void {
-    const { phase, waitingFor, proved, next, problems, question } = this.#status;
+    const { phase, waitingFor, proved, next, problems, question, exposed = [] } = this.#status;
     const lines = [`**${this.subject}**: phase **${phase}**`];
+    if (exposed.length > 0) lines.push('', '**EMERGENCY**. Still exposed:', ...exposed.map((line) => `- ${line}`));
     if (waitingFor) lines.push('', `Waiting for: ${waitingFor}`);
     if (next) lines.push('', `Next: ${next}`);
     if (question) lines.push('', `Evidence ${question.evidence}:`, ...question.facts.map((line) => `- ${line}`));

@@ -3,12 +3,14 @@ import { describe, it } from 'node:test';
 import {
   abandonedCas,
   finishRotation,
+  isCompromised,
   markRetiring,
   mayIssueFrom,
   newAuthority,
   signBack,
   signWith,
   unmarkRetiring,
+  withCompromised,
   withFirst,
   withNext,
   withoutNext,
@@ -51,6 +53,32 @@ describe('authority record', () => {
 
   it('the CA that signs cannot retire', () => {
     assert.throws(() => markRetiring(overlap, 'old'), { type: 'ForeignNextAuthority' });
+  });
+
+  describe('safety 43: nothing goes back to a compromised CA', () => {
+    it('it does not sign again, and does not become next', () => {
+      const leaked = withCompromised(moved, ['old']);
+      assert.throws(() => signBack(leaked, 'new'), { type: 'CaCompromised' });
+      assert.equal(mayIssueFrom(leaked, 'old'), false);
+      const { next: _none, ...without } = withCompromised(overlap, ['new']);
+      assert.throws(() => withNext(without, 'new', 'run-2'), { type: 'CaCompromised' });
+    });
+
+    it('one that was next is so no longer, whoever signed', () => {
+      for (const record of [overlap, moved, removing]) {
+        const { next, signing, retiring } = withCompromised(record, ['new']);
+        assert.deepEqual({ next, signing, retiring }, { next: undefined, signing: 'old', retiring: undefined });
+      }
+      assert.equal(withCompromised(moved, ['old', 'new']).signing, 'new', 'nobody could renew a leaf');
+    });
+
+    it('it stays on record for good, and is marked once', () => {
+      const leaked = withCompromised(removing, ['old']);
+      assert.equal(withCompromised(leaked, ['old']), leaked);
+      const done = finishRotation(leaked, 'new');
+      assert.equal(isCompromised(done, 'old'), true);
+      assert.equal(isCompromised(done, 'new'), false);
+    });
   });
 
   describe('safety 39: an abort goes back', () => {

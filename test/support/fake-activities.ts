@@ -100,6 +100,8 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     targetsOnCa: async () => ({ targets: [] }),
     dropCa: async () => undefined,
     abandonCa: async () => undefined,
+    declareCompromised: async () => ({ current: 'old-ca', lines: [] }),
+    gatherExposure: async () => [{ ca: 'old-ca', namespaces: ['booking.acct'], targets: [] }],
     preflightLeaf: async () => ({
       current: certificateFacts('old-leaf'),
       consumers: ['Deployment booking/worker'],

@@ -1,0 +1,89 @@
+import { isCompromised, withCompromised } from '../domain/authority.js';
+import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
+import type { Exposure, Leaked } from '../domain/emergency.js';
+import { signedBy } from '../x509/read.js';
+import { auditContext } from './audit-context.js';
+import { Authorities, ownerOf } from './authorities.js';
+import type { Dependencies } from './dependencies.js';
+import { leavesInUse } from './leaves.js';
+import { authorityConfig } from './plan.js';
+
+export interface Declaration {
+  readonly authority: string;
+  readonly leaked: Leaked;
+  readonly who: string;
+  readonly why: string;
+  /** The `next` of the rotation that declares it; absent: it has made none yet. */
+  readonly next?: Fingerprint;
+}
+
+export interface CompromisedCas {
+  /** Of the CA in use, or the one that was to follow it. Absent: it is not compromised, or there is none. */
+  readonly current?: Fingerprint;
+  /** It is `next` no longer: another one is to be made. */
+  readonly next?: Fingerprint;
+  /** For people. */
+  readonly lines: readonly string[];
+}
+
+export function compromisedActivities(deps: Dependencies) {
+  const authorities = new Authorities(deps);
+
+  /** Before anything else: from here on nothing puts such a CA back, issues from it while another signs, or makes it current. */
+  async function declareCompromised(declaration: Declaration): Promise<CompromisedCas> {
+    const { authority, leaked, who, why } = declaration;
+    const before = await authorities.record(authority);
+    const { current } = before;
+    // A second attempt finds that the first has taken it off the record.
+    const marked = declaration.next !== undefined && isCompromised(before, declaration.next);
+    const next = marked ? declaration.next : before.next;
+    const cas = {
+      ...((leaked === 'current' || leaked === 'both') && current && { current }),
+      ...((leaked === 'next' || leaked === 'both') && next && { next }),
+    };
+    await authorities.change(authority, (record) => withCompromised(record, Object.values(cas)));
+    if (leaked !== 'none')
+      deps.audit({
+        event: 'compromiseDeclared',
+        subject: ownerOf(authority),
+        after: cas,
+        who,
+        identity: 'claimed',
+        why,
+        ...auditContext(deps),
+      });
+    const unknown = leaked !== 'none' && Object.keys(cas).length === 0;
+    return {
+      ...cas,
+      lines: [
+        ...Object.entries(cas).map(([role, ca]) => `CA ${short(ca)} (${role}) is marked as compromised`),
+        ...(unknown ? [`${authority} has no ${leaked === 'next' ? 'next ' : ''}CA that could be compromised`] : []),
+      ],
+    };
+  }
+
+  /** Read from the namespaces and the targets themselves, now. Such CAs of long ago are left out, unless one is trusted again. */
+  async function gatherExposure({ authority }: { authority: string }): Promise<readonly Exposure[]> {
+    const { compromised = [], ...roles } = await authorities.record(authority);
+    const leaves = await leavesInUse(deps, authority);
+    const trusts = await Promise.all(
+      authorityConfig(deps, authority).namespaces.map((namespace) => deps.cloud.readNamespace(namespace)),
+    );
+    const exposures: Exposure[] = [];
+    for (const ca of compromised) {
+      const certificate = await authorities.certificate(authority, ca);
+      const chain = await authorities.chain(authority, ca);
+      const trusting = trusts.filter(({ bundle }) => bundle.some(({ fingerprint }) => chain.includes(fingerprint)));
+      const isOn = (leaf: CertificateFacts) => certificate !== undefined && signedBy(leaf, certificate);
+      if (trusting.length === 0 && !certificate && roles.current !== ca) continue;
+      exposures.push({
+        ca,
+        namespaces: trusting.map(({ namespace }) => namespace),
+        targets: leaves.filter((leaf) => isOn(leaf.certificate)).map(({ name }) => name),
+      });
+    }
+    return exposures;
+  }
+
+  return { declareCompromised, gatherExposure };
+}

@@ -1,0 +1,109 @@
+import { ApplicationFailure, CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow';
+import type { CompromisedCas } from '../activities/compromised.js';
+import { short } from '../domain/certificate.js';
+import { exposureLines } from '../domain/emergency.js';
+import { leafRotationId } from '../domain/ids.js';
+import type { CaPlan, LeafRotationResult } from '../domain/rotation.js';
+import { emergencyStep, targetStuck } from '../domain/rotation-messages.js';
+import type { Emergencies } from './emergencies.js';
+import { rootOf } from './failures.js';
+import type { Interventions } from './interventions.js';
+import { hurry, moveLeaves, moveSigner } from './move-leaves.js';
+import { lasting, patient, read } from './options.js';
+import type { Rotation } from './rotation.js';
+import type { StatusBoard } from './status.js';
+import { tell } from './tell.js';
+
+/** A rotation under way, also before it has a new CA. */
+interface UnderWay {
+  readonly plan: CaPlan;
+  readonly board: StatusBoard;
+  readonly interventions: Interventions;
+  readonly emergencies: Emergencies;
+}
+
+/**
+ * An emergency is on record. Where the CA that the rotation made is compromised, or an abort moves everybody back to the one
+ * that is, the rotation begins anew; else what it waits for falls away by itself, and the leaf rotations under way are hurried.
+ */
+export async function escalate(
+  underWay: UnderWay,
+  rotation: Rotation | undefined,
+  { current, next }: CompromisedCas,
+): Promise<void> {
+  const { board, interventions } = underWay;
+  if (current) interventions.knows({ compromised: true });
+  const wasAborting = board.phase === 'abort' && current !== undefined;
+  if (wasAborting || (next !== undefined && next === rotation?.ca.fingerprint)) {
+    board.problem(`The rotation begins anew${next ? `: CA ${short(next)} is never promoted` : ''}`);
+    interventions.beginAnew();
+  } else if (rotation && board.phase === 'leaves') {
+    await moveSigner(rotation);
+    await Promise.all(interventions.touched.map((target) => hurry(leafRotationId(target))));
+  }
+  await sayWhatIsExposed(underWay, 'it is on record which CA is compromised');
+}
+
+/** In the status, and to people: what a compromised CA still opens. Without an emergency it asks nobody. */
+export async function sayWhatIsExposed(
+  { plan, board, interventions, emergencies }: UnderWay,
+  step: string,
+): Promise<void> {
+  if (!interventions.compromised && (emergencies.declared?.leaked ?? 'none') === 'none') return;
+  const { authority, notifiers } = plan;
+  try {
+    const exposures = await read.gatherExposure.executeWithOptions({ summary: 'See what is still exposed' }, [
+      { authority },
+    ]);
+    board.expose(exposureLines(exposures));
+  } catch (error) {
+    if (CancellationScope.current().consideredCancelled) throw error;
+    board.expose([`It could not be seen what is still exposed: ${rootOf(error).message}`]);
+  }
+  void tell(notifiers, board, emergencyStep(authority, step, board.exposed));
+}
+
+/** A person says whether to try again. False: nobody did in time. */
+export async function askToRetry(
+  { plan, board, interventions }: UnderWay,
+  target: string,
+  reason: string,
+): Promise<boolean> {
+  const { authority, approval, notifiers } = plan;
+  const { compromised } = interventions;
+  const stuck = { what: target, reason, canSkip: false };
+  const message = targetStuck({ authority, target, reason, canSkip: false, compromised });
+  const answer = await interventions.onFailure(stuck, approval, () => void tell(notifiers, board, message));
+  return answer !== undefined;
+}
+
+/**
+ * Somebody fell off after the removal of a compromised CA, which stays out: the new CA is seen to be trusted, and whoever is not
+ * on a leaf of it gets a fresh one. People are called at once, and decide when it happens again.
+ */
+export async function movedOn(rotation: Rotation, why: string, again: boolean): Promise<readonly LeafRotationResult[]> {
+  const { plan, ca, board } = rotation;
+  const { authority, namespaces, notifiers } = plan;
+  board.problem(`The compromised CA is not put back. ${why}`);
+  void tell(notifiers, board, emergencyStep(authority, 'somebody fell off; everybody is moved on', [why]));
+  if (again && !(await askToRetry(rotation, 'removal', why)))
+    throw ApplicationFailure.nonRetryable(`The compromised CA was not put back. ${why}`, 'NotPutBack');
+  board.enter('leaves', 'whoever fell off to get a fresh leaf of the new CA');
+  for (const namespace of namespaces) {
+    const step = { authority, namespace, ca: ca.fingerprint, rotation: workflowInfo().runId };
+    await patient.trustCa.executeWithOptions({ summary: `See that ${namespace} trusts ${short(ca.fingerprint)}` }, [
+      step,
+    ]);
+    await patient.proveTrust.executeWithOptions(
+      { summary: `Prove that ${namespace} admits leaves of it`, ...lasting(plan.proofDeadlineMs) },
+      [step],
+    );
+  }
+  return moveLeaves(rotation);
+}
+
+/** Before it becomes the current one: an emergency that came meanwhile may have said that it is compromised, too. */
+export async function stillTheNextOne({ emergencies }: Rotation): Promise<void> {
+  await emergencies.recorded();
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('the rotation begins anew');
+}
