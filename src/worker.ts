@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { pino } from 'pino';
+import { AuditDelivery } from './audit-delivery.js';
 import { Journal } from './audit-journal.js';
 import { loadConfig } from './config/load.js';
 import { allowVariable, refusePowers } from './config/powers.js';
@@ -18,6 +19,9 @@ import { wire } from './wire.js';
 
 /** The rotation worker: reads the configuration, connects, works, and drains on SIGTERM or SIGINT. */
 const log = pino({ name: 'cert-rotation-worker' }, pino.destination({ sync: true }));
+
+/** A worker that ends waits so long for its last audit events to be taken. */
+const auditGraceMs = 5000;
 
 async function main(): Promise<void> {
   await markReady(false);
@@ -44,7 +48,11 @@ async function main(): Promise<void> {
   const searchAttributes = await searchAttributesRegistered(connection.client());
   if (!searchAttributes)
     log.warn('search attributes RotationPhase and RotationSubject are not registered: running without them');
-  const journal = new Journal((event) => log.info({ audit: event }, `audit: ${event.event} ${event.subject}`));
+  const delivery = new AuditDelivery({ webhook: () => configuration.deps.config.audit.webhook, log });
+  const journal = new Journal((event) => {
+    log.info({ audit: event }, `audit: ${event.event} ${event.subject}`);
+    delivery.take(event);
+  });
   const configuration = await FollowedConfiguration.start(loaded, {
     log,
     wire: async (latest) => {
@@ -74,6 +82,7 @@ async function main(): Promise<void> {
   await markReady(true);
   await worker.run();
   await markReady(false);
+  await delivery.close(auditGraceMs);
   await connection.close();
   await configuration.close();
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { minuteOf, weekdays } from '../domain/wall-clock.js';
+import { messageTimeout } from '../notifiers/fields.js';
 import { notifierSchema } from '../notifiers/index.js';
+import { webhookPlace } from '../notifiers/webhook.js';
 import {
   duration,
   filePath,
@@ -442,6 +444,16 @@ const notices = z
   .prefault({})
   .describe('What the watch over certificates that expire and rotations that were cut short tells, and when it looks.');
 
+const audit = z
+  .strictObject({
+    webhook: z
+      .strictObject({ ...webhookPlace, timeout: messageTimeout })
+      .optional()
+      .describe('Where audit events go, too, beside the log: in their order, each until it is taken.'),
+  })
+  .prefault({})
+  .describe('Where the record of every change goes, beside the log of the worker.');
+
 export const configSchema = z.strictObject({
   version: z.literal(1),
   temporal,
@@ -457,6 +469,7 @@ export const configSchema = z.strictObject({
   windows,
   notices,
   notifiers: z.record(name, notifierSchema).default({}),
+  audit,
 });
 
 export type Config = z.infer<typeof configSchema>;

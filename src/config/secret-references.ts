@@ -1,4 +1,4 @@
-import { notifierReferences } from '../notifiers/index.js';
+import { notifierReferences, webhookReferences } from '../notifiers/index.js';
 import type { SecretReference } from './fields.js';
 import type { Config } from './schema.js';
 
@@ -8,6 +8,7 @@ export function secretReferences({
   keystore,
   authorities,
   notifiers,
+  audit,
 }: Config): ReadonlyMap<string, SecretReference> {
   const references: [string, SecretReference][] = [['cloud.apiKey', cloud.apiKey]];
   if (keystore.encryptionKey) references.push(['keystore.encryptionKey', keystore.encryptionKey]);
@@ -19,5 +20,7 @@ export function secretReferences({
     for (const [key, reference] of Object.entries(notifierReferences(notifier)))
       references.push([`notifiers.${name}.${key}`, reference]);
   }
+  for (const [key, reference] of Object.entries(webhookReferences(audit.webhook)))
+    references.push([`audit.webhook.${key}`, reference]);
   return new Map(references);
 }

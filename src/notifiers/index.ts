@@ -6,7 +6,7 @@ import { createLogNotifier, logSchema } from './log.js';
 import type { Notifier } from './notifier.js';
 import { createSlackNotifier, slackSchema } from './slack.js';
 import { createSmtpNotifier, smtpSchema } from './smtp.js';
-import { createWebhookNotifier, webhookSchema } from './webhook.js';
+import { createWebhookNotifier, webhookSchema, type WebhookPlace } from './webhook.js';
 
 export const notifierSchema = z.discriminatedUnion('kind', [smtpSchema, webhookSchema, slackSchema, logSchema]);
 
@@ -37,13 +37,19 @@ export function notifierReferences(config: NotifierConfig): Readonly<Record<stri
     case 'smtp':
       return config.auth ? { 'auth.password': config.auth.password } : {};
     case 'webhook':
-      return {
-        ...(typeof config.url !== 'string' && { url: config.url }),
-        ...(config.secret && { secret: config.secret }),
-      };
+      return webhookReferences(config);
     case 'slack':
       return { url: config.url };
     case 'log':
       return {};
   }
+}
+
+export function webhookReferences(
+  place: Pick<WebhookPlace, 'url' | 'secret'> | undefined,
+): Readonly<Record<string, SecretReference>> {
+  return {
+    ...(place && typeof place.url !== 'string' && { url: place.url }),
+    ...(place?.secret && { secret: place.secret }),
+  };
 }
