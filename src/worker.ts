@@ -11,6 +11,7 @@ import { loadConfig } from './config/load.js';
 import { allowVariable, refusePowers } from './config/powers.js';
 import { keepSwept } from './keystore/sweep.js';
 import { FollowedConfiguration } from './reload.js';
+import { temporalAddress } from './temporal/connect.js';
 import { FollowedConnection } from './temporal/followed-connection.js';
 import { isRunning } from './temporal/running.js';
 import { searchAttributesRegistered } from './temporal/search-attributes.js';
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
     },
   });
   await sweepKeysOnDisk();
-  const connection = await FollowedConnection.connect(loaded, log);
+  const connection = await FollowedConnection.connect(temporalAddress(loaded), log);
   const searchAttributes = await searchAttributesRegistered(connection.client());
   if (!searchAttributes)
     log.warn('search attributes RotationPhase and RotationSubject are not registered: running without them');

@@ -33,6 +33,8 @@ export interface SandboxOptions {
   readonly ages?: Ages;
   /** Bookings that each of the three workers starts per second. */
   readonly bookingsPerSecond?: number;
+  /** The booking workers follow their certificate files, rather than to read them at start only. */
+  readonly workersFollow?: boolean;
   /** Added to the rotation worker's environment. */
   readonly workerEnvironment?: Readonly<Record<string, string>>;
   /** Run the rotation worker as a Deployment (default), or not at all: a test runs its own. */
@@ -148,7 +150,8 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
 }
 
 /** What the images of the sandbox's Deployments are: this package's own programs, built or from source. */
-function images({ bookingsPerSecond = 4, workerEnvironment }: SandboxOptions, gateway: Gateway) {
+function images(options: SandboxOptions, gateway: Gateway) {
+  const { bookingsPerSecond = 4, workersFollow, workerEnvironment } = options;
   const program = (name: string) => {
     const built = fileURLToPath(new URL(`../../dist/${name}.js`, import.meta.url));
     const source = fileURLToPath(new URL(`../../src/${name}.ts`, import.meta.url));
@@ -163,6 +166,7 @@ function images({ bookingsPerSecond = 4, workerEnvironment }: SandboxOptions, ga
         SANDBOX_SERVER_ROOTS: gateway.caFile,
         SANDBOX_SERVER_NAME: serverName,
         BOOKINGS_PER_SECOND: String(bookingsPerSecond),
+        ...(workersFollow && { FOLLOW_CERTIFICATES: 'yes' }),
       },
     },
     'cert-rotation-worker': {

@@ -35,8 +35,21 @@ export interface CertificateFiles {
   readonly serverRootsFile?: string | undefined;
 }
 
+/** What the configuration file may say of it. */
+export interface TemporalSettings {
+  readonly profile?: string | undefined;
+  readonly address?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly tls?: CertificateFiles | undefined;
+}
+
 /** Throws TemporalProfileInvalid when the environment or the profile cannot be used. */
 export function temporalAddress({ config: { temporal } }: LoadedConfig): TemporalAddress {
+  return addressFrom(temporal);
+}
+
+/** The same from the settings alone. */
+export function addressFrom(temporal: TemporalSettings): TemporalAddress {
   const profile = ambientProfile(temporal.profile);
   const files = temporal.tls ?? certificateFiles(profile.tls);
   const { tls, ...ambient } = profile;

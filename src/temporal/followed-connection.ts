@@ -1,17 +1,11 @@
+import { hostname } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
-import type { LoadedConfig } from '../config/load.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
 import type { KeyPair } from '../x509/pair.js';
-import {
-  attemptOf,
-  optionsWith,
-  readPair,
-  temporalAddress,
-  type CertificateFiles,
-  type TemporalAddress,
-} from './connect.js';
+import { attemptOf, optionsWith, readPair, type CertificateFiles, type TemporalAddress } from './connect.js';
 import { whyNotConnected } from './failures.js';
+import { reportPresence } from './presence.js';
 
 /** A server-side long poll lasts about a minute: until then a poll may still use the connection it began on. */
 const oldConnectionLivesMs = 70_000;
@@ -31,17 +25,20 @@ interface Connected {
 }
 
 /**
- * The worker's own connections, following the certificate files: a new pair is connected with first (a real RPC); only when
- * that works do worker and client move onto it; the old connections stay until their polls have ended. When it does not
- * work the old ones stay and it is tried again.
+ * The connections of a process, following its certificate files: a new pair is connected with first (a real RPC); only when
+ * that works do workers and client move onto it; the old connections stay until their polls have ended. When it does not
+ * work the old ones stay and it is tried again. What it presents it reports to the rotation (domain/presented.ts).
  */
 export class FollowedConnection {
   readonly #address: TemporalAddress;
   readonly #log: Log;
   readonly #stopped = new AbortController();
   readonly #closing = new Set<NodeJS.Timeout>();
+  readonly #workers = new Set<Worker>();
   #current: Connected;
-  #worker: Worker | undefined;
+  #followed = false;
+  /** Ends the report of what the current connection presents. */
+  #reporting = new AbortController();
 
   private constructor(address: TemporalAddress, log: Log, current: Connected) {
     this.#address = address;
@@ -49,33 +46,39 @@ export class FollowedConnection {
     this.#current = current;
   }
 
-  static async connect(loaded: LoadedConfig, log: Log): Promise<FollowedConnection> {
-    const address = temporalAddress(loaded);
+  static async connect(address: TemporalAddress, log: Log): Promise<FollowedConnection> {
     const pair = address.files && (await readPair(address.files));
     return new FollowedConnection(address, log, await connect(address, pair));
   }
 
+  /** What workers are created with. */
   get native(): NativeConnection {
     return this.#current.native;
   }
 
+  /** On the connection of now: ask for it anew for each piece of work, and keep none. */
   client(): Client {
     return this.#current.client;
   }
 
-  /** Fingerprint of the leaf that the worker's connection presents now. */
+  /** Fingerprint of the leaf that the connections present now. */
   presented(): Fingerprint | undefined {
     return this.#current.leaf;
   }
 
   /** Moves `worker` whenever the files change, until `close`. Without mTLS there is nothing to follow. */
   follow(worker: Worker): void {
-    this.#worker = worker;
-    if (this.#address.files) void this.#watch(this.#address.files);
+    this.#workers.add(worker);
+    worker.connection = this.#current.native;
+    if (!this.#address.files || this.#followed) return;
+    this.#followed = true;
+    this.#report();
+    void this.#watch(this.#address.files);
   }
 
   async close(): Promise<void> {
     this.#stopped.abort();
+    this.#reporting.abort();
     for (const timer of this.#closing) clearTimeout(timer);
     await this.#current.connection.close();
     await this.#current.native.close();
@@ -90,6 +93,15 @@ export class FollowedConnection {
     }
   }
 
+  /** Of the current connection from here on. */
+  #report(): void {
+    const { connection, leaf } = this.#current;
+    this.#reporting.abort();
+    this.#reporting = new AbortController();
+    const { namespace } = this.#address;
+    if (leaf) void reportPresence({ connection, namespace, process: processName(), leaf }, this.#reporting.signal);
+  }
+
   async #look(files: CertificateFiles): Promise<void> {
     const pair = await readPair(files);
     if (pair.certificate.fingerprint === this.#current.leaf) return;
@@ -97,12 +109,17 @@ export class FollowedConnection {
     if (this.#stopped.signal.aborted) return closeAll(next);
     const old = this.#current;
     this.#current = next;
-    if (this.#worker) this.#worker.connection = next.native;
+    for (const worker of this.#workers) worker.connection = next.native;
+    this.#report();
     this.#log.info({ leaf: short(next.leaf ?? '') }, 'connections moved onto the new certificate');
     const timer = setTimeout(() => void closeAll(old).finally(() => this.#closing.delete(timer)), oldConnectionLivesMs);
     timer.unref();
     this.#closing.add(timer);
   }
+}
+
+function processName(): string {
+  return `${process.pid}@${process.env['HOSTNAME'] ?? hostname()}`;
 }
 
 /** Throws TemporalUnreachable or TemporalRefused, with the reason of the TLS layer. */
@@ -125,7 +142,7 @@ async function connectBoth(address: TemporalAddress, pair: KeyPair | undefined):
       ...(options.tls !== undefined && { tls: options.tls }),
       ...(typeof options.apiKey === 'string' && { apiKey: options.apiKey }),
     });
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection, namespace, identity: processName() });
     return { native, connection, client, ...(pair && { leaf: pair.certificate.fingerprint }) };
   } catch (error) {
     await connection.close();

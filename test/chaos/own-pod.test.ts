@@ -4,10 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Client, Connection } from '@temporalio/client';
+import { parse, stringify } from 'yaml';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { available, startSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { applyManifest } from '../../src/sandbox/manifests.js';
+import type { LeafRotationResult } from '../../src/domain/rotation.js';
+import { pollSpans } from '../../src/sandbox/gateway/polls.js';
+import type { Adoption } from '../../src/targets/target.js';
 import { tell } from '../../src/temporal/history.js';
 
 const name = 'cert-rotation-worker';
@@ -20,12 +24,19 @@ describe('safety 33: the only rotation worker rolls its own pod in the middle of
   let client: Client;
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    sandbox = await startSandbox({ dir: join(dir, 'sandbox'), rotationWorker: false, bookingsPerSecond: 1 });
+    sandbox = await startSandbox({
+      dir: join(dir, 'sandbox'),
+      rotationWorker: false,
+      bookingsPerSecond: 1,
+      workersFollow: true,
+    });
     const { configFile, kubernetes, temporal } = sandbox;
     const written = await readFile(configFile, 'utf8');
     const rolling = written.replace(/(rotation-worker:(?:\n {4}.*)*?\n {4}rollout: )none/, '$1rolling');
     assert.notEqual(rolling, written);
-    await writeFile(configFile, rolling);
+    const config = parse(rolling) as { targets: Record<string, object> };
+    config.targets['booking-worker'] = { ...config.targets['booking-worker'], rollout: 'none' };
+    await writeFile(configFile, stringify(config));
     const allowed = { apiGroups: ['apps'], resources: ['deployments'], resourceNames: [name], verbs: ['get', 'patch'] };
     await kubernetes.admin.patch(role, [{ op: 'add', path: '/rules/-', value: allowed }]);
     await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
@@ -64,5 +75,30 @@ describe('safety 33: the only rotation worker rolls its own pod in the middle of
       ['rollOut'],
       'it is one rollout, tried again by the successor',
     );
+  });
+
+  it('safety 19: workers that follow their certificate files are proved by what they report, and nothing restarts', async () => {
+    const list = () => sandbox.kubernetes.admin.list<KubernetesObject>('/api/v1/namespaces/temporal-booking/pods');
+    const names = async () => (await list()).map(({ metadata }) => metadata!.name!).sort();
+    const before = await names();
+    const workflowId = 'leaf/booking-worker';
+    const handle = await client.workflow.start('leafRotation', {
+      workflowId,
+      taskQueue: 'cert-rotation',
+      args: [{ target: 'booking-worker' }],
+    });
+    const { newFingerprint } = (await handle.result()) as LeafRotationResult;
+    assert.deepEqual(await names(), before);
+    const { results } = await tell(client, workflowId);
+    const { holders } = results['confirmAdoption'] as Adoption;
+    assert.deepEqual(
+      holders.map(({ name: pod, evidence }) => [pod, evidence]).toSorted(([a], [b]) => a!.localeCompare(b!)),
+      before.map((pod) => [pod, 'presents the leaf, polls temporal-booking']),
+    );
+    const polls = pollSpans(await sandbox.gateway.record(), 'PollWorkflowTaskQueue', booking.taskQueue);
+    const since = (await sandbox.gateway.record()).find(
+      ({ kind, leaf, namespace }) => kind === 'connected' && leaf === newFingerprint && namespace === booking.namespace,
+    );
+    assert.ok(since && polls.some(({ to }) => to > since.t), 'the new leaf was never used');
   });
 });

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import type { Fingerprint } from '../../src/domain/certificate.js';
+import { presentedIdentity, presentedQueue } from '../../src/domain/presented.js';
 import type { WorkloadKind } from '../../src/targets/kubernetes/objects.js';
+import type { Poller } from '../../src/targets/target.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { readCertificate } from '../../src/x509/read.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { certificateFile, startCluster, type Cluster } from '../support/cluster.js';
-import { placeTarget } from '../support/target.js';
+import { placeTarget, pollersOf } from '../support/target.js';
 import { targetContract, type TargetUnderTest } from './target.js';
 
 describe('contract of Target', { concurrency: true }, () => {
@@ -17,7 +19,14 @@ describe('contract of Target', { concurrency: true }, () => {
   });
   after(() => cluster?.stop());
 
-  async function kubernetes(rollout: 'rolling' | 'scale' | 'none', kind: WorkloadKind): Promise<TargetUnderTest> {
+  type Rollout = 'rolling' | 'scale' | 'none';
+
+  /** `reports`: how a workload that reloads by itself says what it presents. */
+  async function kubernetes(
+    rollout: Rollout,
+    kind: WorkloadKind,
+    reports?: 'here' | 'by poll',
+  ): Promise<TargetUnderTest> {
     const reloads = rollout === 'none';
     const initial = await aLeaf(ca);
     const image = reloads ? 'reloading-worker' : 'worker';
@@ -29,26 +38,33 @@ describe('contract of Target', { concurrency: true }, () => {
       readCertificate(readFileSync(certificateFile(cluster, placed.namespace, pod), 'utf8')).fingerprint;
     const [reporter] = await names();
     const presented = () => ({ pod: reporter!, fingerprint: usedBy(reporter!) });
+    const lastAccessTime = new Date().toISOString();
+    const polled = async ({ name }: { name: string }): Promise<readonly Poller[]> =>
+      name === presentedQueue
+        ? [{ identity: presentedIdentity(`1@${reporter!}`, usedBy(reporter!)), lastAccessTime }]
+        : pollersOf(await placed.pods());
+    const reporting = { here: { presentedByThisProcess: presented }, 'by poll': { pollers: polled } };
     return {
       initial,
       leaf: () => aLeaf(ca),
-      target: () => placed.target(reloads ? { presentedByThisProcess: presented } : {}),
+      target: () => placed.target(reports ? reporting[reports] : {}),
       inUse: async () => new Map((await names()).map((name) => [name, usedBy(name)])),
       starts: async () => (await running()).map(({ metadata }) => metadata!.uid!).sort(),
     };
   }
 
-  const rows: readonly (readonly ['rolling' | 'scale' | 'none', WorkloadKind])[] = [
+  const rows: readonly (readonly [Rollout, WorkloadKind, ('here' | 'by poll')?])[] = [
     ['rolling', 'Deployment'],
     ['rolling', 'StatefulSet'],
     ['rolling', 'DaemonSet'],
     ['scale', 'Deployment'],
     ['scale', 'StatefulSet'],
-    ['none', 'Deployment'],
+    ['none', 'Deployment', 'here'],
+    ['none', 'Deployment', 'by poll'],
   ];
   // The rows run side by side, the promises of each one after the other.
-  for (const [rollout, kind] of rows)
-    describe(`kubernetes, ${rollout}, ${kind}`, { concurrency: 1 }, () =>
-      targetContract(() => kubernetes(rollout, kind), { reloads: rollout === 'none' }),
+  for (const [rollout, kind, reports] of rows)
+    describe(`kubernetes, ${rollout}, ${kind}${reports ? `, reported ${reports}` : ''}`, { concurrency: 1 }, () =>
+      targetContract(() => kubernetes(rollout, kind, reports), { reloads: rollout === 'none' }),
     );
 });

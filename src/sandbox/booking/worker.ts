@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { followCertificates, type FollowedConnection } from '../../follow-certificates.js';
 
 /**
  * The article's worker, `temporal-booking-worker`: reads the article's environment variables, works on its task queue
  * and starts bookings at a steady rate, so that the sandbox has traffic. It reads its certificate once, at start: only a
- * restart moves it onto another one.
+ * restart moves it onto another one. With FOLLOW_CERTIFICATES it follows the files, as any worker can.
  */
 async function main(): Promise<void> {
   Runtime.install({
@@ -15,13 +16,11 @@ async function main(): Promise<void> {
     telemetryOptions: { logging: { filter: { core: 'WARN', other: 'WARN' } } },
   });
   const [namespace, taskQueue] = [required('TEMPORAL_NAMESPACE'), required('TEMPORAL_TASK_QUEUE')];
-  const options = { address: required('TEMPORAL_HOST_URL'), tls: await tls() };
-  const native = await NativeConnection.connect(options);
-  const connection = await Connection.connect(options);
   // What the SDK says by itself where the host is a pod.
   const identity = `${process.pid}@${process.env['HOSTNAME'] ?? 'local'}`;
+  const connected = process.env['FOLLOW_CERTIFICATES'] ? await following(namespace) : await once(namespace, identity);
   const worker = await Worker.create({
-    connection: native,
+    connection: connected.native,
     namespace,
     taskQueue,
     identity,
@@ -29,12 +28,40 @@ async function main(): Promise<void> {
     activities: await import('./activities.js'),
     shutdownGraceTime: '5s',
   });
-  const stopTraffic = startTraffic(new Client({ connection, namespace, identity }), taskQueue);
+  connected.follow(worker);
+  const stopTraffic = startTraffic(() => connected.client(), taskQueue);
   await worker.run();
   await stopTraffic();
-  await connection.close();
-  await native.close();
+  await connected.close();
 }
+
+type Connected = Pick<FollowedConnection, 'native' | 'client' | 'follow' | 'close'>;
+
+async function once(namespace: string, identity: string): Promise<Connected> {
+  const options = { address: required('TEMPORAL_HOST_URL'), tls: await tls() };
+  const native = await NativeConnection.connect(options);
+  const connection = await Connection.connect(options);
+  const client = new Client({ connection, namespace, identity });
+  return {
+    native,
+    client: () => client,
+    follow: () => undefined,
+    async close() {
+      await connection.close();
+      await native.close();
+    },
+  };
+}
+
+const following = (namespace: string): Promise<Connected> =>
+  followCertificates({
+    address: required('TEMPORAL_HOST_URL'),
+    namespace,
+    certificateFile: required('TEMPORAL_MTLS_TLS_CERT'),
+    keyFile: required('TEMPORAL_MTLS_TLS_KEY'),
+    serverName: required('SANDBOX_SERVER_NAME'),
+    serverRootsFile: required('SANDBOX_SERVER_ROOTS'),
+  });
 
 /** The bundle made at build time: a pod is called ready as soon as it runs, so it had better poll soon. From source, the workflows. */
 function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
@@ -60,7 +87,7 @@ async function tls() {
  * Starts bookings at the rate of BOOKINGS_PER_SECOND until stopped; never waits for one before it starts the next. SIGUSR2 stops
  * the traffic and leaves the worker working: whoever counts bookings lets those under way end first.
  */
-function startTraffic(client: Client, taskQueue: string): () => Promise<void> {
+function startTraffic(client: () => Client, taskQueue: string): () => Promise<void> {
   const rate = Number(process.env['BOOKINGS_PER_SECOND'] ?? '0');
   if (rate === 0) return async () => undefined;
   const underWay = new Set<Promise<unknown>>();
@@ -68,8 +95,8 @@ function startTraffic(client: Client, taskQueue: string): () => Promise<void> {
   const timer = setInterval(() => {
     count += 1;
     const workflowId = `booking-${process.env['HOSTNAME']}-${count}`;
-    const start = client.workflow
-      .start('book', { workflowId, taskQueue, args: [`LH${count}`] })
+    const start = client()
+      .workflow.start('book', { workflowId, taskQueue, args: [`LH${count}`] })
       .catch((error: Error) => process.stderr.write(`booking ${workflowId} not started: ${error.message}\n`));
     underWay.add(start);
     void start.finally(() => underWay.delete(start));

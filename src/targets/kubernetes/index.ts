@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TargetConfig, Timing } from '../../config/schema.js';
 import type { Fingerprint } from '../../domain/certificate.js';
+import { presentedBy, presentedQueue } from '../../domain/presented.js';
 import { RotationError } from '../../domain/failures.js';
 import type { KubernetesClient } from '../../kubernetes/client.js';
 import type { Adoption, Delivery, HolderEvidence, Poller, Progress, Target, TargetFacts } from '../target.js';
@@ -95,7 +96,13 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     const reason = await replaced(delivery);
     const { consumers, pods } = await findUsers(client, place);
     const queues = await pollersOfQueues();
-    const presented = options.presentedByThisProcess();
+    const reports = await reportsOfPods();
+    const own = options.presentedByThisProcess();
+    /** Of several processes in a pod each must present the leaf. */
+    const presented = (pod: string): Fingerprint | undefined => {
+      const leaves = own?.pod === pod ? [own.fingerprint] : presentedBy(pod, reports);
+      return leaves.find((leaf) => leaf !== delivery.leaf) ?? leaves[0];
+    };
     const holders = [
       ...(reason ? [{ name: secretName, adopted: false, evidence: reason }] : []),
       ...consumers.filter((consumer) => !pods.some((pod) => pod.consumer === consumer)).flatMap(missingPods),
@@ -105,7 +112,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
           delivery,
           propagationMs: timing.secretPropagation,
           queues,
-          presented: presented?.pod === user.pod.metadata?.name ? presented?.fingerprint : undefined,
+          presented: presented(user.pod.metadata?.name ?? ''),
           reloads: rollout === 'none',
         }),
       ),
@@ -117,6 +124,13 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     return Promise.all(
       config.taskQueues.map(async (queue) => ({ name: queue.name, pollers: await options.pollers(queue) })),
     );
+  }
+
+  /** What pods say that they present, in the namespaces that they poll. */
+  async function reportsOfPods(): Promise<readonly Poller[]> {
+    const namespaces = new Set(config.taskQueues.map((queue) => queue.namespace));
+    const reports = [...namespaces].map((namespace) => options.pollers({ namespace, name: presentedQueue }));
+    return (await Promise.all(reports)).flat();
   }
 
   /** No pod proves nothing, unless none is wanted and a person said that this may be so. */
