@@ -37,7 +37,7 @@ export const rules: Readonly<Record<number, string>> = {
   31: 'Leaf rotations outlive their parent; one that runs already is waited for or skipped.',
   32: 'The previous pair is kept once, and goes back only where it works; otherwise a fresh leaf does.',
   33: 'The rotation worker changes its own certificate without a restart, and never scales itself away.',
-  34: 'The configuration is reloaded whole or not at all, and every resolution tells its digest.',
+  34: 'The configuration is reloaded whole or not at all; workers that use another one block.',
   35: 'Trust is proved by successes in a row on every endpoint; one refusal starts the count anew.',
   36: 'Looking costs no billed action and works without a live worker.',
   37: 'Actions are counted by one function, by Temporal’s own rules.',

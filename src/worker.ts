@@ -9,6 +9,7 @@ import { AuditDelivery } from './audit-delivery.js';
 import { Journal } from './audit-journal.js';
 import { loadConfig } from './config/load.js';
 import { allowVariable, refusePowers } from './config/powers.js';
+import { configuredQueue } from './domain/reports.js';
 import { keepSwept } from './keystore/sweep.js';
 import { FollowedConfiguration } from './reload.js';
 import { temporalAddress } from './temporal/connect.js';
@@ -58,12 +59,14 @@ async function main(): Promise<void> {
     log,
     wire: async (latest) => {
       refusePowers(latest.config, process.env[allowVariable]);
-      return wire(latest, {
+      const wired = await wire(latest, {
         client: () => connection.client(),
         presented: () => connection.presented(),
         searchAttributes,
         journal,
       });
+      connection.report(configuredQueue(loaded.config.temporal.taskQueue), latest.digest);
+      return wired;
     },
   });
   const worker = await Worker.create({

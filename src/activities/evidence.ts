@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import { unknownClients } from '../domain/clients.js';
 import { factLines, type Evidence } from '../domain/evidence.js';
 import { isOfPod } from '../domain/pollers.js';
+import { configuredQueue, otherConfigurations } from '../domain/reports.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
@@ -47,7 +49,7 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
     work.report(`looking at ${target}`);
     parts.push(await targetEvidence(deps, request, target));
   }
-  const missing = parts.flatMap((part) => part.missing);
+  const missing = [...parts.flatMap((part) => part.missing), ...(await configuredOtherwise(deps, work))];
   const holders = parts.flatMap((part) => part.holders);
   const strangers = await unknownPollers(deps, request, holders);
   const facts = factLines({
@@ -69,6 +71,23 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
   };
   return { evidence, holders };
 }
+
+/**
+ * Rotation workers that use another configuration (safety 34): whichever of them goes on would decide otherwise. A changed file
+ * reaches one after the other, so they get some time to agree.
+ */
+async function configuredOtherwise(deps: Dependencies, work: Progress): Promise<readonly string[]> {
+  const { temporal, timing } = deps.config;
+  const queue = { namespace: deps.client().options.namespace, name: configuredQueue(temporal.taskQueue) };
+  for (let waitedMs = 0; ; waitedMs += lookAgainMs) {
+    const others = otherConfigurations(deps.configDigest, await deps.pollers(queue));
+    if (others.length === 0 || waitedMs >= timing.proof.deadline) return others;
+    work.report(others.join('; '));
+    await wait(lookAgainMs, undefined, { signal: work.signal });
+  }
+}
+
+const lookAgainMs = 1000;
 
 /** The name of evidence: whoever approves says it, and the removal compares. */
 export function digestOf(facts: readonly string[]): string {

@@ -2,10 +2,11 @@ import { hostname } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { short, type Fingerprint } from '../domain/certificate.js';
+import { presentedQueue } from '../domain/reports.js';
 import type { KeyPair } from '../x509/pair.js';
 import { attemptOf, optionsWith, readPair, type CertificateFiles, type TemporalAddress } from './connect.js';
 import { whyNotConnected } from './failures.js';
-import { reportPresence } from './presence.js';
+import { keepReporting } from './reporting.js';
 
 /** A server-side long poll lasts about a minute: until then a poll may still use the connection it began on. */
 const oldConnectionLivesMs = 70_000;
@@ -27,7 +28,7 @@ interface Connected {
 /**
  * The connections of a process, following its certificate files: a new pair is connected with first (a real RPC); only when
  * that works do workers and client move onto it; the old connections stay until their polls have ended. When it does not
- * work the old ones stay and it is tried again. What it presents it reports to the rotation (domain/presented.ts).
+ * work the old ones stay and it is tried again. What it presents it reports to the rotation (domain/reports.ts).
  */
 export class FollowedConnection {
   readonly #address: TemporalAddress;
@@ -37,7 +38,9 @@ export class FollowedConnection {
   readonly #workers = new Set<Worker>();
   #current: Connected;
   #followed = false;
-  /** Ends the report of what the current connection presents. */
+  /** By task queue: what this process says there. */
+  readonly #said = new Map<string, string>();
+  /** Ends the reports over the current connection. */
   #reporting = new AbortController();
 
   private constructor(address: TemporalAddress, log: Log, current: Connected) {
@@ -72,8 +75,14 @@ export class FollowedConnection {
     worker.connection = this.#current.native;
     if (!this.#address.files || this.#followed) return;
     this.#followed = true;
-    this.#report();
+    if (this.#current.leaf) this.report(presentedQueue, this.#current.leaf);
     void this.#watch(this.#address.files);
+  }
+
+  /** Says so from now on, in place of what it said on that task queue before. */
+  report(queue: string, value: string): void {
+    this.#said.set(queue, value);
+    this.#report();
   }
 
   async close(): Promise<void> {
@@ -93,13 +102,14 @@ export class FollowedConnection {
     }
   }
 
-  /** Of the current connection from here on. */
+  /** Over the current connection from here on. */
   #report(): void {
-    const { connection, leaf } = this.#current;
+    const [{ connection }, { namespace }] = [this.#current, this.#address];
     this.#reporting.abort();
     this.#reporting = new AbortController();
-    const { namespace } = this.#address;
-    if (leaf) void reportPresence({ connection, namespace, process: processName(), leaf }, this.#reporting.signal);
+    const { signal } = this.#reporting;
+    for (const [queue, value] of this.#said)
+      void keepReporting({ queue, connection, namespace, process: processName(), value }, signal);
   }
 
   async #look(files: CertificateFiles): Promise<void> {
@@ -110,7 +120,7 @@ export class FollowedConnection {
     const old = this.#current;
     this.#current = next;
     for (const worker of this.#workers) worker.connection = next.native;
-    this.#report();
+    if (next.leaf) this.report(presentedQueue, next.leaf);
     this.#log.info({ leaf: short(next.leaf ?? '') }, 'connections moved onto the new certificate');
     const timer = setTimeout(() => void closeAll(old).finally(() => this.#closing.delete(timer)), oldConnectionLivesMs);
     timer.unref();

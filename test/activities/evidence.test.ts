@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import { changedFacts } from '../../src/domain/evidence.js';
+import { reportIdentity } from '../../src/domain/reports.js';
 import type { CertificateFilter } from '../../src/domain/filters.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { runActivity } from '../support/activity-run.js';
@@ -64,6 +65,19 @@ describe('gatherEvidence', () => {
       { name: 'web', identities: ['web'], attestedBy: 'ann', attestedOn: '2026-11-20', because: 'x' },
     ];
     assert.deepEqual((await gather()).unknownClients, []);
+  });
+
+  it('safety 34: waits for rotation workers that use another configuration, and names those that stay with it', async () => {
+    const report = (value: string) => seen(reportIdentity({ process: '7@rotation-2', value }), 0);
+    world.strangers.push(report('older'));
+    const gathering = runActivity(world, 'gatherEvidence', { authority: 'booking', ca: next.certificate.fingerprint });
+    await gathering.reaches(/rotation worker 7@rotation-2 uses configuration older, not digest/);
+    world.strangers.splice(0, world.strangers.length, report(world.deps.configDigest));
+    assert.equal((await gathering.result).complete, true);
+    world.strangers.splice(0, world.strangers.length, report('older'));
+    const { complete, missing } = await gather();
+    assert.equal(complete, false);
+    assert.deepEqual(missing, ['rotation worker 7@rotation-2 uses configuration older, not digest']);
   });
 
   describe('safety 40: the digest', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { after, before, describe } from 'node:test';
 import type { Fingerprint } from '../../src/domain/certificate.js';
-import { presentedIdentity, presentedQueue } from '../../src/domain/presented.js';
+import { reportIdentity, presentedQueue } from '../../src/domain/reports.js';
 import type { WorkloadKind } from '../../src/targets/kubernetes/objects.js';
 import type { Poller } from '../../src/targets/target.js';
 import type { KeyPair } from '../../src/x509/pair.js';
@@ -41,7 +41,7 @@ describe('contract of Target', { concurrency: true }, () => {
     const lastAccessTime = new Date().toISOString();
     const polled = async ({ name }: { name: string }): Promise<readonly Poller[]> =>
       name === presentedQueue
-        ? [{ identity: presentedIdentity(`1@${reporter!}`, usedBy(reporter!)), lastAccessTime }]
+        ? [{ identity: reportIdentity({ process: `1@${reporter!}`, value: usedBy(reporter!) }), lastAccessTime }]
         : pollersOf(await placed.pods());
     const reporting = { here: { presentedByThisProcess: presented }, 'by poll': { pollers: polled } };
     return {

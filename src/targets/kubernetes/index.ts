@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TargetConfig, Timing } from '../../config/schema.js';
 import type { Fingerprint } from '../../domain/certificate.js';
-import { presentedBy, presentedQueue } from '../../domain/presented.js';
+import { presentedBy, presentedQueue } from '../../domain/reports.js';
 import { RotationError } from '../../domain/failures.js';
 import type { KubernetesClient } from '../../kubernetes/client.js';
 import type { Adoption, Delivery, HolderEvidence, Poller, Progress, Target, TargetFacts } from '../target.js';

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { presentedBy, presentedIdentity } from '../../src/domain/presented.js';
+import { otherConfigurations, presentedBy, reportIdentity } from '../../src/domain/reports.js';
 
 const at = (seconds: number): string => new Date(Date.parse('2026-11-24T10:00:00.000Z') + seconds * 1000).toISOString();
-const report = (process: string, leaf: string, seconds = 0) => ({
-  identity: presentedIdentity(process, leaf),
+const report = (process: string, value: string, seconds = 0) => ({
+  identity: reportIdentity({ process, value }),
   lastAccessTime: at(seconds),
 });
 
@@ -29,5 +29,27 @@ describe('safety 19: what a pod reports to present', () => {
   it('is not what a process presented that is gone', () => {
     const restarted = [report('7@worker-1', 'old', 0), report('8@worker-1', 'new', 151)];
     assert.deepEqual(presentedBy('worker-1', restarted), ['new']);
+  });
+});
+
+describe('safety 34: rotation workers that use another configuration are named', () => {
+  it('each by its newest report', () => {
+    const reports = [
+      report('7@rotation-1', 'aaaa', 0),
+      report('7@rotation-1', 'bbbb', 30),
+      report('8@rotation-2', 'aaaa', 30),
+    ];
+    assert.deepEqual(otherConfigurations('aaaa', reports), [
+      'rotation worker 7@rotation-1 uses configuration bbbb, not aaaa',
+    ]);
+    assert.deepEqual(otherConfigurations('aaaa', reports.slice(2)), []);
+    assert.deepEqual(otherConfigurations('aaaa', []), []);
+  });
+
+  it('but for one that is gone', () => {
+    assert.deepEqual(
+      otherConfigurations('aaaa', [report('7@rotation-1', 'bbbb', 0), report('8@rotation-2', 'aaaa', 76)]),
+      [],
+    );
   });
 });
