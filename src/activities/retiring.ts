@@ -1,6 +1,7 @@
 import { markRetiring as retire, unmarkRetiring } from '../domain/authority.js';
 import type { Fingerprint } from '../domain/certificate.js';
 import { leafRotationId } from '../domain/ids.js';
+import { tell } from '../temporal/history.js';
 import { isRunning } from '../temporal/running.js';
 import { Authorities } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
@@ -10,13 +11,20 @@ import { targetsOf } from './plan.js';
 export function retiringActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
-  /** No leaf of the old CA is issued or delivered from here on; then waits until no leaf rotation is under way. */
+  /** No leaf of the old CA is issued or delivered from here on; then waits until nobody is on the way with an earlier one. */
   async function markRetiring({ authority, old }: { authority: string; old: Fingerprint }): Promise<void> {
     await authorities.change(authority, (record) => retire(record, old));
     for (const target of targetsOf(deps, authority)) {
       const id = leafRotationId(target);
-      while (await isRunning(deps.client(), id)) await pause(1000, `waiting for ${id} to end`);
+      while (await hasIssued(id)) await pause(1000, `waiting for ${id} to end`);
     }
+  }
+
+  /** One that has issued nothing yet may wait for its maintenance window for days; what it issues then is of another CA. */
+  async function hasIssued(leafRotation: string): Promise<boolean> {
+    const client = deps.client();
+    if (!(await isRunning(client, leafRotation))) return false;
+    return (await tell(client, leafRotation)).steps.some(({ activity }) => activity === 'issueLeaf');
   }
 
   /** The removal did not happen, or was undone: the old CA may be used again. */

@@ -130,16 +130,26 @@ describe('finishCa', () => {
 });
 
 describe('markRetiring', () => {
-  it('safety 12: waits, heartbeating, until no leaf rotation of the authority is open', async () => {
+  it('safety 12: waits, heartbeating, until no leaf rotation of the authority is on the way with a leaf', async () => {
     const world = await aWorld();
     await world.moved();
     await runActivity(world, 'keepBothCas', { authority: 'booking' }).result;
-    world.running.add('leaf/worker');
+    world.running.set('leaf/worker', ['preflightLeaf', 'issueLeaf']);
     const old = world.old.certificate.fingerprint;
     const run = runActivity(world, 'markRetiring', { authority: 'booking', old });
     await run.reaches(/waiting for leaf\/worker to end/);
     assert.equal(world.record().retiring, old, 'it must be marked before it waits');
     world.running.clear();
     await run.result;
+  });
+
+  it('safety 12: does not wait for one that waits for its window: what that issues later is of the new CA', async () => {
+    const world = await aWorld();
+    await world.moved();
+    world.running.set('leaf/worker', ['preflightLeaf', 'nextWindow']);
+    const old = world.old.certificate.fingerprint;
+    await runActivity(world, 'markRetiring', { authority: 'booking', old }).result;
+    const { issuedBy } = await runActivity(world, 'issueLeaf', { target: 'worker', rotation: 'waiting' }).result;
+    assert.equal(issuedBy, world.record().next);
   });
 });

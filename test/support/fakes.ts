@@ -144,6 +144,8 @@ export interface FakePod {
 /** A Secret and the pods that use it. Plant failures in `fail`. */
 export class FakeTarget implements Target {
   pair: KeyPair | undefined;
+  /** Those that were in place before. */
+  readonly former = new Map<Fingerprint, KeyPair>();
   readonly pods: FakePod[] = [];
   readonly deliveries: Fingerprint[] = [];
   readonly rollouts: Fingerprint[] = [];
@@ -177,6 +179,7 @@ export class FakeTarget implements Target {
     this.before('deliver');
     if (this.pair?.certificate.fingerprint !== leaf.certificate.fingerprint)
       this.deliveries.push(leaf.certificate.fingerprint);
+    if (this.pair) this.former.set(this.pair.certificate.fingerprint, this.pair);
     this.pair = leaf;
     return this.#delivery(leaf);
   }
@@ -229,8 +232,8 @@ export interface World {
   /** Once set (milliseconds since the epoch), time stands still there until the test moves it. */
   frozenAt: number | undefined;
   clusterOffsetMs: number;
-  /** Workflow ids that are running. */
-  readonly running: Set<string>;
+  /** Workflows that are running, by id, and the activities that each has begun. */
+  readonly running: Map<string, readonly string[]>;
   /** What was put on record, in order. */
   readonly audited: (AuditFacts & AuditContext)[];
   record(): AuthorityRecord;
@@ -250,8 +253,12 @@ export interface WorldOptions {
   readonly filters?: readonly CertificateFilter[];
   /** Merged over the target's configuration. */
   readonly target?: object;
+  /** Merged over the authority's configuration. */
+  readonly authority?: object;
   /** Merged over the timing, which is of milliseconds. */
   readonly timing?: object;
+  /** Merged over the whole configuration: windows, notifiers. */
+  readonly config?: object;
   /** The authority's CA, if another than one of its issuer; trusted with its chain. */
   readonly old?: KeyPair;
 }
@@ -270,6 +277,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
         issuer: { kind: 'builtin', algorithm: 'P-256' },
         subject: { organization: 'Acme' },
         namespaces: [booking],
+        ...configuration.authority,
       },
     },
     targets: {
@@ -293,6 +301,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       watch: '400ms',
       ...configuration.timing,
     },
+    ...configuration.config,
   });
   const old = configuration.old ?? (await aCa(1));
   const keystore = new FakeKeystore();
@@ -330,7 +339,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     clockOffsetMs: 0,
     frozenAt: undefined,
     clusterOffsetMs: 0,
-    running: new Set(),
+    running: new Map(),
     audited: [],
     record: () => keystore.entries.get(entries.authority('booking'))!.record as AuthorityRecord,
     bundle: () => cloud.namespaces.get(booking)!.bundle.map((ca) => ca.fingerprint),
@@ -395,12 +404,18 @@ async function move(world: World): Promise<KeyPair> {
   return next;
 }
 
-function clientThatKnows(running: ReadonlySet<string>): Client {
+function clientThatKnows(running: World['running']): Client {
   const getHandle = (workflowId: string) => ({
     describe: async () => {
       if (running.has(workflowId)) return { status: { name: 'RUNNING' } };
       throw Object.assign(new Error('not found'), { name: 'WorkflowNotFoundError' });
     },
+    fetchHistory: async () => ({
+      events: running.get(workflowId)!.map((name, index) => ({
+        eventId: index + 1,
+        activityTaskScheduledEventAttributes: { activityType: { name } },
+      })),
+    }),
   });
   return { workflow: { getHandle }, options: { namespace: booking } } as unknown as Client;
 }
