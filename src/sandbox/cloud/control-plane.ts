@@ -38,6 +38,8 @@ export interface CloudFault {
   readonly when: 'before' | 'after';
   /** Calls that fail; 1 when absent. */
   readonly times?: number;
+  /** Calls that pass before. */
+  readonly skip?: number;
 }
 
 /** The sandbox's Temporal Cloud on one port: gRPC over TLS, bearer keys, the version header; all else is the store's. */
@@ -114,6 +116,10 @@ function takeFault(faults: CloudFault[], service: string, method: string): Cloud
   const index = faults.findIndex((fault) => fault.method === method && (fault.service ?? service) === service);
   const fault = faults[index];
   if (!fault) return undefined;
+  if (fault.skip) {
+    faults[index] = { ...fault, skip: fault.skip - 1 };
+    return undefined;
+  }
   const left = (fault.times ?? 1) - 1;
   faults.splice(index, 1, ...(left > 0 ? [{ ...fault, times: left }] : []));
   return fault;
