@@ -17,6 +17,8 @@ export interface Restoration {
   readonly rotation: string;
   /** The rollout had begun: only then is anything restarted again. */
   readonly rolledOut: boolean;
+  /** The key of the previous pair is in other hands. */
+  readonly leaked?: boolean | undefined;
 }
 
 export interface Restored {
@@ -34,9 +36,9 @@ export function restoreActivities(deps: Dependencies) {
    * otherwise a fresh leaf of the signing CA (safety 16, 32). When neither is admitted nothing is restarted, and the failure
    * calls for a person. Returns what was done, for one, and whether anything was.
    */
-  async function restoreTarget({ target, rotation, rolledOut }: Restoration): Promise<Restored> {
+  async function restoreTarget({ target, rotation, rolledOut, leaked }: Restoration): Promise<Restored> {
     const previous = await deps.keystore.get(entries.previous(target, rotation));
-    const { line, pair } = await chosen(target, rotation, previous);
+    const { line, pair } = await chosen({ target, rotation, leaked }, previous);
     if (pair) {
       const delivery = await deps.target(target).deliver(pair);
       if (rolledOut) await deps.target(target).rollOut(delivery, progress());
@@ -46,14 +48,13 @@ export function restoreActivities(deps: Dependencies) {
   }
 
   async function chosen(
-    target: string,
-    rotation: string,
+    { target, rotation, leaked = false }: Omit<Restoration, 'rolledOut'>,
     previous: StoredEntry | undefined,
   ): Promise<{ line: string; pair?: KeyPair }> {
     if (!previous?.certificate || !previous.key)
       return { line: `Nothing was to be put back: ${target} had no pair before, or still has it.` };
     const pair = { certificate: previous.certificate, key: previous.key, chain: previous.chain };
-    const objection = await objectionTo(target, pair);
+    const objection = leaked ? 'its key leaked' : await objectionTo(target, pair);
     if (!objection) {
       return { line: `The previous pair of ${target}, leaf ${short(pair.certificate.fingerprint)}, is back.`, pair };
     }

@@ -5,6 +5,7 @@ import { answer, withExamples, type GlobalOptions } from './context.js';
 import { addAuthorityCommands } from './authority.js';
 import { addBreakGlassCommands } from './break-glass.js';
 import { addDecideCommands } from './decide.js';
+import { addEmergencyCommands } from './emergency.js';
 import { exitCodes, exitCodesHelp, refusalOf } from './exit.js';
 import { addInterveneCommands } from './intervene.js';
 import { addNotifyCommands } from './notify.js';
@@ -41,6 +42,7 @@ export async function createProgram(): Promise<Command> {
   addRotateCommands(program);
   addDecideCommands(program);
   addInterveneCommands(program);
+  addEmergencyCommands(program);
   addStatusCommand(program);
   addBreakGlassCommands(program);
   addScheduleCommands(program);

@@ -12,7 +12,8 @@ import { exitCodes } from './exit.js';
 import { Follower, type Run, type Teller } from './follow.js';
 import { streamTeller } from './teller.js';
 
-interface RotateOptions extends GlobalOptions {
+/** Of a command that starts a rotation. */
+export interface RotateOptions extends GlobalOptions {
   readonly wait: boolean;
 }
 
@@ -55,17 +56,25 @@ interface Start {
   readonly summary: string;
 }
 
-type Started = Run & { readonly joined: boolean };
+/** A rotation that was started, or that ran already. */
+export type Started = Run & { readonly joined: boolean };
 
 async function start(command: Command, check: ReturnType<typeof mustHave>, what: Start): Promise<void> {
   const options = globalOptions(command) as RotateOptions;
   const run = await withClient(options, check, (client, loaded) => startOrJoin(client, loaded, what));
   const begun = run.joined ? `${run.workflowId} runs already: joined run ${run.runId}` : `${run.workflowId} started`;
-  if (options.wait) {
-    process.exitCode = await follow(options, run, begun);
-  } else {
-    answer(options, run, [begun, `Follow it: cert-rotation status ${Object.values(what.input)[0]}`]);
-  }
+  await followOrLeave(options, run, [begun], String(Object.values(what.input)[0]));
+}
+
+/** Follows it to its end, or says how to. @param name what `status` takes */
+export async function followOrLeave(
+  options: RotateOptions,
+  run: Started,
+  begun: readonly string[],
+  name: string,
+): Promise<void> {
+  if (options.wait) process.exitCode = await follow(options, run, begun);
+  else answer(options, run, [...begun, `Follow it: cert-rotation status ${name}`]);
 }
 
 /** There is one rotation at a time under an id: the one that runs is joined. */
@@ -88,14 +97,14 @@ async function startOrJoin(client: Client, { config }: LoadedConfig, what: Start
 }
 
 /** Ctrl-C stops the following, never the rotation. */
-async function follow(options: RotateOptions, run: Started, begun: string): Promise<number> {
+async function follow(options: RotateOptions, run: Started, begun: readonly string[]): Promise<number> {
   const teller = streamTeller(options.output === 'json' ? process.stderr : process.stdout);
   process.on('SIGINT', () => {
     teller.say(`No longer following. ${run.workflowId} goes on: cert-rotation status`);
     if (options.output === 'json') answer(options, { ...run, outcome: 'running' }, []);
     process.exit(exitCodes.interrupted);
   });
-  teller.say(begun);
+  begun.forEach((line) => teller.say(line));
   const { outcome, result, failure, actions } = await followToTheEnd(options, run, teller);
   if (options.output === 'json') answer(options, { ...run, outcome, result, failure, actions }, []);
   else teller.say(`${run.workflowId} ${outcome}${failure ? `: ${failure}` : ''}`);

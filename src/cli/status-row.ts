@@ -29,9 +29,12 @@ export function toRow(workflowId: string, told: Told | undefined): StatusRow {
   };
 }
 
-/** The step that the rotation is at: people are told beside it. */
+/** Goes on beside the steps of a rotation: people are told, an emergency is put on record and looked at. */
+const beside = ['notify', 'declareCompromised', 'gatherExposure'];
+
+/** The step that the rotation is at. */
 function lastStep({ steps }: Told): Step | undefined {
-  return steps.findLast(({ activity }) => activity !== 'notify');
+  return steps.findLast(({ activity }) => !beside.includes(activity)) ?? steps.at(-1);
 }
 
 /** After the evidence is gathered the only timer is that of the approval. */

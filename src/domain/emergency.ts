@@ -1,5 +1,5 @@
 import type { Decision } from './approval.js';
-import { short, type Fingerprint } from './certificate.js';
+import { short, type CertificateFacts, type Fingerprint } from './certificate.js';
 import type { Evidence } from './evidence.js';
 import type { CaPlan, RotationStatus } from './rotation.js';
 
@@ -90,4 +90,29 @@ export function exposureLines(exposures: readonly Exposure[]): readonly string[]
 
 export function isExposed(exposures: readonly Exposure[]): boolean {
   return exposures.some(({ namespaces }) => namespaces.length > 0);
+}
+
+/** The key of a leaf is in other hands, as somebody says. */
+export interface LeafLeak {
+  readonly who: string;
+  readonly why: string;
+}
+
+/** Reads what a person sent. Returns the problem as text where it is none. */
+export function parseLeafLeak(payload: unknown): LeafLeak | string {
+  const { who, why } = (typeof payload === 'object' && payload !== null ? payload : {}) as Record<string, unknown>;
+  if (typeof who !== 'string' || who.trim() === '') return '"who" must name the person who says so';
+  if (typeof why !== 'string' || why.trim() === '') return '"why" must give the reason, for the record';
+  return { who: who.trim(), why: why.trim() };
+}
+
+/** A leaf cannot be revoked: what ends its use, for people. */
+export function leakedLeafLines(
+  { fingerprint, notAfter }: Pick<CertificateFacts, 'fingerprint' | 'notAfter'>,
+  { authority, namespaces }: { readonly authority: string; readonly namespaces: readonly string[] },
+): readonly string[] {
+  return [
+    `Compromised leaf ${short(fingerprint)} still gets whoever has its key into ${namespaces.join(', ')}: a leaf cannot be revoked.`,
+    `That ends when its CA is removed (cert-rotation emergency ca ${authority}), when filters of the namespace no longer match it, or when it expires at ${notAfter}.`,
+  ];
 }

@@ -80,6 +80,16 @@ export function emergencyStep(authority: string, step: string, exposed: readonly
   };
 }
 
+/** A leaf's key is in other hands: what that opens, and what ends it. */
+export function leafLeaked(target: string, authority: string, step: string, exposed: readonly string[]): Message {
+  return {
+    event: 'emergency',
+    title: `Emergency, leaf of ${target}: ${step}`,
+    lines: exposed,
+    commands: [`cert-rotation status ${target}`, `cert-rotation emergency ca ${authority} --who <you> --why <reason>`],
+  };
+}
+
 export function caDone(result: CaRotationResult): Message {
   const { authority, outcome, reason, oldFingerprint, newFingerprint, notAfter, leaves, decision } = result;
   const kept = outcome === 'keptBoth';

@@ -1,15 +1,16 @@
-import { CancellationScope, isCancellation, setHandler, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { short, type CertificateFacts, type LeafReference } from '../domain/certificate.js';
+import { leakedLeafLines } from '../domain/emergency.js';
 import { leafRotationId } from '../domain/ids.js';
 import { parseLeafRequest } from '../domain/requests.js';
 import type { LeafPlan, LeafPreflight, LeafRotationRequest, LeafRotationResult } from '../domain/rotation.js';
-import { leafDone } from '../domain/rotation-messages.js';
+import { leafDone, leafLeaked } from '../domain/rotation-messages.js';
 import { accepted, handled, rootOf } from './failures.js';
 import { standInFor } from './fixed-id.js';
-import { hurrySignal } from './messages.js';
+import { Haste } from './haste.js';
 import { lasting, patient, read, write } from './options.js';
 import { StatusBoard } from './status.js';
-import { tellingTheEnd } from './tell.js';
+import { tell, tellingTheEnd } from './tell.js';
 import { waitForWindow } from './windows.js';
 
 /**
@@ -25,13 +26,12 @@ export async function leafRotation(request: LeafRotationRequest): Promise<LeafRo
   }
 
   const board = new StatusBoard(`Leaf of ${target}`);
-  let isUrgent = wanted.urgent ?? false;
-  setHandler(hurrySignal, () => void (isUrgent = true));
+  const haste = new Haste(board, wanted);
   const plan = await read.resolveLeafRotation.executeWithOptions({ summary: `Read the configuration of ${target}` }, [
     { target },
   ]);
   return tellingTheEnd({ notifiers: plan.notifiers, board, name: target, done: leafDone }, () =>
-    renew(plan, wanted, board, () => isUrgent),
+    renew(plan, wanted, board, haste),
   );
 }
 
@@ -39,19 +39,21 @@ async function renew(
   plan: LeafPlan,
   wanted: LeafRotationRequest,
   board: StatusBoard,
-  isUrgent: () => boolean,
+  haste: Haste,
 ): Promise<LeafRotationResult> {
   const { target } = plan;
   const found = await read.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [wanted]);
   found.warnings.forEach((warning) => board.problem(warning));
-  if (found.skip) return skipped(plan, found, board);
+  if (found.skip && !haste.leak) return skipped(plan, found, board);
+  await sayLeak(plan, found, board, haste, 'a new one is on its way');
   if (plan.windowed && found.current)
-    await waitForWindow(board, { step: 'restarts', latest: latestRestart(plan, found.current) }, isUrgent);
+    await waitForWindow(board, { step: 'restarts', latest: latestRestart(plan, found.current) }, () => haste.isUrgent);
 
   const leaf = await issueTested(plan, wanted, board);
-  const delivery = await moveTarget(plan, leaf, board);
+  const delivery = await moveTarget(plan, leaf, board, haste);
   board.enter('discard');
   await CancellationScope.nonCancellable(() => discard(target, `Discard the previous pair of ${target}`));
+  await sayLeak(plan, found, board, haste, 'every pod has a new one');
   board.enter('done');
   return {
     target,
@@ -61,6 +63,20 @@ async function renew(
     notAfter: leaf.certificate.notAfter,
     deliveredAt: delivery.at,
   };
+}
+
+/** Shown and told: what the key of a leaf that leaked still opens. Nothing where none did. */
+async function sayLeak(
+  { target, authority, namespaces, notifiers }: LeafPlan,
+  { current }: LeafPreflight,
+  board: StatusBoard,
+  { leak }: Haste,
+  step: string,
+): Promise<void> {
+  if (!leak || !current) return;
+  const lines = leakedLeafLines(current, { authority, namespaces });
+  board.expose(lines);
+  await tell(notifiers, board, leafLeaked(target, authority, step, lines));
 }
 
 /** A rollout that fails takes its deadline twice, there and back; the leaf in place must last that long. */
@@ -105,7 +121,7 @@ async function discard(target: string, summary: string): Promise<void> {
   await write.discardPairs.executeWithOptions({ summary }, [{ target, rotation: workflowInfo().runId }]);
 }
 
-async function moveTarget(plan: LeafPlan, leaf: LeafReference, board: StatusBoard) {
+async function moveTarget(plan: LeafPlan, leaf: LeafReference, board: StatusBoard, haste: Haste) {
   const { target } = plan;
   const name = short(leaf.certificate.fingerprint);
   const rotation = workflowInfo().runId;
@@ -129,7 +145,7 @@ async function moveTarget(plan: LeafPlan, leaf: LeafReference, board: StatusBoar
     adoption.holders.forEach((holder) => board.prove(`${holder.name}: ${holder.evidence}`));
     return delivery;
   } catch (error) {
-    const line = await CancellationScope.nonCancellable(() => restore(plan, rolledOut, board));
+    const line = await CancellationScope.nonCancellable(() => restore(plan, rolledOut, board, haste));
     throw isCancellation(error) ? error : handled(error, line);
   }
 }
@@ -139,13 +155,14 @@ async function restore(
   { target, rolloutDeadlineMs }: LeafPlan,
   rolledOut: boolean,
   board: StatusBoard,
+  { leak }: Haste,
 ): Promise<string> {
   board.enter('restore', `${target} to be back on a pair that works`);
   const summary = `Put a pair that works back into ${target}`;
   try {
     const { line, restored } = await patient.restoreTarget.executeWithOptions(
       { summary, ...lasting(rolloutDeadlineMs) },
-      [{ target, rotation: workflowInfo().runId, rolledOut }],
+      [{ target, rotation: workflowInfo().runId, rolledOut, ...(leak && { leaked: true }) }],
     );
     // Earlier versions of the activity do not say; their histories may be read again.
     if (restored === false) board.problem(line);

@@ -52,6 +52,9 @@ export interface EmergencyTaken {
 /** To a leaf rotation: wait for no maintenance window any more. */
 export const hurrySignal = defineSignal('hurry');
 
+/** To a leaf rotation: the key of the leaf in use is in other hands; `{"who":"…","why":"…"}`. */
+export const leafLeakedSignal = defineSignal<[unknown]>('leafLeaked');
+
 export const statusQuery = defineQuery<RotationStatus>('status');
 
 export const rotationPhase = defineSearchAttributeKey('RotationPhase', SearchAttributeType.KEYWORD);

@@ -38,6 +38,13 @@ describe('restoreTarget', () => {
     assert.deepEqual(left(), []);
   });
 
+  it('safety 43: a pair whose key leaked does not go back: a fresh leaf does', async () => {
+    await deliver();
+    const { line } = await runActivity(world, 'restoreTarget', { ...ids, rolledOut: true, leaked: true }).result;
+    assert.match(line, /could not go back: its key leaked\. It has a fresh leaf/);
+    assert.notEqual(world.target.pair!.certificate.fingerprint, previous.certificate.fingerprint);
+  });
+
   it('restarts nothing where nothing was restarted', async () => {
     await deliver();
     await restore(false);

@@ -98,6 +98,17 @@ export class WorkflowTests {
     await this.#begin();
   }
 
+  /** Does `work` while no worker runs. */
+  async withoutWorker(work: () => Promise<void>): Promise<void> {
+    await this.#stopWorker();
+    this.#stopped = new AbortController();
+    try {
+      await work();
+    } finally {
+      await this.#begin();
+    }
+  }
+
   async stop(): Promise<void> {
     await this.#stopWorker();
     await this.env.teardown();

@@ -378,3 +378,53 @@ describe('safety 43: an emergency', () => {
     assert.match((await status()).exposed!.join(), /trusted by no namespace any more/);
   });
 });
+
+describe('safety 43: a leaf whose key leaked', () => {
+  let tests: WorkflowTests;
+  let fakes: FakeActivities;
+  before(async () => {
+    tests = await WorkflowTests.skippingTime();
+  });
+  after(() => tests.stop());
+
+  const leak = { who: 'ada', why: 'a laptop was stolen' };
+  const named = (name: keyof Activities) => fakes.calls.filter((call) => call.name === name);
+  async function start(target: string, overrides: Partial<Activities> = {}): Promise<WorkflowHandle> {
+    const { resolveLeafRotation } = fakeActivities().activities;
+    const notifiers = [{ notifier: 'ops', events: ['emergency'] }] as const;
+    fakes = fakeActivities({
+      resolveLeafRotation: async (request) => ({ ...(await resolveLeafRotation(request)), windowed: true, notifiers }),
+      ...overrides,
+    });
+    tests.use(fakes);
+    const { taskQueue } = WorkflowTests;
+    return tests.env.client.workflow.signalWithStart('leafRotation', {
+      workflowId: `leaf/${target}`,
+      taskQueue,
+      args: [{ target }],
+      signal: 'leafLeaked',
+      signalArgs: [leak],
+    });
+  }
+
+  it('is replaced at once, due or not, and it is said what ends its use', async () => {
+    const preflightLeaf = async () => ({
+      current: certificateFacts('old-leaf'),
+      consumers: [],
+      warnings: [],
+      skip: 'Not due',
+    });
+    const handle = await start('one', { preflightLeaf });
+    assert.equal(((await handle.result()) as { outcome: string }).outcome, 'rotated');
+    assert.equal(named('nextWindow').length, 0);
+    const told = named('notify').map(({ input }) => input['notification'] as Notification);
+    assert.equal(told.length, 2);
+    assert.match(told.at(-1)!.lines.join(), /leaf old-leaf .*cannot be revoked.*cert-rotation emergency ca authority/);
+  });
+
+  it('does not go back when the new one does not roll out', async () => {
+    const handle = await start('two', { rollOut: failing('RolloutFailed') });
+    await tests.failureOf(handle);
+    assert.equal(named('restoreTarget')[0]!.input['leaked'], true);
+  });
+});
