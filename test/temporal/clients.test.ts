@@ -43,6 +43,17 @@ describe('safety 13: clients that do not poll are sought', () => {
       ownQueue: own,
       ...more,
     });
+  async function startBySchedule(taskQueue: string): Promise<void> {
+    await tests.env.client.schedule.create({
+      scheduleId: 'daily',
+      spec: {},
+      action: { type: 'startWorkflow', workflowType: 'book', taskQueue },
+      state: { triggerImmediately: true },
+    });
+    const query = 'TemporalScheduledById = "daily"';
+    await tests.eventually(async () => (await tests.env.client.workflow.count(query)).count > 0);
+  }
+
   /** What is listed appears a moment later. */
   const seekUntil = (identity: string) =>
     tests.eventually(async () => {
@@ -60,6 +71,7 @@ describe('safety 13: clients that do not poll are sought', () => {
     await start('1@web', 'order-1', orders);
     await as('2@clerk').getHandle('order-1').signal('paid');
     await start('3@batch', 'other-1', strange);
+    await startBySchedule(orders);
     const polling = new AbortController();
     const poll = tests.env.connection.withAbortSignal(polling.signal, () =>
       tests.env.connection.withDeadline(Date.now() + 60_000, () =>
@@ -83,7 +95,7 @@ describe('safety 13: clients that do not poll are sought', () => {
     ])
       assert.ok(lines.includes(line), `${line} is not among ${lines.join('; ')}`);
     const starters = lines.filter((line) => line.endsWith('starts workflows'));
-    assert.equal(starters.length, 3, `who starts child workflows is no client: ${starters.join('; ')}`);
+    assert.equal(starters.length, 3, `parents and schedules are no clients: ${starters.join('; ')}`);
   });
 
   it('not among those who start rotations and decide about them', async () => {
