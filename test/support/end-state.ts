@@ -6,18 +6,20 @@ import type { World } from './fakes.js';
 export interface CaRotated {
   /** Runs that it took, each of which has its end on record. */
   readonly runs?: number;
+  /** CAs that were made at the most, the first one included. */
+  readonly made?: number;
   /** CAs of other people, in the bundle beside ours. */
   readonly others?: readonly Fingerprint[];
 }
 
 /** After a CA rotation, the same whatever happened on the way. */
-export function caRotated(world: World, { runs = 1, others = [] }: CaRotated = {}): void {
+export function caRotated(world: World, { runs = 1, others = [], made = 2 }: CaRotated = {}): void {
   const { generation, current, next, signing, retiring } = world.record();
   assert.deepEqual([generation, next, retiring], [2, undefined, undefined]);
   assert.notEqual(current, world.old.certificate.fingerprint);
   assert.equal(signing, current);
   assert.deepEqual(new Set(world.bundle()), new Set([current, ...others]));
-  onOneLeafOf(world, current!);
+  onOneLeafOf(world, current!, made);
   const records = [...world.keystore.entries.keys()].filter((name) => name.startsWith('rotation.'));
   assert.equal(records.length, runs, 'not every end is on record once');
 }
@@ -25,11 +27,11 @@ export function caRotated(world: World, { runs = 1, others = [] }: CaRotated = {
 /** After a leaf rotation, the same whatever happened on the way. */
 export function leafRotated(world: World): void {
   assert.deepEqual(world.bundle(), [world.old.certificate.fingerprint]);
-  onOneLeafOf(world, world.old.certificate.fingerprint);
+  onOneLeafOf(world, world.old.certificate.fingerprint, 1);
 }
 
-/** One CA at the most was made besides the one that there was, one new leaf was made and delivered, every pod was restarted onto it once, and no key but the CA's own rests in the keystore. */
-function onOneLeafOf({ target, keystore }: World, fingerprint: string): void {
+/** No more CAs were made than may be, one new leaf was made and delivered, every pod was restarted onto it once, and no key but the CA's own rests in the keystore. */
+function onOneLeafOf({ target, keystore }: World, fingerprint: string, mostCas: number): void {
   const kept = [...keystore.entries.values()];
   const cas = kept.filter(({ name }) => name.startsWith('ca.'));
   assert.deepEqual(
@@ -41,7 +43,8 @@ function onOneLeafOf({ target, keystore }: World, fingerprint: string): void {
     [fingerprint],
   );
   const made = (kind: string) => keystore.created.filter((name) => name.startsWith(kind)).length;
-  assert.deepEqual([made('ca.'), made('leaf.')], [cas[0]!.name === keystore.created[0] ? 1 : 2, 1]);
+  assert.ok(made('ca.') <= mostCas, `${made('ca.')} CAs were made`);
+  assert.equal(made('leaf.'), 1);
   const delivered = target.pair!.certificate;
   assert.ok(signedBy(delivered, cas[0]!.certificate!));
   assert.deepEqual(target.deliveries, [delivered.fingerprint]);

@@ -6,24 +6,22 @@ import type { Target } from '../../src/targets/target.js';
 import type { World } from './fakes.js';
 
 /**
- * The activities of a world, in a worker that is killed once, at one place: before or after an activity, or at a request that
- * changes something: on its arrival, or after its effect and before the answer. What a killed activity had begun never goes on,
- * neither its `catch` nor its `finally`; Temporal gives it to the next worker.
+ * The activities of a world, in a worker that is killed at one place: before or after an activity, or at a request that changes
+ * something: on its arrival, or after its effect and before the answer. What a killed activity had begun never goes on, neither its
+ * `catch` nor its `finally`; Temporal gives it to the next worker.
  */
 export class Killer {
   /** Every place that was reached, in order. */
   readonly places: string[] = [];
-  readonly #at: string | undefined;
+  readonly #diesAt: (place: string) => boolean;
   readonly #runs = new Map<string, number>();
   readonly #attempt = new AsyncLocalStorage<(where: string) => Promise<void>>();
-  #killed = false;
+  /** How often it was killed. */
+  kills = 0;
 
-  constructor(at?: string) {
-    this.#at = at;
-  }
-
-  get killed(): boolean {
-    return this.#killed;
+  /** @param diesAt asked at every place that is reached; a place alone: there, once. */
+  constructor(diesAt: string | ((place: string) => boolean) = () => false) {
+    this.#diesAt = typeof diesAt === 'string' ? (place) => this.kills === 0 && place === diesAt : diesAt;
   }
 
   activities(world: World): Activities {
@@ -49,8 +47,8 @@ export class Killer {
         seen.set(where, count);
         const place = `${name} (${run}) ${where}${count > 1 ? ` (${count})` : ''}`;
         this.places.push(place);
-        if (this.#killed || place !== this.#at) return;
-        this.#killed = true;
+        if (!this.#diesAt(place)) return;
+        this.kills += 1;
         reject(ApplicationFailure.create({ type: 'WorkerKilled', message: place, nextRetryDelay: '10ms' }));
         await new Promise<never>(() => undefined);
       };
@@ -68,7 +66,8 @@ export class Killer {
     await this.#attempt.getStore()!(where);
   }
 
-  async #request<T>(what: string, send: () => Promise<T>): Promise<T> {
+  /** A request of an activity that changes something. */
+  async request<T>(what: string, send: () => Promise<T>): Promise<T> {
     await this.#reach(`${what}: on arrival`);
     const answer = await send();
     await this.#reach(`${what}: before the answer`);
@@ -80,10 +79,10 @@ export class Killer {
     return {
       get: (name) => keystore.get(name),
       list: (prefix) => keystore.list(prefix),
-      create: (name, entry) => this.#request(`create ${kind(name)}`, () => keystore.create(name, entry)),
+      create: (name, entry) => this.request(`create ${kind(name)}`, () => keystore.create(name, entry)),
       update: (name, entry, version) =>
-        this.#request(`update ${kind(name)}`, () => keystore.update(name, entry, version)),
-      delete: (name) => this.#request(`delete ${kind(name)}`, () => keystore.delete(name)),
+        this.request(`update ${kind(name)}`, () => keystore.update(name, entry, version)),
+      delete: (name) => this.request(`delete ${kind(name)}`, () => keystore.delete(name)),
     };
   }
 
@@ -93,8 +92,8 @@ export class Killer {
       read: () => target.read(),
       delivered: () => target.delivered(),
       adoption: (delivery) => target.adoption(delivery),
-      deliver: (leaf) => this.#request('deliver', () => target.deliver(leaf)),
-      rollOut: (delivery) => this.#request('roll out', () => target.rollOut(delivery)),
+      deliver: (leaf) => this.request('deliver', () => target.deliver(leaf)),
+      rollOut: (delivery) => this.request('roll out', () => target.rollOut(delivery)),
     };
   }
 }
