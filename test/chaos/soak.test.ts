@@ -1,0 +1,31 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { makeServerCertificate } from '../support/server-certificate.js';
+import { Slots } from '../support/slots.js';
+import { soak } from '../support/soak.js';
+
+const [seed, rotations] = [1, 16];
+
+describe('safety 44: kills and faults of the cloud at random, several in one rotation', () => {
+  let dir: string;
+  let slots: Slots;
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
+    slots = await Slots.begin();
+  });
+  after(async () => {
+    await slots?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  it(`safety 44: each of ${rotations} rotations completes, at once or when it is started again`, async (test) => {
+    const goesOn = (done: number) => done < rotations;
+    const counts = await soak({ slots, certificate: makeServerCertificate(dir), seed, goesOn });
+    assert.equal(counts.rotations, rotations);
+    assert.ok(counts.kills >= rotations && counts.faults >= 10, JSON.stringify(counts));
+    test.diagnostic(`kills survived ${counts.kills}, faults survived ${counts.faults}, calls failed 0`);
+  });
+});
