@@ -53,7 +53,9 @@ export async function soak({ slots, certificate, seed, goesOn, progress }: Soak)
       progress?.(`seed ${own}: ${counts.rotations} rotations, ${counts.kills} kills, ${counts.faults} faults`);
     }
   });
-  await Promise.all(lives);
+  // Whoever is under way comes to an end before the server does.
+  const broken = (await Promise.allSettled(lives)).find((life) => life.status === 'rejected');
+  if (broken) throw broken.reason;
   return counts;
 }
 
