@@ -1,5 +1,5 @@
 // Writes docs/safety.md: each rule, and the tests that fail when it is broken, collected from the tests' own names.
-// A test keeps a rule by being named `safety <rule>: <promise>`; a new rule needs a line here.
+// A test keeps a rule by being named `safety <rule>: <promise>`; a new rule needs a line here. The few that keep an invariant are named.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +50,125 @@ export const rules: Readonly<Record<number, string>> = {
   45: 'How a CA rotation ended stays on record beside its authority, before the workflow closes.',
 };
 
+/** What must always hold, and tests that would fail first: each by its file and its whole name. */
+export const invariants: readonly {
+  readonly promise: string;
+  readonly tests: readonly (readonly [string, string])[];
+}[] = [
+  {
+    promise: 'No key leaves: private keys travel by reference, and are in no history, log, argument, message or file.',
+    tests: [
+      [
+        'guarantees/rotation.test.ts',
+        'safety 8: no key of the run is in a history, log, argument, environment, file, object or metric',
+      ],
+      ['support/key-scan.test.ts', 'safety 8: the key scan finds a planted key'],
+      ['x509/private-key.test.ts', 'refuses to be serialised, printed, or to become a payload'],
+    ],
+  },
+  {
+    promise:
+      'Trust before use: a leaf reaches a target only after calls with one of its CA succeeded, several in a row.',
+    tests: [
+      ['chaos/failures.test.ts', 'a namespace that refuses the new leaf: ProbeRefused, before anything used it'],
+      [
+        'probes/streak.test.ts',
+        'safety 35: so many successes in a row; one refusal, or one silence, starts the count anew',
+      ],
+      [
+        'chaos/cloud-faults.test.ts',
+        'safety 35: a change that has its effect at the gateway long after its operation ended',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Use before distrust: an old CA goes only when every target is proved to be off it, and that was approved.',
+    tests: [
+      ['activities/removal.test.ts', 'safety 12: the last checks are made again inside the removal'],
+      ['activities/removal.test.ts', 'safety 40: the removal happens only on the evidence that was approved'],
+      [
+        'guarantees/rotation.test.ts',
+        'every worker connection is on a leaf of the new CA before the old CA is removed, and none is refused after',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Never lock out: no change that leaves a leaf in use without its CA or its filter, whatever a server would say.',
+    tests: [
+      ['domain/bundle.test.ts', 'whatever the change of a bundle, it is planned or refused, and a plan'],
+      ['contracts/cloud.ts', 'refusals of ours, whatever a server would say'],
+      [
+        'chaos/year.test.ts',
+        'safety 4: at no moment has a pod a leaf that expired, or one of a CA that is not trusted',
+      ],
+    ],
+  },
+  {
+    promise: 'Read, change, write, in one activity: nothing but bundle and filters changes, and nobody is overwritten.',
+    tests: [
+      ['contracts/cloud.ts', 'spec fields that nobody here knows survive, byte for byte'],
+      ['contracts/cloud.ts', 'the version that was decided on guards the write'],
+      [
+        'chaos/cloud-faults.test.ts',
+        'a lost race: what somebody else changed meanwhile stays, and the removal is approved anew',
+      ],
+    ],
+  },
+  {
+    promise: 'One change at a time, for each authority and each target, whoever starts it.',
+    tests: [
+      [
+        'workflows/locks.test.ts',
+        'safety 29: two CA rotations under random ids, with the plain one-line input, are one rotation',
+      ],
+      [
+        'workflows/locks.test.ts',
+        'safety 31: a leaf rotation that runs already is waited for, and then the target moves onto the new CA',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Crash anywhere, resume: killed, terminated or reset at any place, it ends the same, and nobody restarts twice.',
+    tests: [
+      [
+        'chaos/kill-anywhere.test.ts',
+        'safety 44: the worker is killed at any place, and the rotation ends as if nothing had happened',
+      ],
+      ['chaos/start-over.test.ts', 'safety 44: a CA rotation that a person terminates or resets ends as if nobody had'],
+      [
+        'chaos/kubernetes-faults.test.ts',
+        'safety 44: a fault at any call of the Kubernetes API is retried, and nobody is restarted twice',
+      ],
+    ],
+  },
+  {
+    promise:
+      'Undo: before the removal every failure leaves everybody on what works; after it the old CA goes back by itself.',
+    tests: [
+      ['workflows/leaf-rotation.test.ts', 'a failure after the update puts a pair that works back, and says so'],
+      ['activities/removal.test.ts', 'when somebody falls off, exactly what was trusted before is trusted again'],
+      ['chaos/undo.test.ts', 'the removal locks out the rotation worker itself, and the old CA returns'],
+    ],
+  },
+  {
+    promise: 'Visible: phase, what it waits for, what is proved and what to do next; a failure says what happened.',
+    tests: [
+      [
+        'workflows/visibility.test.ts',
+        'the current details name the phase, what it waits for, what a person can do, and what is proved',
+      ],
+      ['cli/status.test.ts', 'says what it waits for, what to do next, and that no worker answers'],
+      [
+        'chaos/failures.test.ts',
+        'a rotation that cannot go on says why, and leaves every target on the certificate that works',
+      ],
+    ],
+  },
+];
+
 const root = fileURLToPath(new URL('../', import.meta.url));
 
 /** Rule number → `file: test name`, in the order of the files. */
@@ -72,6 +191,25 @@ export function testsByRule(): ReadonlyMap<number, readonly string[]> {
   return found;
 }
 
+/** Those named above that are not there: renamed, moved or gone. */
+export function missingTests(): readonly string[] {
+  const isThere = ([file, name]: readonly [string, string]) =>
+    new RegExp(`\\b(it|describe)\\(\\s*(['"\`])${escaped(name)}\\2`).test(
+      readFileSync(join(root, 'test', file), 'utf8'),
+    );
+  return invariants.flatMap(({ tests }) => tests.filter((test) => !isThere(test)).map((test) => test.join(': ')));
+}
+
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+function invariantsTable(): string {
+  const rows = invariants.map(({ promise, tests }, index) => {
+    const cell = tests.map(([file, name]) => `\`${file}\` ${name.replace(/^safety [\d, ]+: /, '')}`).join('<br>');
+    return `| ${index + 1} | ${promise} | ${cell} |`;
+  });
+  return ['| | invariant | tests that would fail |', '|---|---|---|', ...rows, ''].join('\n');
+}
+
 export function safetyPage(): string {
   const tests = testsByRule();
   const sections = Object.entries(rules).map(([rule, promise]) => {
@@ -82,6 +220,8 @@ export function safetyPage(): string {
     '# Safety rules and the tests that keep them\n',
     'Each rule has tests that fail when it is broken. This page is written by `npm run docs:safety` from the tests’ own names; a test',
     'fails when it is out of date, or when a rule has no test.\n',
+    '## What always holds\n',
+    invariantsTable(),
     sections.join('\n'),
   ].join('\n');
 }

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { rules, safetyPage, testsByRule } from '../../scripts/safety-table.js';
+import { missingTests, rules, safetyPage, testsByRule } from '../../scripts/safety-table.js';
 
 describe('docs/safety.md', () => {
   it('every safety rule has a test that is named after it', () => {
     const tests = testsByRule();
     const untested = Object.keys(rules).filter((rule) => !tests.has(Number(rule)));
     assert.deepEqual(untested, []);
+  });
+
+  it('every test that it says would fail when an invariant is broken is there', () => {
+    assert.deepEqual(missingTests(), []);
   });
 
   it('is what `npm run docs:safety` writes', async () => {
