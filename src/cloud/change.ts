@@ -158,6 +158,7 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
   async function ended(id: string, options: ChangeOptions): Promise<Operation | undefined> {
     const deadline = Date.now() + operationDeadlineMs;
     for (;;) {
+      options.signal?.throwIfAborted();
       const found = await editor.operation(id);
       if (found?.state !== 'running') return found;
       if (Date.now() > deadline) throw new RotationError('CloudBusy', `Operation ${id} has not ended in 30 minutes.`);
