@@ -5,10 +5,11 @@ import type { Cloud, TrustChange } from '../cloud/cloud.js';
 import { restoreTrust } from '../cloud/restore-trust.js';
 import { loadConfig, type LoadedConfig } from '../config/load.js';
 import { resolveSecret } from '../config/references.js';
-import { short } from '../domain/certificate.js';
+import { short, type Fingerprint } from '../domain/certificate.js';
 import { entries } from '../domain/ids.js';
 import { parseSavedTrust, type SavedNamespace, type SavedTrust } from '../domain/saved-trust.js';
 import { readCertificates } from '../x509/read.js';
+import { compromisedCas } from './compromised.js';
 import { answer, configFile, globalOptions, mustHave, print, withExamples, type GlobalOptions } from './context.js';
 import { BadInput } from './exit.js';
 import { openKeystore } from './keystore.js';
@@ -30,6 +31,7 @@ export function addBreakGlassCommands(program: Command): void {
     .description('trust again what a file says; takes no CA away and lets no filter refuse anybody more')
     .requiredOption('--from <file>', 'written by break-glass save')
     .option('--api-key-env <variable>', 'without a configuration: environment variable that holds the API key')
+    .option('--even-compromised', 'trust also CAs again whose keys leaked, as the keystore has it')
     .option('--dry-run', 'only say what would be trusted again')
     .action((given: RestoreOptions, self: Command) => restoreFrom(self, given));
   const saving = 'break-glass save temporal-booking --to trust.json';
@@ -99,13 +101,21 @@ async function writeNew(file: string, saved: SavedTrust): Promise<void> {
 interface RestoreOptions {
   readonly from: string;
   readonly apiKeyEnv?: string;
+  readonly evenCompromised?: boolean;
   readonly dryRun?: boolean;
 }
 
-async function restoreFrom(command: Command, { from, apiKeyEnv, dryRun }: RestoreOptions): Promise<void> {
+async function restoreFrom(command: Command, given: RestoreOptions): Promise<void> {
+  const { from, apiKeyEnv, evenCompromised, dryRun } = given;
   const options = globalOptions(command);
-  const saved = parseSavedTrust(await textOf(from));
-  if (typeof saved === 'string') throw new BadInput(`${from} ${saved}`);
+  const parsed = parseSavedTrust(await textOf(from));
+  if (typeof parsed === 'string') throw new BadInput(`${from} ${parsed}`);
+  const known = evenCompromised || apiKeyEnv !== undefined ? undefined : await compromisedCas(configFile(options));
+  if (!evenCompromised && !known)
+    console.error(
+      'The keystore cannot be asked whether the key of any of these CAs leaked: look yourself (--dry-run).',
+    );
+  const saved = withoutCompromised(parsed, known ?? new Set());
   if (dryRun) return answer(options, saved, saved.namespaces.map(wouldTrust));
   const cloud = await cloudOf(options, apiKeyEnv);
   try {
@@ -126,6 +136,21 @@ async function restoreFrom(command: Command, { from, apiKeyEnv, dryRun }: Restor
   } finally {
     await cloud.close();
   }
+}
+
+/** Nothing goes back to a CA whose key leaked (safety 43), unless somebody says that it is meant. */
+export function withoutCompromised(saved: SavedTrust, compromised: ReadonlySet<Fingerprint>): SavedTrust {
+  const left = readCertificates(saved.namespaces.map(({ bundle }) => bundle).join('')).filter(({ fingerprint }) =>
+    compromised.has(fingerprint),
+  );
+  for (const ca of new Set(left.map(({ fingerprint }) => fingerprint)))
+    console.error(`CA ${short(ca)} is compromised and stays out; --even-compromised brings it back.`);
+  const clean = (bundle: string) =>
+    readCertificates(bundle)
+      .filter(({ fingerprint }) => !compromised.has(fingerprint))
+      .map(({ pem }) => pem)
+      .join('');
+  return { ...saved, namespaces: saved.namespaces.map((one) => ({ ...one, bundle: clean(one.bundle) })) };
 }
 
 function wouldTrust({ namespace, bundle, filters }: SavedNamespace): string {

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { exposureLines, type Exposure } from '../domain/emergency.js';
 import type { Step, Told } from '../temporal/history.js';
 import { currentDetails, pendingActivities, type Pending } from '../temporal/live.js';
 import { alignedColumns, atSecond, nextOf, toRow, waitOf, type StatusRow } from './status-row.js';
@@ -15,6 +16,8 @@ export interface StatusDetail extends StatusRow {
   readonly pending: readonly Pending[];
   /** Did a worker answer? */
   readonly worker: 'live' | 'none' | 'not asked';
+  /** Of an emergency: what a compromised CA still opened when it was last looked at. */
+  readonly exposed: readonly string[];
   /** What the workflow itself says, or said last, by way of the worker: Markdown. */
   readonly details: string;
 }
@@ -34,6 +37,7 @@ export async function detailOf(client: Client, workflowId: string, told: Told | 
     children: told?.children ?? [],
     pending,
     worker: !told ? 'not asked' : details === undefined ? 'none' : 'live',
+    exposed: exposureLines((told?.results['gatherExposure'] ?? []) as readonly Exposure[]),
     details: details ?? '',
   };
 }
@@ -50,6 +54,7 @@ export function detailLines(detail: StatusDetail): readonly string[] {
     ...(outcome !== 'running' && now && now !== detail.next ? [`Why: ${now}`] : []),
     ...(detail.waitsFor ? [`Waits for: ${detail.waitsFor}`] : []),
     ...(detail.next ? [`Next: ${detail.next}`] : []),
+    ...(details ? [] : detail.exposed.map((line) => `EMERGENCY: ${line}`)),
     '',
     ...stepLines(steps, detail.pending),
     ...children.map((child) => `  with ${child}: cert-rotation status ${child.slice(child.indexOf('/') + 1)}`),

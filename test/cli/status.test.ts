@@ -100,6 +100,7 @@ describe('the detail of a rotation', () => {
     children: [],
     pending: [],
     worker: 'live',
+    exposed: [],
     details: '',
     ...more,
   });
@@ -132,6 +133,11 @@ describe('the detail of a rotation', () => {
     assert.ok(lines.includes('Waits for: a person to decide on the removal of the old CA'));
     assert.ok(lines.includes('Next: cert-rotation approve shop --who <you> --why <reason>   (or: reject)'));
     assert.ok(lines.includes('No live worker answers: this is from history alone.'));
+  });
+
+  it('safety 43: says what is still exposed, also where no worker answers', () => {
+    const exposed = ['Compromised CA old-ca is still trusted by 1 namespace (one)'];
+    assert.ok(detailLines(detail({ exposed, worker: 'none' })).includes(`EMERGENCY: ${exposed[0]}`));
   });
 
   it('ends with what the workflow says of itself', () => {

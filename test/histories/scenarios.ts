@@ -2,6 +2,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Activities } from '../../src/activities/index.js';
 import type { FailureType } from '../../src/domain/failures.js';
 import type { CaPlan, RotationStatus } from '../../src/domain/rotation.js';
+import { certificateFacts } from '../support/certificate-facts.js';
 import { automatic, evidence, failing, plan, untilCancelled } from '../support/fake-activities.js';
 import type { WorkflowTests } from '../support/temporal-env.js';
 
@@ -29,6 +30,20 @@ const planned = (more: Partial<CaPlan>): Partial<Activities> => ({
 function failingOnce(type: FailureType): () => Promise<undefined> {
   let calls = 0;
   return async () => ((calls += 1) === 1 ? failing(type)() : undefined);
+}
+const emergency = { who: 'ada', why: 'its key leaked', leaked: 'current' };
+/** The next CA of the first attempt leaks, that of the second does not. */
+function leakedFirst(): Activities['issueCa'] {
+  let made = 0;
+  return async () => ({
+    ca: certificateFacts((made += 1) === 1 ? 'new-ca' : 'newer-ca'),
+    old: certificateFacts('old-ca'),
+  });
+}
+/** Somebody falls off after the first removal, and nobody after the second. */
+function onceNotPutBack(): Activities['removeCa'] {
+  let removals = 0;
+  return async () => ((removals += 1) === 1 ? failing('NotPutBack')() : { lines: ['watched'] });
 }
 const asked = (then: (handle: WorkflowHandle) => Promise<unknown>): Meanwhile => {
   return async (tests, handle) => {
@@ -110,6 +125,33 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         return / to leave /.test(waitingFor);
       });
       await handle.signal('undoRemoval', person);
+    },
+  },
+  'ca-emergency': { ...ca, input: { ...ca.input, emergency } },
+  'ca-escalated': {
+    ...ca,
+    meanwhile: asked((handle) => handle.executeUpdate('emergency', { args: [emergency] })),
+  },
+  'ca-next-leaked': {
+    ...ca,
+    activities: {
+      issueCa: leakedFirst(),
+      declareCompromised: async () => ({ next: 'new-ca', lines: [] }),
+    },
+    meanwhile: asked((handle) => handle.executeUpdate('emergency', { args: [{ ...emergency, leaked: 'next' }] })),
+  },
+  'ca-not-put-back': {
+    ...ca,
+    input: { ...ca.input, emergency },
+    activities: { removeCa: onceNotPutBack() },
+  },
+  'leaf-leaked': {
+    ...leaf,
+    activities: { rollOut: untilCancelled },
+    meanwhile: async (tests, handle) => {
+      await tests.reach(handle, 'rollout');
+      await handle.signal('leafLeaked', emergency);
+      await tests.cancel(handle);
     },
   },
   'ca-under-another-id': { ...ca, workflowId: 'another-id', activities: planned({ approval: automatic }) },
