@@ -31,7 +31,7 @@ export function preflightActivities(deps: Dependencies) {
       try {
         lines.push(...(await inspected(deps, target)));
       } catch (error) {
-        if (!urgent || !(error instanceof RotationError) || error.retryable) throw error;
+        if (!urgent || !isFinding(error)) throw error;
         problems.push(`${target}: ${error.message}`);
       }
     }
@@ -39,6 +39,11 @@ export function preflightActivities(deps: Dependencies) {
   }
 
   return { preflightCa };
+}
+
+/** It says something of the target, and trying again at once would not help. */
+function isFinding(error: unknown): error is RotationError {
+  return error instanceof RotationError && (!error.retryable || error.type === 'WorkloadUnsettled');
 }
 
 /** What is to be looked at. */

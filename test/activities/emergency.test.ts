@@ -210,12 +210,13 @@ describe('safety 43: a CA whose key leaked', () => {
     });
   });
 
-  it('one target that is not well keeps an urgent preflight from nothing', async () => {
-    world.target.before = (verb) => {
-      if (verb === 'inspect') throw new RotationError('WorkloadUnhealthy', 'planted.');
-    };
-    await assert.rejects(run('preflightCa', { authority: 'booking' }), { type: 'WorkloadUnhealthy' });
-    const { problems } = await run('preflightCa', { authority: 'booking', urgent: true });
-    assert.match(problems!.join(), /worker: planted/);
-  });
+  for (const type of ['WorkloadUnhealthy', 'WorkloadUnsettled'] as const)
+    it(`one target that is not well keeps an urgent preflight from nothing: ${type}`, async () => {
+      world.target.before = (verb) => {
+        if (verb === 'inspect') throw new RotationError(type, 'planted.');
+      };
+      await assert.rejects(run('preflightCa', { authority: 'booking' }), { type });
+      const { problems } = await run('preflightCa', { authority: 'booking', urgent: true });
+      assert.match(problems!.join(), /worker: planted/);
+    });
 });
