@@ -45,6 +45,7 @@ export const rules: Readonly<Record<number, string>> = {
   39: 'A target that fails ends no CA rotation; an abort moves everybody back before the new CA goes.',
   40: 'An approval is bound to the evidence that was shown; evidence that changed voids it.',
   41: 'Nothing is removed that could not be put back.',
+  42: 'When everything has expired the same workflows run by the API key alone, one rescue at a time, and hand over.',
   43: 'In an emergency nothing goes back to the compromised CA, proofs are waited for and nothing else, and what is exposed is said.',
   44: 'A rotation ends the same wherever its worker is killed.',
   45: 'How a CA rotation ended stays on record beside its authority, before the workflow closes.',

@@ -84,6 +84,7 @@ const inherited = [
   'no_proxy',
 ];
 const maxOutputBytes = 8 * 1024 * 1024;
+const maxSaidCharacters = 16 * 1024;
 
 /** Runs a program to its end. Throws CommandError, or the signal's reason when it was aborted. */
 export async function runCommand(command: Command): Promise<CommandOutput> {
@@ -106,6 +107,52 @@ export async function runCommand(command: Command): Promise<CommandOutput> {
     killGroup(child);
     live.delete(child);
   }
+}
+
+/** A program that goes on. */
+export interface StartedProgram {
+  /** What it wrote last; redacted of private keys. */
+  readonly said: () => string;
+  /** Resolves when it is gone, by itself or not. */
+  readonly gone: Promise<void>;
+  /** With everything that it has started. */
+  stop(): Promise<void>;
+}
+
+/** Starts a program that goes on until it is stopped or this process ends. Throws CommandError where it must not be run. */
+export async function startProgram({
+  program,
+  args,
+  env = {},
+  cwd = '/',
+}: Pick<Command, 'program' | 'args' | 'env' | 'cwd'>): Promise<StartedProgram> {
+  await verify(program);
+  const child = spawn(program.path, args, {
+    cwd,
+    env: { ...allowed(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  live.add(child);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-maxSaidCharacters)));
+  const gone = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+    child.once('error', (error) => {
+      said += error.message;
+      resolve();
+    });
+  });
+  void gone.then(() => live.delete(child));
+  return {
+    said: () => lastLines(redacted(said, [])),
+    gone,
+    async stop() {
+      killGroup(child);
+      await gone;
+    },
+  };
 }
 
 /** The failure that stands for a CommandError whose output the caller cannot explain. */

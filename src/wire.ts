@@ -25,6 +25,8 @@ export interface WireOptions {
   presented(): Fingerprint | undefined;
   readonly searchAttributes: boolean;
   readonly journal: Journal;
+  /** Who polls a task queue; absent: the worker's client asks. */
+  readonly pollers?: Dependencies['pollers'];
 }
 
 /** Configuration → objects: the only place where kinds meet. */
@@ -32,7 +34,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
   const kubernetes = await createKubernetesClient(config.kubernetes);
   await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
-  const pollers = (taskQueue: { namespace: string; name: string }) => pollersOf(options.client(), taskQueue);
+  const pollers = options.pollers ?? ((taskQueue) => pollersOf(options.client(), taskQueue));
   return {
     config,
     configDigest: digest,

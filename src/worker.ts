@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { AuditDelivery } from './audit-delivery.js';
 import { Journal } from './audit-journal.js';
@@ -18,6 +16,7 @@ import { isRunning } from './temporal/running.js';
 import { searchAttributesRegistered } from './temporal/search-attributes.js';
 import { sweepTemporaryFolders } from './temporary-folder.js';
 import { wire } from './wire.js';
+import { workflowCode } from './workflow-code.js';
 
 /** The rotation worker: reads the configuration, connects, works, and drains on SIGTERM or SIGINT. */
 const log = pino({ name: 'cert-rotation-worker' }, pino.destination({ sync: true }));
@@ -107,13 +106,6 @@ async function sweepKeysOnDisk(): Promise<void> {
     return [];
   });
   if (swept.length > 0) log.warn({ folders: swept }, 'temporary folders of a worker that was killed were removed');
-}
-
-/** The bundle made at build time; from source, the workflows themselves. */
-function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
-  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
-  return { workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)) };
 }
 
 function pinoLevel(level: string): 'trace' | 'debug' | 'info' | 'warn' | 'error' {

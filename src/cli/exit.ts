@@ -37,6 +37,8 @@ const exitCodeOf: Partial<Record<FailureType, number>> = {
   ConfigurationInvalid: exitCodes.badInput,
   ReferenceUnreadable: exitCodes.badInput,
   TemporalProfileInvalid: exitCodes.badInput,
+  RescueNotNeeded: exitCodes.badInput,
+  RescueRunning: exitCodes.badInput,
   AuthorityExists: exitCodes.badInput,
   ImportUnreadable: exitCodes.badInput,
   ImportKeyLocked: exitCodes.badInput,

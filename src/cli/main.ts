@@ -9,6 +9,7 @@ import { addEmergencyCommands } from './emergency.js';
 import { exitCodes, exitCodesHelp, refusalOf } from './exit.js';
 import { addInterveneCommands } from './intervene.js';
 import { addNotifyCommands } from './notify.js';
+import { addRescueCommand } from './rescue.js';
 import { addRotateCommands } from './rotate.js';
 import { addSandboxCommands } from './sandbox.js';
 import { addScheduleCommands } from './schedule.js';
@@ -44,6 +45,7 @@ export async function createProgram(): Promise<Command> {
   addInterveneCommands(program);
   addEmergencyCommands(program);
   addStatusCommand(program);
+  addRescueCommand(program);
   addBreakGlassCommands(program);
   addScheduleCommands(program);
   addAuthorityCommands(program);

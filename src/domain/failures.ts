@@ -126,6 +126,12 @@ export const failures = {
     retryable: false,
     fix: 'The namespace holds something that is no certificate: repair its CA bundle by hand.',
   },
+  // Rescue
+  RescueNotNeeded: {
+    retryable: false,
+    fix: 'Use `rotate ca` or `emergency ca`: the rotation belongs where its workers are.',
+  },
+  RescueRunning: { retryable: false, fix: 'Wait for it to end; where it died, its claim lapses after five minutes.' },
   // Programs of others (tcld, certstrap, the Temporal CLI)
   ToolMissing: {
     retryable: false,

@@ -19,6 +19,8 @@ export const entries = {
   trust: (authority: string, namespace: string): string => `trust.${authority}.${namespace}`,
   /** How the run `run` of a CA rotation ended (domain/audit.ts). Holds no key. */
   rotation: (authority: string, run: string): string => `rotation.${authority}.${run}`,
+  /** Who rescues the authority now: a lock where fixed ids are none. Holds no key. */
+  rescue: (authority: string): string => `rescue.${authority}`,
   /** What people were told of certificates that expire (domain/notices.ts). Holds no key. */
   notices: 'notices',
   /** A leaf on its way to a target. `rotation` is the run that issued it. */

@@ -360,6 +360,17 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       assert.deepEqual([error.type, error.retryable], ['WorkloadUnsettled', true]);
       assert.match(error.message, /Deployment worker is not settled/);
     });
+
+    it('safety 42: but not where its leaf has expired: then a rollout is what mends it', async () => {
+      const long = Date.now() - 40 * 86_400_000;
+      const expired = await aLeaf(await aCa({ now: new Date(long) }), { now: new Date(long) });
+      const placed = await placeTarget(cluster, { pair: expired, replicas: 1 });
+      await cluster.admin.patch(placed.workloadPath, [
+        { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'none' },
+      ]);
+      await eventually(async () => (await placed.pods()).length === 2);
+      assert.equal((await placed.target().inspect()).current?.fingerprint, expired.certificate.fingerprint);
+    });
   });
 
   it('safety 21: warns of one replica, of Recreate, of readiness that says nothing, and of a Secret that is never seen anew', async () => {

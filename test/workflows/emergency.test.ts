@@ -197,6 +197,23 @@ describe('safety 43: an emergency', () => {
     });
   });
 
+  it('safety 42: a rescue whose old CA has expired needs no second person: its removal shuts nobody out', async () => {
+    const issues = (notAfter: string) => async () => ({
+      ca: certificateFacts('new-ca'),
+      old: certificateFacts('old-ca', { notAfter }),
+    });
+    const rescue = { ...ada, leaked: 'none', lockOutUnknown: true };
+    const approval = { ...patient, secondPerson: true };
+    const declareCompromised = async () => ({ lines: [] });
+    await start({ declareCompromised, issueCa: issues('2020-01-01T00:00:00.000Z') }, { approval }, rescue);
+    const { decision } = await result();
+    assert.deepEqual([decision?.who, decision?.why], ['ada', 'rescue: the key was in a public bucket']);
+    await start({ declareCompromised, issueCa: issues('2999-01-01T00:00:00.000Z') }, { approval }, rescue);
+    await tests.reach(handle, 'approve');
+    await handle.signal('rejectCaRemoval', { who: 'bob', why: 'no' });
+    await result();
+  });
+
   describe('never goes back to the compromised CA', () => {
     const never = ['restoreTrust', 'keepBothCas', 'moveSignerBack', 'dropCa'] as const;
     const assertNothingWentBack = () => {

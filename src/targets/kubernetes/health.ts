@@ -22,12 +22,15 @@ const refusals: readonly Check[] = [
     rollout === 'scale' && kind === 'DaemonSet' ? 'cannot be scaled: use the rollout rolling' : undefined,
 ];
 
-/** Throws WorkloadUnhealthy for a workload that a rollout would not get over, WorkloadUnsettled for one that is not well now. */
-export function refuseUnhealthy(consumer: Consumer, rollout: How): void {
+/**
+ * Throws WorkloadUnhealthy for a workload that a rollout would not get over, WorkloadUnsettled for one that is not well now. Where
+ * its leaf has `expired` it cannot be well, and a rollout is what mends it (safety 42).
+ */
+export function refuseUnhealthy(consumer: Consumer, rollout: How, expired: boolean): void {
   const { kind, name, workload } = consumer;
   const reason = refusals.map((refusal) => refusal(consumer, rollout)).find((found) => found !== undefined);
   if (reason) throw new RotationError('WorkloadUnhealthy', `${kind} ${name} ${reason}.`);
-  if (!isSettled(workload))
+  if (!expired && !isSettled(workload))
     throw new RotationError(
       'WorkloadUnsettled',
       `${kind} ${name} is not settled: pods are being replaced, missing or not available.`,

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TargetConfig, Timing } from '../../config/schema.js';
-import type { Fingerprint } from '../../domain/certificate.js';
+import { isExpired, type Fingerprint } from '../../domain/certificate.js';
 import { presentedBy, presentedQueue } from '../../domain/reports.js';
 import { RotationError } from '../../domain/failures.js';
 import type { KubernetesClient } from '../../kubernetes/client.js';
@@ -41,9 +41,10 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     if (consumers.length === 0)
       throw new RotationError('NoConsumer', `No workload in ${place.namespace} uses the Secret ${place.secret}.`);
     await assertAccess(client, { config, secretExists: secret !== undefined, consumers });
-    consumers.forEach((consumer) => refuseUnhealthy(consumer, rollout));
-    await refuseOutage(client, config, consumers);
     const current = pairOf(secret);
+    const expired = current !== undefined && isExpired(current.certificate, new Date());
+    consumers.forEach((consumer) => refuseUnhealthy(consumer, rollout, expired));
+    await refuseOutage(client, config, consumers);
     const gap = consumers.map((consumer) => gapOf(consumer, rollout)).find((found) => found !== undefined);
     const maker = makerOf(secret);
     return {
