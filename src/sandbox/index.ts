@@ -40,6 +40,8 @@ export interface SandboxOptions {
   /** Run the rotation worker as a Deployment (default), or not at all: a test runs its own. */
   readonly rotationWorker?: boolean;
   readonly uiPort?: number;
+  /** Temporal keeps what it knows on disk, so that it can be restarted. */
+  readonly temporalKeeps?: boolean;
 }
 
 export interface Sandbox {
@@ -80,6 +82,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
       temporal: tools.temporal,
       dir,
       namespaces: [booking.namespace],
+      keeps: options.temporalKeeps,
       ...(options.uiPort !== undefined && { uiPort: options.uiPort }),
     }).then((server) => stack.push(server)),
     startControlPlane({ dir: join(dir, 'kubernetes'), tools }).then((plane) => stack.push(plane)),

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Client, Connection } from '@temporalio/client';
+import { readTrust } from '../../src/cloud/namespace-spec.js';
+import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
+import type { CaRotationResult } from '../../src/domain/rotation.js';
+import type { KubernetesObject } from '../../src/kubernetes/client.js';
+import { untilApprovalIsAsked } from '../../src/sandbox/approval.js';
+import { booking } from '../../src/sandbox/configuration.js';
+import { measure } from '../../src/sandbox/gateway/measures.js';
+import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
+import { everyWorkerPolls, leavesIn, type SecretObject } from '../../src/sandbox/traffic.js';
+import { tellIfKnown } from '../../src/temporal/history.js';
+import { readCertificates } from '../../src/x509/read.js';
+import { eventually } from '../support/eventually.js';
+
+const id = caRotationId(booking.authority);
+const secretPath = '/api/v1/namespaces/temporal-booking/secrets/temporal-booking-tls';
+const deployment = '/apis/apps/v1/namespaces/temporal-booking/deployments/temporal-booking-worker';
+const patience = 240_000;
+
+describe('safety 44: the real worker is killed where it is most dangerous, and Temporal restarts, in one CA rotation', () => {
+  let dir: string;
+  let sandbox: Sandbox;
+  let client: Client;
+  let result: CaRotationResult;
+  let revisions: number;
+  let from: number;
+  /** Leaves of the application's workers. */
+  const leaves = new Set<string>();
+  /** Without Temporal nobody's call succeeds. */
+  let outage: { readonly from: number; readonly to: number };
+
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
+    sandbox = await startSandbox({
+      dir: join(dir, 'sandbox'),
+      progress: (line) => process.stderr.write(`${line}\n`),
+      // Long enough for a blow between the Secret and the stamp.
+      timing: { secretPropagation: '4s' },
+      bookingsPerSecond: 1,
+      temporalKeeps: true,
+    });
+    client = new Client({
+      connection: await Connection.connect({ address: sandbox.temporal.address }),
+      namespace: booking.namespace,
+    });
+    from = await everyWorkerPolls(sandbox);
+    const old = await leafInPlace();
+    revisions = await revision();
+    const [trusted] = bundle();
+    const handle = await client.workflow.start('caRotation', {
+      workflowId: id,
+      taskQueue: 'cert-rotation',
+      args: [{ authority: booking.authority }],
+    });
+
+    await eventually(async () => (await leafInPlace()) !== old, patience);
+    await kill();
+    assert.equal(await revision(), revisions, 'the stamp was there already');
+
+    await eventually(
+      async () => (await tellIfKnown(client, leafRotationId(booking.target)))?.outcome === 'completed',
+      patience,
+    );
+    const began = Date.now();
+    await sandbox.temporal.restart();
+    await eventually(async () => tellIfKnown(client, id), patience);
+    // Workers come back after what their back-off says.
+    outage = { from: began, to: Date.now() + 15_000 };
+
+    const evidence = await untilApprovalIsAsked(client, id);
+    await handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved', evidence });
+    await eventually(async () => !bundle().includes(trusted!), patience);
+    await kill();
+    result = (await handle.result()) as CaRotationResult;
+    leaves.add(await leafInPlace());
+  });
+  after(async () => {
+    await client?.connection.close();
+    await sandbox?.stop();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  const bundle = () =>
+    readCertificates(readTrust(sandbox.store.get(booking.namespace).spec).bundlePem).map((ca) => ca.fingerprint);
+
+  async function leafInPlace(): Promise<string> {
+    const [leaf] = leavesIn((await sandbox.kubernetes.admin.get<SecretObject>(secretPath))!);
+    leaves.add(leaf!);
+    return leaf!;
+  }
+
+  /** Changes of the Deployment that its controller saw. */
+  async function revision(): Promise<number> {
+    return (await sandbox.kubernetes.admin.get<KubernetesObject>(deployment))!.metadata!.generation!;
+  }
+
+  /** SIGKILL to the rotation worker and all its children; the node agent starts it again. */
+  async function kill(): Promise<void> {
+    const worker = () => [...sandbox.nodeAgent.pods()].find(([name]) => name.startsWith('cert-rotation-worker-'))?.[1];
+    const pid = worker()!;
+    process.kill(-pid, 'SIGKILL');
+    await eventually(async () => worker() !== pid && worker(), 60_000);
+  }
+
+  it('safety 44: one new CA, which is all that the namespace trusts', () => {
+    assert.equal(result.outcome, 'rotated', result.reason);
+    assert.deepEqual(bundle(), [result.newFingerprint]);
+  });
+
+  it('safety 44: the workload was restarted once', async () => assert.equal((await revision()) - revisions, 1));
+
+  it('safety 44: nothing is left in the keystore but the authority, its CA, what was trusted before, and the record', async () => {
+    const secrets = await sandbox.kubernetes.admin.list<KubernetesObject>('/api/v1/namespaces/cert-rotation/secrets');
+    const kinds = secrets
+      .map(({ metadata }) => /^cert-rotation\.(\w+)\./.exec(metadata!.name!)?.[1])
+      .filter((kind) => kind !== undefined);
+    assert.deepEqual(
+      kinds.toSorted((a, b) => a.localeCompare(b)),
+      ['authority', 'ca', 'rotation', 'trust'],
+    );
+  });
+
+  it('no call of the workers failed but while Temporal was away', async () => {
+    const record = (await sandbox.gateway.record()).filter(({ t }) => t < outage.from || t > outage.to);
+    const traffic = { from, to: Date.now() };
+    const { failedByCode } = measure(record, { ...booking, leaves, traffic });
+    assert.deepEqual(failedByCode, {});
+  });
+});
