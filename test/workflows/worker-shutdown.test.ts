@@ -20,6 +20,7 @@ describe('a worker that is replaced', () => {
   /** A CA rotation whose removal is real, in a world in memory, as far as its watch. */
   async function watching(authority: string, watch: string) {
     world = await aWorld({ timing: { watch } });
+    Object.assign(world.config.authorities['booking']!.approval, { mode: 'automatic' });
     const next = await world.moved();
     const { gatherEvidence, markRetiring, rememberTrust, removeCa, restoreTrust, keepBothCas } = createActivities(
       world.deps,
