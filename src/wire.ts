@@ -52,6 +52,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
         timing: config.timing,
         client: kubernetes,
         pollers,
+        ownNamespace: () => options.client().options.namespace,
         presentedByThisProcess: () => {
           const fingerprint = options.presented();
           return fingerprint && process.env['HOSTNAME'] ? { pod: process.env['HOSTNAME'], fingerprint } : undefined;
