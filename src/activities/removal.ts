@@ -198,7 +198,9 @@ export function removalActivities(deps: Dependencies) {
   }
 
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
-  async function admittedOldLeaf({ authority, old, before }: Removal, work: Progress): Promise<Negative> {
+  async function admittedOldLeaf(removal: Removal, work: Progress): Promise<Negative> {
+    const { authority, old, before } = removal;
+    if (isOver(removal)) return { unproved: 'it has expired' };
     if (!(await authorities.holdsKey(authority, old))) return { unproved: 'its key is not held' };
     const leaf = await probeLeaf(deps, { authority, namespace: before.namespace }, old);
     const once = { successes: 1, overMs: 0, deadlineMs: 60_000 };
@@ -219,12 +221,19 @@ export function removalActivities(deps: Dependencies) {
     );
   }
 
+  /** An old CA that has expired lets nobody in: who approves its removal does not matter, nor could a leaf be proved. */
+  function isOver({ before, old }: Removal): boolean {
+    const ca = before.bundle.find(({ fingerprint }) => fingerprint === old);
+    return ca !== undefined && isExpired(ca, deps.now());
+  }
+
   /** The evidence is gathered anew, and must be what was approved. */
-  async function refuseOtherEvidence({ authority, ca, approval, quietSince }: Removal, work: Progress): Promise<void> {
+  async function refuseOtherEvidence(removal: Removal, work: Progress): Promise<void> {
+    const { authority, ca, approval, quietSince } = removal;
     const { decision, facts, changedByUs } = approval;
     if (decision.decision !== 'approve' || decision.evidence !== digestOf(facts))
       throw new RotationError('EvidenceChanged', `The approval of ${decision.who} is for other evidence.`);
-    const objection = objectionToDecision(deps, authority, decision);
+    const objection = isOver(removal) ? undefined : objectionToDecision(deps, authority, decision);
     if (objection) throw new RotationError('EvidenceChanged', `Nothing was removed: ${objection}.`);
     const until = deps.now().getTime() + deps.config.timing.soak;
     for (;;) {

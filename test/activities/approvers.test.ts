@@ -8,7 +8,7 @@ import { signText } from '../../src/x509/detached-signature.js';
 import { PrivateKey } from '../../src/x509/private-key.js';
 import { runActivity } from '../support/activity-run.js';
 import { approvedRemoval } from '../support/approved.js';
-import { aWorld, type World } from '../support/fakes.js';
+import { aCa, aWorld, type World } from '../support/fakes.js';
 
 const kinds = {
   Ed25519: generateKeyPairSync('ed25519'),
@@ -103,6 +103,17 @@ describe('safety 23: an approval is verified by the key that the configuration l
       const removal = approvedRemoval(world, next);
       await assert.rejects(removing(removal, { identity: 'policy' }), refused(/wants a person to approve/));
       trusted();
+    });
+
+    it('but without one where the old CA has expired: it lets nobody in', async () => {
+      const { approvers } = world.config.authorities['booking']!.approval;
+      const hour = 3_600_000;
+      world = await aWorld({ old: await aCa(1, { lifetimeMs: hour }) });
+      next = await world.moved();
+      world.clockOffsetMs = 2 * hour;
+      Object.assign(world.config.authorities['booking']!.approval, { approvers });
+      await removing(approvedRemoval(world, next), { identity: 'claimed' });
+      assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
     });
 
     it('not on one where two are wanted, the same one twice included', async () => {
