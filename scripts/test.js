@@ -1,14 +1,13 @@
 // Runs every test, or the files named; one process per file. With --chaos the long ones, which try to break a whole sandbox.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { installAndBuild } from './build.js';
 
-if (!existsSync('node_modules/@temporalio/worker')) execFileSync('npm', ['ci'], { stdio: 'inherit' });
 // The sandbox's Deployments run the built programs, as a user's do.
-execFileSync('npm', ['run', 'build', '--silent'], { stdio: ['ignore', 'ignore', 'inherit'] });
+installAndBuild();
 
 const chaos = process.argv.includes('--chaos');
 const named = process.argv.slice(2).filter((argument) => argument !== '--chaos');
