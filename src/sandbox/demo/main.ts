@@ -36,7 +36,6 @@ async function main({ json, keep, kinds }: Options): Promise<number> {
     say(`the sandbox stays up: Temporal UI ${sandbox.temporal.ui}, state in ${dir}; Ctrl-C ends it`);
     await new Promise(() => setInterval(() => undefined, 60_000));
   }
-  await sandbox.stop();
   if (json) process.stdout.write(`${JSON.stringify(result)}\n`);
   return result.ok ? 0 : 1;
 }
