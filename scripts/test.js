@@ -18,7 +18,7 @@ const all = readdirSync('test', { recursive: true })
 const alone = all.filter((file) => /^(chaos|guarantees)\//.test(file));
 const beside = all.filter((file) => !alone.includes(file));
 const phases = [
-  { files: beside, concurrency: 3 },
+  { files: beside, concurrency: 2 },
   { files: alone, concurrency: 1 },
 ].map(({ files, concurrency }) => ({ files: files.map((file) => join('test', file)), concurrency }));
 
