@@ -196,12 +196,30 @@ async function createNamespace(admin: KubernetesClient, name: string): Promise<v
   await admin.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 }
 
-type Deployment = KubernetesObject & { status?: { availableReplicas?: number } };
+type Deployment = KubernetesObject & {
+  readonly status?: {
+    readonly availableReplicas?: number;
+    readonly conditions?: readonly { readonly message?: string }[];
+  };
+};
+type Pod = KubernetesObject & { readonly status?: { readonly phase?: string } };
+
+/** Seconds, as a rule; on a machine that does something else, too, or where a controller tries again, more. */
+const availableWithinMs = 180_000;
 
 export async function available(admin: KubernetesClient, path: string, replicas: number): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (((await admin.get<Deployment>(path))?.status?.availableReplicas ?? 0) < replicas) {
-    if (Date.now() > deadline) throw new Error(`${path} does not get ${replicas} available replicas`);
+  const deadline = Date.now() + availableWithinMs;
+  for (;;) {
+    const { status } = (await admin.get<Deployment>(path)) ?? {};
+    if ((status?.availableReplicas ?? 0) >= replicas) return;
+    if (Date.now() > deadline) {
+      const pods = await admin.list<Pod>(`/api/v1/namespaces/${path.split('/')[5]}/pods`);
+      const said = [
+        ...(status?.conditions ?? []).map(({ message }) => message),
+        ...pods.map((pod) => `${pod.metadata?.name}: ${pod.status?.phase}`),
+      ];
+      throw new Error(`${path} does not get ${replicas} available replicas: ${said.join('; ')}`);
+    }
     await wait(200);
   }
 }

@@ -41,7 +41,7 @@ describe('sandbox up', () => {
     let printed = '';
     up.stdout!.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     await Promise.race([
-      eventually(async () => printed.includes('export KUBECONFIG='), 90_000),
+      eventually(async () => printed.includes('export KUBECONFIG='), 240_000),
       upEnded.then(({ stderr }) => assert.fail(`sandbox up ended: ${stderr}`)),
     ]);
     description = JSON.parse(await readFile(join(dir, 'sandbox.json'), 'utf8')) as SandboxDescription;
