@@ -9,7 +9,7 @@ import {
 } from './program-version.js';
 
 /** Every program of somebody else that a rotation of this authority runs. */
-export function programsOf(
+function programsOf(
   { cloud, probe, authorities }: Config,
   authority: string,
 ): readonly (readonly [Program, KnownProgram])[] {
