@@ -75,12 +75,19 @@ describe('maintenance windows', () => {
       });
       fakes = fakeActivities({ resolveLeafRotation, nextWindow: opensIn(threeHours) });
       tests.use(fakes);
-      const began = await tests.env.currentTimeMs();
-      await (await tests.start('leafRotation', leafRotationId(target), { target })).result();
+      const handle = await tests.start('leafRotation', leafRotationId(target), { target });
+      await handle.result();
       const names = fakes.names();
       assert.equal(names.includes('nextWindow'), windowed);
-      assert.equal((await tests.env.currentTimeMs()) - began >= threeHours, windowed);
+      assert.equal((await longestTimer(handle)) > threeHours - 60_000, windowed);
       if (windowed) assert.ok(names.indexOf('nextWindow') < names.indexOf('issueLeaf'));
     }
   });
 });
+
+/** Milliseconds, 0 without a timer. The clock of the test server tells less: it may leap to a timer of another workflow. */
+async function longestTimer(handle: WorkflowHandle): Promise<number> {
+  const events = (await handle.fetchHistory()).events ?? [];
+  const timers = events.map((event) => Number(event.timerStartedEventAttributes?.startToFireTimeout?.seconds ?? 0));
+  return Math.max(0, ...timers) * 1_000;
+}
