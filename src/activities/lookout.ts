@@ -1,5 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Context } from '@temporalio/activity';
 import type { Config } from '../config/schema.js';
+import type { RotationRecord } from '../domain/audit.js';
+import type { AuthorityRecord } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
 import { RotationError } from '../domain/failures.js';
@@ -21,14 +24,20 @@ export interface Seen {
 /** A place that does not answer is asked again by so many attempts; then people are told of the others without it. */
 const patienceAttempts = 4;
 
+/** What the keystore knows of an authority's rotations: each changes it before it changes a bundle, and after. */
+interface Known {
+  readonly record: AuthorityRecord;
+  readonly ended: readonly RotationRecord[];
+}
+
 type Look = () => Promise<Partial<Pick<Seen, 'sightings' | 'findings'>>>;
 
 /**
  * Every CA in every bundle, every CA of every authority and the leaf of every target, and what rotations left behind that
- * nobody is at work on. An authority whose rotation runs, or ran meanwhile, is that one's business.
+ * nobody is at work on. An authority whose rotation runs, or went on meanwhile, is that one's business.
  */
 export async function lookEverywhere(deps: Dependencies): Promise<Seen> {
-  const places = await new Lookout(deps).places();
+  const places = new Lookout(deps).places();
   const sightings: Sighting[] = [];
   const findings: Finding[] = [];
   const unseen: string[] = [];
@@ -50,6 +59,7 @@ export async function lookEverywhere(deps: Dependencies): Promise<Seen> {
 class Lookout {
   readonly #deps: Dependencies;
   readonly #authorities: Authorities;
+  readonly #before = new Map<string, Known>();
   readonly #bundles = new Map<string, readonly CertificateFacts[]>();
 
   constructor(deps: Dependencies) {
@@ -57,17 +67,15 @@ class Lookout {
     this.#authorities = new Authorities(deps);
   }
 
-  /** In this order: an authority is compared with the bundles that were read before. */
-  async places(): Promise<readonly (readonly [string, Look])[]> {
+  /** In this order: what is known of an authority's rotations must be the same before and after the bundles are read. */
+  places(): readonly (readonly [string, Look])[] {
     const { namespaces, authorities, targets } = this.#deps.config;
     const names = Object.keys(authorities);
-    const before = new Map<string, LastRun | undefined>();
-    for (const name of names) before.set(name, await this.#lastRun(caRotationId(name)));
     return [
-      ...Object.keys(namespaces).map((name) => [`the bundle of ${name}`, () => this.#bundle(name)] as const),
       ...names.map((name) => [`authority ${name}`, () => this.#authority(name)] as const),
+      ...Object.keys(namespaces).map((name) => [`the bundle of ${name}`, () => this.#bundle(name)] as const),
       ...Object.keys(targets).map((name) => [`target ${name}`, () => this.#target(name)] as const),
-      ...names.map((name) => [`the rotation of ${name}`, () => this.#rotation(name, before.get(name))] as const),
+      ...names.map((name) => [`the rotation of ${name}`, () => this.#rotation(name)] as const),
       ['leaves on their way', () => this.#staged()] as const,
     ];
   }
@@ -80,7 +88,9 @@ class Lookout {
 
   async #authority(authority: string): ReturnType<Look> {
     const { renewBefore } = this.#authorities.config(authority);
-    const { current, next, signing } = await this.#authorities.record(authority);
+    const before = await this.#known(authority);
+    this.#before.set(authority, before);
+    const { current, next, signing } = before.record;
     const known = [...new Set([current, next, signing].filter((ca) => ca !== undefined))];
     const cas = await Promise.all(known.map((ca) => this.#authorities.known(authority, ca)));
     const sightings = cas.map((ca): Sighting => {
@@ -100,18 +110,18 @@ class Lookout {
     };
   }
 
-  async #rotation(authority: string, before: LastRun | undefined): ReturnType<Look> {
-    const record = await this.#authorities.record(authority);
-    const ended = await this.#authorities.records(authority);
+  /** Nothing of an authority that could not be looked at before; that is said already. */
+  async #rotation(authority: string): ReturnType<Look> {
+    const { record, ended } = await this.#known(authority);
+    if (!isDeepStrictEqual({ record, ended }, this.#before.get(authority))) return {};
     const inUse = [record.current, record.signing].filter((ca) => ca !== undefined);
     const chains = await Promise.all(
       inUse.map(async (ca): Promise<[Fingerprint, readonly Fingerprint[]]> => {
         return [ca, await this.#authorities.chain(authority, ca)];
       }),
     );
-    const lastRun = await this.#lastRun(caRotationId(authority));
-    if (lastRun?.status === 'RUNNING' || lastRun?.runId !== before?.runId || lastRun?.status !== before?.status)
-      return {};
+    const lastRun = record.next === undefined ? undefined : await this.#lastRun(caRotationId(authority));
+    if (lastRun?.status === 'RUNNING') return {};
     const { namespaces } = this.#authorities.config(authority);
     const bundles = namespaces.flatMap((name) => {
       const bundle = this.#bundles.get(name);
@@ -142,6 +152,10 @@ class Lookout {
       found.push(...stagedFinding({ entry, target, authority: config.authority, lastRun }));
     }
     return { findings: found };
+  }
+
+  async #known(authority: string): Promise<Known> {
+    return { record: await this.#authorities.record(authority), ended: await this.#authorities.records(authority) };
   }
 
   #lastRun(workflowId: string): Promise<LastRun | undefined> {

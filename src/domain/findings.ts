@@ -29,7 +29,7 @@ export interface AuthorityFacts {
   readonly record: AuthorityRecord;
   /** A CA and everything above it, by the CA: trusting one of them is enough. */
   readonly chains: ReadonlyMap<Fingerprint, readonly Fingerprint[]>;
-  /** Undefined: Temporal knows none any more. */
+  /** Undefined: Temporal knows none any more, or there is no next CA to ask for. */
   readonly lastRun: LastRun | undefined;
   /** How its rotations ended. */
   readonly ended: readonly Pick<RotationRecord, 'runId' | 'outcome' | 'endedAt' | 'result'>[];

@@ -150,8 +150,6 @@ describe('safety 28: every failed attempt of a worker or starter is counted', ()
       0,
     ],
     ['but a poll that was refused', poll(0, 10, { code: 'PermissionDenied' }), 1],
-    ['not the answer that a workflow never ran', [call('DescribeWorkflowExecution', 'NotFound')], 0],
-    ['but that of any other call', [call('SignalWorkflowExecution', 'NotFound')], 1],
   ];
   for (const [promise, events, failed] of cases)
     it(promise, () => assert.equal(measure(events, options).failedCalls, failed));

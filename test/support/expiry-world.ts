@@ -30,6 +30,8 @@ export class ExpiryWorld {
   leaf: KeyPair | undefined;
   /** Thrown by whoever reads the bundle. */
   bundleFailure: RotationError | undefined;
+  /** Happens after the bundle was read and before whoever reads it has it. */
+  whileBundleIsRead: () => Promise<void> = async () => {};
   readonly keystore = new FakeKeystore();
   readonly activities: Activities;
   readonly config: Config;
@@ -66,7 +68,9 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
     const read = async (): Promise<KeyPair | undefined> => this.leaf;
     const readNamespace = async () => {
       if (this.bundleFailure) throw this.bundleFailure;
-      return { bundle: this.bundle };
+      const { bundle } = this;
+      await this.whileBundleIsRead();
+      return { bundle };
     };
     this.config = config;
     this.activities = createActivities({

@@ -349,6 +349,19 @@ describe('the watch over expiring certificates', () => {
     assert.equal(ops.taken.length, 2);
   });
 
+  it('safety 27: says nothing of a bundle that a rotation changed while it looked', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.whileBundleIsRead = () => world.sign(foreign);
+    use(world.activities);
+    await run();
+    assert.deepEqual(titles(ops), []);
+    world.whileBundleIsRead = async () => {};
+    world.bundle = [];
+    await run();
+    assert.equal(ops.taken.length, 1);
+  });
+
   it('safety 27: tells once of a leaf that a rotation left on its way, with the command that goes on', async () => {
     const world = aWorld();
     await world.sign(ca);

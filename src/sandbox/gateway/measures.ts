@@ -59,15 +59,10 @@ function failures(events: readonly GatewayEvent[], { leaves, probesShowNoLeaf = 
     if (event.kind !== 'rpc-end') continue;
     if ((event.attempt ?? 0) > 1) count(failedByCode, 'activity attempts after the first');
     if (event.code === 'OK') continue;
-    count(isPollEnd(event) || isNone(event) ? exceptedByCode : failedByCode, `${event.method}: ${event.code}`);
+    count(isPollEnd(event) ? exceptedByCode : failedByCode, `${event.method}: ${event.code}`);
   }
   const failedCalls = Object.values(failedByCode).reduce((sum, calls) => sum + calls, 0);
   return { failedCalls, failedByCode, refusedProbes, exceptedByCode };
-}
-
-/** Whether a rotation ever ran is asked of Temporal, and this is how it says no. */
-function isNone({ method, code }: GatewayEvent): boolean {
-  return method === 'DescribeWorkflowExecution' && code === 'NotFound';
 }
 
 const extent = (spans: readonly Span[]): Span =>
