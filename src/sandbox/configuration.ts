@@ -14,15 +14,20 @@ export const booking = {
   target: 'booking-worker',
 } as const;
 
-/** The waits of the sandbox: a connection age of seconds, as its gateway has it. */
+/** When the gateway ends a connection: 5 minutes and 70 s in Temporal Cloud. */
+export const connectionAge = { connectionAgeMs: 4000, connectionAgeGraceMs: 3000 } as const;
+
+const connectionsEnd = `${connectionAge.connectionAgeMs + connectionAge.connectionAgeGraceMs}ms`;
+
+/** The waits of the sandbox: seconds where production has minutes. A proof outlasts the slowest frontend of the gateway. */
 export const sandboxTiming = {
-  connectionAge: '5s',
-  connectionAgeGrace: '4s',
+  connectionAge: `${connectionAge.connectionAgeMs}ms`,
+  connectionAgeGrace: `${connectionAge.connectionAgeGraceMs}ms`,
   secretPropagation: '1s',
   rolloutDeadline: '2m',
-  proof: { successes: 5, over: '2s', deadline: '1m' },
-  soak: '9s',
-  watch: '9s',
+  proof: { successes: 5, over: '1500ms', deadline: '1m' },
+  soak: connectionsEnd,
+  watch: connectionsEnd,
 } as const;
 
 export interface SandboxConfiguration {

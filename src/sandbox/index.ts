@@ -8,7 +8,7 @@ import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js
 import { bootstrap, firstCa, usualAges, type Ages } from './bootstrap.js';
 import { startCloudApi, type CloudApi } from './cloud/control-plane.js';
 import { CloudStore, newSpec } from './cloud/store.js';
-import { booking, writeConfiguration } from './configuration.js';
+import { booking, connectionAge, writeConfiguration } from './configuration.js';
 import { startDevServer, type DevServer } from './dev-server.js';
 import { startGateway, type Gateway } from './gateway/index.js';
 import { startControlPlane, type ControlPlane } from './kubernetes/control-plane.js';
@@ -93,8 +93,7 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
       binary: tools.gateway,
       dir,
       upstream: temporal.address,
-      connectionAgeMs: 5000,
-      connectionAgeGraceMs: 4000,
+      ...connectionAge,
       frontendDelaysMs: [0, 300, 900],
     }),
   );
