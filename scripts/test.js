@@ -1,4 +1,5 @@
-// Runs every test, or the files named; one process per file. With --chaos the long ones, which try to break a whole sandbox.
+// Runs every test, or the files named; one process per file, except for files whose tests leave their process alone. With
+// --chaos the long ones, which try to break a whole sandbox.
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -16,14 +17,19 @@ const all = readdirSync('test', { recursive: true })
   .toSorted((a, b) => a.localeCompare(b));
 /** They start a whole sandbox and measure what its workers meet: nothing else may take their time. */
 const alone = all.filter((file) => /^(chaos|guarantees)\//.test(file));
-const beside = all.filter((file) => !alone.includes(file));
+/** They start no server and change nothing of their process; to load what they use would cost more than to run them. */
+const together = all.filter((file) =>
+  /^(activities|cloud|config|domain|issuers|notifiers|sandbox\/bench|x509)\//.test(file),
+);
+const beside = all.filter((file) => !alone.includes(file) && !together.includes(file));
 const phases = [
-  { files: beside, concurrency: 2 },
+  { files: together.length > 0 ? ['together.ts', ...beside] : beside, concurrency: 2 },
   { files: alone, concurrency: 1 },
 ].map(({ files, concurrency }) => ({ files: files.map((file) => join('test', file)), concurrency }));
 
 // The runner starts each file with this process's own options.
 process.execArgv.push('--import', 'tsx');
+process.env['CERT_ROTATION_TESTS_TOGETHER'] = JSON.stringify(together.map((file) => `./${file}`));
 // Made once, not by every file that needs it.
 process.env['CERT_ROTATION_WORKFLOW_BUNDLE'] = resolve('dist/workflow-bundle.js');
 const stopped = new AbortController();

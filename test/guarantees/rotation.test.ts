@@ -175,13 +175,13 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
 
     it('safety 29: two starts under random ids make one rotation, and both report it', async () => {
       const cli = await temporalCli(sandbox, join(dir, 'new-leaf'));
-      const before = await runsOf('leaf/booking-worker');
+      const before = await runsOf('leaf/rotation-worker');
       const ids = ['from-a-script', 'from-the-ui'];
-      await Promise.all(ids.map((id) => start(cli, 'leafRotation', id, { target: 'booking-worker' })));
+      await Promise.all(ids.map((id) => start(cli, 'leafRotation', id, { target: 'rotation-worker' })));
       const results = await Promise.all(ids.map((id) => client.workflow.getHandle(id).result()));
       assert.deepEqual(results[0], results[1]);
       assert.equal((results[0] as { outcome: string }).outcome, 'rotated');
-      assert.equal(await runsOf('leaf/booking-worker'), before + 1);
+      assert.equal(await runsOf('leaf/rotation-worker'), before + 1);
     });
 
     it('a CA rotation is started, approved by signal, and replaces the CA', async () => {
