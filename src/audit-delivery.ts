@@ -36,7 +36,7 @@ export class AuditDelivery {
     if (!this.#options.webhook()) return;
     this.#waiting.push(event);
     if (this.#waiting.length > mostWaiting) this.#waiting.shift();
-    this.#delivering ??= this.#deliver().finally(() => (this.#delivering = undefined));
+    this.#delivering ??= this.#deliver();
   }
 
   /** What waits has so long. */
@@ -54,7 +54,7 @@ export class AuditDelivery {
     let pauseMs = retryMs;
     for (let [event] = this.#waiting; event && !this.#stopped.signal.aborted; [event] = this.#waiting) {
       const webhook = this.#options.webhook();
-      if (!webhook) return;
+      if (!webhook) break;
       try {
         await postSigned('audit.webhook', webhook, messageOf(event));
         if (this.#waiting[0] === event) this.#waiting.shift();
@@ -68,6 +68,8 @@ export class AuditDelivery {
         pauseMs = Math.min(2 * pauseMs, longestPauseMs);
       }
     }
+    // In the same breath as the last look: what is taken from now on begins anew.
+    this.#delivering = undefined;
   }
 }
 

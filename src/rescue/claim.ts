@@ -6,6 +6,7 @@ import type { Keystore } from '../keystore/keystore.js';
 const [lapsesAfterMs, renewEveryMs] = [5 * 60_000, 60_000];
 
 export interface Claim {
+  /** That of somebody who took over stays. */
   release(): Promise<void>;
 }
 
@@ -36,8 +37,9 @@ export async function claimRescue(keystore: Keystore, claimant: Claimant): Promi
     throw new RotationError('RescueRunning', `${other} rescues ${authority} already, or did until a moment ago.`);
   }
   let { version } = found ? await keystore.update(name, entry(), found.version) : await keystore.create(name, entry());
+  let renewal: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
-    keystore.update(name, entry(), version).then(
+    renewal = keystore.update(name, entry(), version).then(
       (renewed) => (version = renewed.version),
       (error: Error) => {
         // An outage may end before it lapses; a claim of somebody else does not.
@@ -48,7 +50,8 @@ export async function claimRescue(keystore: Keystore, claimant: Claimant): Promi
   return {
     async release() {
       clearInterval(timer);
-      await keystore.delete(name);
+      await renewal;
+      if ((await keystore.get(name))?.version === version) await keystore.delete(name);
     },
   };
 }

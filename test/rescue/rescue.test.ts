@@ -56,12 +56,14 @@ describe('safety 42: one rescue at a time, by the keystore', () => {
     assert.equal(await keystore.get(entries.rescue('booking')), undefined);
   });
 
-  it('one that died lapses', async () => {
+  it('one that died lapses; should it wake up, the claim of whoever took over stays', async () => {
     const keystore = new FakeKeystore();
     const dead = await claimRescue(keystore, claimant('ada', 0));
     const next = await claimRescue(keystore, claimant('bob', 5 * 60_000 + 1));
-    await next.release();
     await dead.release();
+    assert.deepEqual((await keystore.get(entries.rescue('booking')))?.record, { by: 'bob' });
+    await next.release();
+    assert.equal(await keystore.get(entries.rescue('booking')), undefined);
   });
 
   it('of two that begin at once one gets it', async () => {
