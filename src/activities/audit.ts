@@ -1,7 +1,8 @@
 import { sealed } from '../audit-journal.js';
 import { firstOfChain, type RotationEnd, type RotationRecord } from '../domain/audit.js';
 import { entries } from '../domain/ids.js';
-import type { Cloud, NamespaceTrust } from '../cloud/cloud.js';
+import type { Cloud } from '../cloud/cloud.js';
+import { trustFacts } from '../cloud/trust-facts.js';
 import type { Target } from '../targets/target.js';
 import { auditContext } from './audit-context.js';
 import { Authorities, ownerOf } from './authorities.js';
@@ -21,22 +22,12 @@ function auditedCloud(deps: Dependencies): Cloud {
     close: () => cloud.close(),
     async changeTrust(namespace, decide, options) {
       const change = await cloud.changeTrust(namespace, decide, options);
-      const { changed, before, after, operationId } = change;
-      if (changed)
-        deps.audit({
-          event: 'trustChanged',
-          subject: `namespace/${namespace}`,
-          before: trustOf(before),
-          after: trustOf(after),
-          ...(operationId && { operationId }),
-          ...auditContext(deps),
-        });
+      const facts = trustFacts(namespace, change);
+      if (facts) deps.audit({ ...facts, ...auditContext(deps) });
       return change;
     },
   };
 }
-
-const trustOf = ({ bundle, filters }: NamespaceTrust) => ({ bundle: bundle.map((ca) => ca.fingerprint), filters });
 
 function auditedTarget(deps: Dependencies, name: string, target: Target): Target {
   return {

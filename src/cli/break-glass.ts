@@ -1,8 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { Journal } from '../audit-journal.js';
 import { createCloud } from '../cloud/index.js';
 import type { Cloud, TrustChange } from '../cloud/cloud.js';
 import { restoreTrust } from '../cloud/restore-trust.js';
+import { trustFacts } from '../cloud/trust-facts.js';
 import { loadConfig, type LoadedConfig } from '../config/load.js';
 import { resolveSecret } from '../config/references.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
@@ -10,7 +12,7 @@ import { entries } from '../domain/ids.js';
 import { parseSavedTrust, type SavedNamespace, type SavedTrust } from '../domain/saved-trust.js';
 import { readCertificates } from '../x509/read.js';
 import { compromisedCas } from './compromised.js';
-import { answer, configFile, globalOptions, mustHave, print, withExamples, type GlobalOptions } from './context.js';
+import { answer, configFile, globalOptions, mustHave, print, withExamples } from './context.js';
 import { BadInput } from './exit.js';
 import { openKeystore } from './keystore.js';
 
@@ -32,6 +34,8 @@ export function addBreakGlassCommands(program: Command): void {
     .requiredOption('--from <file>', 'written by break-glass save')
     .option('--api-key-env <variable>', 'without a configuration: environment variable that holds the API key')
     .option('--even-compromised', 'trust also CAs again whose keys leaked, as the keystore has it')
+    .option('--who <who>', 'who does it; recorded as claimed')
+    .option('--why <why>', 'the reason, for the record')
     .option('--dry-run', 'only say what would be trusted again')
     .action((given: RestoreOptions, self: Command) => restoreFrom(self, given));
   const saving = 'break-glass save temporal-booking --to trust.json';
@@ -102,11 +106,13 @@ interface RestoreOptions {
   readonly from: string;
   readonly apiKeyEnv?: string;
   readonly evenCompromised?: boolean;
+  readonly who?: string;
+  readonly why?: string;
   readonly dryRun?: boolean;
 }
 
 async function restoreFrom(command: Command, given: RestoreOptions): Promise<void> {
-  const { from, apiKeyEnv, evenCompromised, dryRun } = given;
+  const { from, apiKeyEnv, evenCompromised, dryRun, who, why } = given;
   const options = globalOptions(command);
   const parsed = parseSavedTrust(await textOf(from));
   if (typeof parsed === 'string') throw new BadInput(`${from} ${parsed}`);
@@ -117,7 +123,10 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
     );
   const saved = withoutCompromised(parsed, known ?? new Set());
   if (dryRun) return answer(options, saved, saved.namespaces.map(wouldTrust));
-  const cloud = await cloudOf(options, apiKeyEnv);
+  const loaded = apiKeyEnv === undefined ? await loadConfig(configFile(options)) : undefined;
+  const cloud = await (loaded ? configuredCloud(loaded) : cloudOfKey(apiKeyEnv!));
+  const journal = new Journal((event) => console.error(JSON.stringify({ audit: event })));
+  const by = { ...(who && { who, identity: 'claimed' as const }), ...(why && { why }) };
   try {
     const results = [];
     for (const { namespace, bundle, filters } of saved.namespaces) {
@@ -127,6 +136,8 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
         generation: `break-glass/${saved.at}`,
         onProgress,
       });
+      const facts = trustFacts(namespace, change);
+      if (facts) journal.write({ ...facts, ...by, ...(loaded && { configuration: loaded.digest }) });
       results.push({ namespace, ...outcomeOf(change) });
     }
     answer(options, { restored: results }, [
@@ -177,10 +188,9 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-async function cloudOf(options: GlobalOptions, apiKeyEnv: string | undefined): Promise<Cloud> {
-  if (apiKeyEnv === undefined) return configuredCloud(await loadConfig(configFile(options)));
-  const apiKey = await resolveSecret({ env: apiKeyEnv });
-  return createCloud({ kind: 'ops-api', address: cloudOpsAddress, apiKey: { env: apiKeyEnv } }, { apiKey });
+async function cloudOfKey(env: string): Promise<Cloud> {
+  const apiKey = await resolveSecret({ env });
+  return createCloud({ kind: 'ops-api', address: cloudOpsAddress, apiKey: { env } }, { apiKey });
 }
 
 async function configuredCloud({ config }: LoadedConfig): Promise<Cloud> {

@@ -41,8 +41,8 @@ export interface AuditContext {
   readonly workflowId?: string;
   readonly runId?: string;
   readonly activity?: string;
-  /** SHA-256 of the resolved configuration. */
-  readonly configuration: string;
+  /** SHA-256 of the resolved configuration; absent where it was done without one. */
+  readonly configuration?: string;
 }
 
 export interface Chained {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { Client, Connection } from '@temporalio/client';
 import { readTrust, withTrust } from '../../src/cloud/namespace-spec.js';
+import type { AuditEvent } from '../../src/domain/audit.js';
 import type { Evidence } from '../../src/domain/evidence.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
@@ -111,8 +112,26 @@ describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
     assert.equal(dry.code, 0, dry.stderr);
     assert.match(dry.stdout, /would trust again/);
     assert.deepEqual(bundle(), [certificate.fingerprint]);
-    const restored = await starter('restore', '--from', file);
+    const restored = await starter('restore', '--from', file, '--who', 'sam', '--why', 'nobody connects');
     assert.equal(restored.code, 0, restored.stderr);
+    const log = join(dir, 'break-glass.log');
+    await writeFile(log, restored.stderr);
+    const { audit } = JSON.parse(restored.stderr.split('\n').find((line) => line.includes('"audit"'))!) as {
+      audit: AuditEvent;
+    };
+    const { event, subject, who, identity, why } = audit;
+    assert.deepEqual(
+      { event, subject, who, identity, why },
+      {
+        event: 'trustChanged',
+        subject: `namespace/${booking.namespace}`,
+        who: 'sam',
+        identity: 'claimed',
+        why: 'nobody connects',
+      },
+    );
+    const verified = await runStarter(['audit', 'verify', log], shell());
+    assert.equal(verified.code, 0, verified.stderr);
     assert.deepEqual(bundle().sort(), [...trusted, certificate.fingerprint].sort());
     await eventually(async () => cli('workflow', 'list', '--limit=1').catch(() => undefined), 60_000);
   });
