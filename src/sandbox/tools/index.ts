@@ -28,6 +28,8 @@ export interface FindOptions {
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const silent = (): void => undefined;
+/** Bytes; below it a download is over before one asks. */
+const longDownload = 20e6;
 
 /** Where tools rest once they are there. */
 export function toolCache(): string {
@@ -36,14 +38,14 @@ export function toolCache(): string {
 
 /**
  * The path of a tool: a path given, the project's cache, PATH at the exact version, the official download (where its
- * SHA-256 is pinned), the package registries (hashes pinned in sandbox/tools). For the sandbox only: the production worker
+ * checksum is pinned), the package registries (hashes pinned in sandbox/tools). For the sandbox only: the production worker
  * never downloads and never searches (safety 26).
  */
 export async function findTool(name: ToolName, options: FindOptions = {}): Promise<string> {
   const given = await givenPath(name, options);
   if (given) return given;
   const cacheDir = options.cacheDir ?? toolCache();
-  const cached = join(cacheDir, `${name}-${name === 'gateway' ? await gatewayDigest() : versions[name]}`);
+  const cached = join(cacheDir, cachedAs(name, name === 'gateway' ? await gatewayDigest() : versions[name]));
   if (await executable(cached)) return cached;
   const onPath = name === 'gateway' ? undefined : await findOnPath(name);
   if (onPath) return onPath;
@@ -51,7 +53,7 @@ export async function findTool(name: ToolName, options: FindOptions = {}): Promi
   const progress = options.progress ?? silent;
   await withLock(join(cacheDir, `${name}.lock`), progress, async () => {
     if (await executable(cached)) return;
-    if (await downloaded(name, cached, options)) return;
+    if (await downloaded(name, cacheDir, options)) return;
     await provide(name, cacheDir, cached, progress);
   });
   return cached;
@@ -72,13 +74,14 @@ async function givenPath(name: ToolName, { path }: FindOptions): Promise<string 
   throw new Error(`${given}, given ${path ? 'for' : `by ${variable} for`} ${name}, is not an executable file`);
 }
 
-async function downloaded(name: ToolName, cached: string, options: FindOptions): Promise<boolean> {
+async function downloaded(name: ToolName, cacheDir: string, options: FindOptions): Promise<boolean> {
   const { progress = silent } = options;
-  const source = (options.downloads ?? downloads)[`${name}-${process.platform}-${process.arch}`];
+  const official = options.downloads ?? downloads;
+  const source = official[keyOf(name)];
   if (!source) return false;
   try {
     progress(`downloading ${name} ${versions[name]}`);
-    await download(source, cached);
+    await download(source, together(source, official, cacheDir), everyTenth(progress, name));
     return true;
   } catch (error) {
     const { message, cause } = error as Error;
@@ -86,6 +89,25 @@ async function downloaded(name: ToolName, cached: string, options: FindOptions):
     progress(`official download of ${name} not used: ${reason}`);
     return false;
   }
+}
+
+const keyOf = (name: ToolName) => `${name}-${process.platform}-${process.arch}`;
+const cachedAs = (name: ToolName, version: string) => `${name}-${version}`;
+
+/** An archive that holds several tools is fetched once. */
+function together({ url }: Download, official: NonNullable<FindOptions['downloads']>, cacheDir: string) {
+  const names = (Object.keys(versions) as ToolName[]).filter((name) => official[keyOf(name)]?.url === url);
+  return new Map(names.map((name) => [official[keyOf(name)]!.member, join(cacheDir, cachedAs(name, versions[name]))]));
+}
+
+function everyTenth(progress: (line: string) => void, name: ToolName): (received: number, total: number) => void {
+  let said = 0;
+  return (received, total) => {
+    const tenth = total > longDownload ? Math.floor((10 * received) / total) : 0;
+    if (tenth <= said) return;
+    said = tenth;
+    progress(`downloading ${name}: ${tenth * 10} % of ${Math.round(total / 1e6)} MB`);
+  };
 }
 
 /** Another source is another gateway. */
