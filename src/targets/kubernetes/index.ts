@@ -91,7 +91,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
       if (left <= 0) return;
       progress.report(`waiting ${Math.ceil(left / 1000)} s until every node has the new Secret`);
       // The API server's clock tells whole seconds: the last one ends somewhere within the next.
-      await wait(left > 1000 ? 1000 : 100, undefined, { signal: progress.signal });
+      await wait(left > 1000 ? 1000 : 50, undefined, { signal: progress.signal });
     }
   }
 

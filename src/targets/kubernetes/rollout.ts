@@ -15,7 +15,7 @@ const stampManager = 'cert-rotation/stamp';
 const scaleManager = 'cert-rotation/scale';
 /** How many pods a scaled-down workload had, on the workload itself: a crash in between loses no replica count. */
 const replicasAnnotation = 'cert-rotation.temporal.io/replicas';
-const lookEveryMs = 300;
+const lookEveryMs = 200;
 
 export interface Rollout {
   readonly client: KubernetesClient;
