@@ -172,10 +172,11 @@ describe('safety 26: where a tool comes from', () => {
     await find({});
   });
 
-  it('an archive that holds several tools is fetched once', async () => {
+  it('an archive that holds several tools is fetched once, and a SHA-512 counts as well', async () => {
     const archive = gzipSync(tarOf({ 'bin/etcd': binary, 'bin/kubectl': Buffer.from('another') }));
     served['/all.tar.gz'] = archive;
-    const all = { url: `${origin}/all.tar.gz`, checksum: sha256(archive) };
+    const checksum = `sha512:${createHash('sha512').update(archive).digest('hex')}` as const;
+    const all = { url: `${origin}/all.tar.gz`, checksum };
     const options = {
       cacheDir: join(folder, 'cache'),
       downloads: { [key]: { ...all, member: 'bin/etcd' }, [keyOf('kubectl')]: { ...all, member: 'bin/kubectl' } },
