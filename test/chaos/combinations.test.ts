@@ -18,8 +18,6 @@ import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { withKinds, type Kinds } from '../../src/sandbox/kinds.js';
 import { applyManifest } from '../../src/sandbox/manifests.js';
 import { findPrograms } from '../../src/sandbox/programs.js';
-import type { Workload } from '../../src/targets/kubernetes/objects.js';
-import { isSettled } from '../../src/targets/kubernetes/rollout.js';
 import { everyWorkerPolls, leavesIn, targetSecrets } from '../../src/sandbox/traffic.js';
 import { tell } from '../../src/temporal/history.js';
 import { readCertificates } from '../../src/x509/read.js';
@@ -27,6 +25,7 @@ import { eventually } from '../support/eventually.js';
 import { startHttpReceiver, type HttpReceiver } from '../support/http-receiver.js';
 import { recordedKeys, scan, type Place } from '../support/key-scan.js';
 import { startMailServer, type MailServer } from '../support/mail-server.js';
+import { replaceRotationWorker } from '../support/rotation-worker.js';
 import { makeServerCertificate } from '../support/server-certificate.js';
 import { runStarter } from '../support/starter.js';
 import { tracesOf, watchProcesses } from '../support/witness.js';
@@ -123,25 +122,13 @@ describe('CA rotations by the tools of the article, the first of which the watch
     assert.equal(code, 0, stderr);
   }
 
-  /** As a node that is drained, or a new version, would: the worker is told to stop and another one starts. */
-  async function replaceWorker(): Promise<void> {
-    const workers = () => [...sandbox.nodeAgent.pods()].filter(([name]) => name.startsWith('cert-rotation-worker-'));
-    const before = new Set(workers().map(([name]) => name));
-    const pods = '/api/v1/namespaces/cert-rotation/pods';
-    for (const name of before) await sandbox.kubernetes.admin.delete(`${pods}/${name}`);
-    await eventually(async () => workers().length === 1 && !before.has(workers()[0]![0]), 60_000);
-    // Its own Deployment is a target: preflight wants it well.
-    const deployment = '/apis/apps/v1/namespaces/cert-rotation/deployments/cert-rotation-worker';
-    await eventually(async () => isSettled((await sandbox.kubernetes.admin.get<Workload>(deployment))!), 60_000);
-  }
-
   /** The configuration is another one, and the worker that reads it is, too. */
   async function changeKinds(kinds: Kinds): Promise<void> {
     const config = parse(await readFile(sandbox.configFile, 'utf8')) as Record<string, object>;
     const changed = withKinds(config, kinds, await findPrograms(kinds, progress), booking);
     await writeFile(sandbox.configFile, stringify(changed));
     if (kinds.rollout === 'scale') await applyManifest(sandbox.kubernetes.admin, 'deploy/rbac-scale.yaml');
-    await replaceWorker();
+    await replaceRotationWorker(sandbox);
   }
 
   const told = (event: string) => ({
@@ -156,7 +143,7 @@ describe('CA rotations by the tools of the article, the first of which the watch
       await cert('schedule', 'apply');
       await looked(1);
       await eventually(async () => (await tell(client, id)).steps.at(-1)?.phase === 'trust', 120_000);
-      await replaceWorker();
+      await replaceRotationWorker(sandbox);
       await looked(2);
     });
 

@@ -13,13 +13,24 @@ const run = promisify(execFile);
 export type TemporalCli = (...args: readonly string[]) => Promise<string>;
 
 /** With the pair that the booking workers' Secret holds now, kept in `folder`. */
-export async function temporalCli({ gateway, kubernetes, dir }: Sandbox, folder: string): Promise<TemporalCli> {
+export async function temporalCli(sandbox: Sandbox, folder: string): Promise<TemporalCli> {
   type Secret = KubernetesObject & { readonly data: Readonly<Record<string, string>> };
-  const secret = await kubernetes.admin.get<Secret>('/api/v1/namespaces/temporal-booking/secrets/temporal-booking-tls');
+  const path = '/api/v1/namespaces/temporal-booking/secrets/temporal-booking-tls';
+  const secret = await sandbox.kubernetes.admin.get<Secret>(path);
+  const pem = (key: string) => Buffer.from(secret!.data[key]!, 'base64').toString();
+  return temporalCliWith(sandbox, folder, { certificate: pem('tls.crt'), key: pem('tls.key') });
+}
+
+/** With that pair (PEM), kept in `folder`. */
+export async function temporalCliWith(
+  { gateway, dir }: Sandbox,
+  folder: string,
+  pair: { readonly certificate: string; readonly key: string },
+): Promise<TemporalCli> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const file = async (key: string) => {
-    const path = join(folder, key);
-    await writeFile(path, Buffer.from(secret!.data[key]!, 'base64'), { mode: 0o600 });
+  const file = async (name: string, pem: string) => {
+    const path = join(folder, name);
+    await writeFile(path, pem, { mode: 0o600 });
     return path;
   };
   const connection = [
@@ -27,8 +38,8 @@ export async function temporalCli({ gateway, kubernetes, dir }: Sandbox, folder:
     `--namespace=${booking.namespace}`,
     `--tls-ca-path=${gateway.caFile}`,
     `--tls-server-name=${gateway.serverNameOf(booking.namespace)}`,
-    `--tls-cert-path=${await file('tls.crt')}`,
-    `--tls-key-path=${await file('tls.key')}`,
+    `--tls-cert-path=${await file('tls.crt', pair.certificate)}`,
+    `--tls-key-path=${await file('tls.key', pair.key)}`,
   ];
   const temporal = await findTool('temporal');
   return async (...args) => {
