@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
+import type { ChangeOptions, NamespaceTrust, TrustChange, WantedTrust } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
@@ -171,7 +171,7 @@ export function removalActivities(deps: Dependencies) {
   /** The last checks on what is read now, then the write; nothing where an earlier attempt has written. */
   async function takeOut(removal: Removal, work: RemovalProgress): Promise<Negative> {
     const { namespace } = removal.before;
-    const current = await deps.cloud.readNamespace(namespace);
+    const current = await settled(removal, work);
     const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
     const leaving = await leavingWith(removal);
     const trusted = current.bundle.some((ca) => leaving.includes(ca.fingerprint));
@@ -189,6 +189,16 @@ export function removalActivities(deps: Dependencies) {
     await write(removal, work);
     work.removed(deps.now());
     return negative;
+  }
+
+  /**
+   * The namespace once no operation changes it. What an earlier attempt wrote may still be under way: a leaf of the old CA
+   * that is refused in the middle of it would be taken for a finding.
+   */
+  async function settled({ before, rotation }: Removal, work: RemovalProgress): Promise<NamespaceTrust> {
+    const asItIs = (current: NamespaceTrust): WantedTrust => current;
+    const options = { generation: `${rotation}/settled`, ...through(work), signal: work.signal };
+    return (await deps.cloud.changeTrust(before.namespace, asItIs, options)).after;
   }
 
   /** The old CA, and with it every other one whose key is in other hands, each with what is above it. */

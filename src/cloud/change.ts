@@ -47,7 +47,7 @@ export interface Operation {
 
 /** A lost race is read and decided again this often before the activity fails and is retried. */
 const attempts = 5;
-const operationDeadlineMs = 30 * 60_000;
+const usualOperationDeadlineMs = 30 * 60_000;
 
 /** `Cloud.changeTrust` over an editor. */
 export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor<Read>): Cloud['changeTrust'] {
@@ -156,12 +156,16 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
 
   /** Waits until the operation ends, asking as often as it wants to be asked. Undefined when nobody knows it. */
   async function ended(id: string, options: ChangeOptions): Promise<Operation | undefined> {
+    const { operationDeadlineMs = usualOperationDeadlineMs } = options;
     const deadline = Date.now() + operationDeadlineMs;
     for (;;) {
       options.signal?.throwIfAborted();
       const found = await editor.operation(id);
       if (found?.state !== 'running') return found;
-      if (Date.now() > deadline) throw new RotationError('CloudBusy', `Operation ${id} has not ended in 30 minutes.`);
+      if (Date.now() > deadline) {
+        const minutes = Math.round(operationDeadlineMs / 60_000);
+        throw new RotationError('CloudBusy', `Operation ${id} is still ${found.stateName} after ${minutes} minutes.`);
+      }
       await patiently(found.checkMs, `operation ${id} is ${found.stateName}`, options);
     }
   }

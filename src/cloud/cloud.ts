@@ -55,6 +55,8 @@ export interface ChangeOptions {
   /** The last `keep` of an attempt before this one. */
   readonly kept?: string | undefined;
   readonly signal?: AbortSignal;
+  /** An operation that has not ended after so long is CloudBusy (milliseconds); the same change sent again waits on for it. */
+  readonly operationDeadlineMs?: number;
 }
 
 export interface TrustChange {

@@ -149,7 +149,7 @@ describe('removeCa', () => {
       const foreign = (await aWorld()).old.certificate;
       const run = remove();
       run.onHeartbeat(({ line }) => {
-        if (/^changing/.test(String(line)))
+        if (/^removing CA/.test(String(line)))
           world.cloud.namespaces.set(booking, { ...trust(), bundle: [...trust().bundle, foreign] });
       });
       const message = /Somebody else changed what booking\.acct trusts/;

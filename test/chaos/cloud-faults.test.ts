@@ -22,6 +22,8 @@ interface Trouble {
   readonly name: string;
   /** Prepares the cloud; what it returns is what the bundle holds in the end beside ours. */
   readonly make: (cloud: CloudWorld) => Promise<CaRotated['others']> | void;
+  /** What must hold once the rotation has ended. */
+  readonly check?: (cloud: CloudWorld) => void;
   /** Ends it. */
   readonly mend?: (cloud: CloudWorld) => void;
 }
@@ -69,6 +71,7 @@ describe('a fault at any call of the cloud: the rotation completes, or fails by 
       } else total.completed += 1;
       caRotated(cloud.world, { runs: failure ? 2 : 1, others });
       assert.deepEqual(pods.failed.slice(0, 3), []);
+      trouble.check?.(cloud);
       return cloud;
     } finally {
       pods.stop();
@@ -135,6 +138,34 @@ describe('a fault at any call of the cloud: the rotation completes, or fails by 
         })),
       ),
     );
+  });
+
+  it('an operation that does not end: it is CloudBusy, retried, and waited for under the same id', async () => {
+    const stuck = [1, 2].map((write): Trouble => ({
+      name: `write ${write} does not end`,
+      make: (cloud) => {
+        cloud.operationDeadlineMs = 50;
+        const [usual, update] = [cloud.operationMs, cloud.store.update.bind(cloud.store)];
+        let [writes, begun] = [0, 0];
+        cloud.store.update = (change) => {
+          writes += 1;
+          begun = cloud.api.requests.length;
+          cloud.operationMs = writes === write ? never : usual;
+          return update(change);
+        };
+        const get = cloud.store.get.bind(cloud.store);
+        // Who reads the namespace after the write, though its operation has not ended, gave up and began again.
+        cloud.store.get = (namespace) => {
+          const found = get(namespace);
+          const again = cloud.api.requests.slice(begun).some(({ method }) => method === 'GetNamespace');
+          if (writes === write && again && found.operation) cloud.store.settle(found.operation);
+          return found;
+        };
+        return undefined;
+      },
+      check: ({ api }) => assert.equal(api.requests.filter(({ method }) => method === 'UpdateNamespace').length, 2),
+    }));
+    await survivesAll(stuck);
   });
 
   it('safety 35: a change that has its effect at the gateway long after its operation ended', async () => {

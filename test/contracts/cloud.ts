@@ -333,6 +333,19 @@ export function cloudContract({ kind, open, service, operationMethod }: CloudRow
         assert.equal(named[0], operationId);
       });
 
+      it('one that never ends is CloudBusy, and the same change sent again waits on for it', async () => {
+        operationMs = untilSettled;
+        await assert.rejects(change({ add: [two!] }, { operationDeadlineMs: 0 }), fails('CloudBusy'));
+        assert.deepEqual(bundle(), fingerprints(one));
+        const { operation } = store.get(namespace);
+        const settle = (line: string) => {
+          assert.ok(line.includes(operation!), line);
+          store.settle(operation!);
+        };
+        await change({ add: [two!] }, { onProgress: once(settle) });
+        assert.deepEqual([writes(), bundle()], [1, fingerprints(one, two)]);
+      });
+
       it('an abort ends the wait', async () => {
         operationMs = untilSettled;
         const controller = new AbortController();

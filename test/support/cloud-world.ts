@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createActivities, type Activities } from '../../src/activities/index.js';
 import { openCloudChannel, type CloudChannel } from '../../src/cloud/channel.js';
+import type { Cloud } from '../../src/cloud/cloud.js';
 import { createOpsApiCloud } from '../../src/cloud/ops-api.js';
 import { startCloudApi, type CloudApi } from '../../src/sandbox/cloud/control-plane.js';
 import { CloudStore, newSpec } from '../../src/sandbox/cloud/store.js';
@@ -21,6 +22,8 @@ export interface CloudWorld {
   operationMs: number;
   /** So much later than its operation ends does a change have its effect at the gateway. */
   gatewayDelayMs: number;
+  /** How long a change waits for an operation; absent: as long as in production. */
+  operationDeadlineMs?: number;
   activities(): Activities;
   stop(): Promise<void>;
 }
@@ -49,7 +52,15 @@ export async function aCloudWorld(
   const api = await startCloudApi({ store, ...certificate, mtlsAddressOf: () => '127.0.0.1:1', checkDurationMs: 20 });
   const serverRoots = readFileSync(certificate.certificateFile);
   const channel = openCloudChannel({ address: api.address, apiKey: api.apiKey, serverRoots });
-  const cloud = createOpsApiCloud(around(channel));
+  const opsApi = createOpsApiCloud(around(channel));
+  const cloud: Cloud = {
+    ...opsApi,
+    changeTrust: (namespace, decide, options) =>
+      opsApi.changeTrust(namespace, decide, {
+        ...options,
+        ...(made.operationDeadlineMs !== undefined && { operationDeadlineMs: made.operationDeadlineMs }),
+      }),
+  };
   const made: CloudWorld = {
     world: { ...world, deps: { ...world.deps, cloud } },
     api,
