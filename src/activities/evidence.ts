@@ -8,6 +8,7 @@ import { configuredQueue, otherConfigurations } from '../domain/reports.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
+import { clusterClock } from './cluster-clock.js';
 import type { Dependencies } from './dependencies.js';
 import { authorityConfig, targetConfig, targetsOf } from './plan.js';
 
@@ -141,7 +142,7 @@ async function unknownPollers(
   { authority, quietSince }: EvidenceRequest,
   holders: readonly string[],
 ): Promise<readonly string[]> {
-  const since = quietSince ? Date.parse(quietSince) : deps.now().getTime() - deps.config.timing.soak;
+  const since = quietSince ? Date.parse(quietSince) : (await clusterClock(deps))().getTime() - deps.config.timing.soak;
   const queues = targetsOf(deps, authority).flatMap((target) => targetConfig(deps, target).taskQueues);
   const unknown = new Set<string>();
   for (const queue of queues) {

@@ -5,6 +5,7 @@ import { RotationError } from '../domain/failures.js';
 import { isOfPod } from '../domain/pollers.js';
 import type { NamespaceTrust } from '../cloud/cloud.js';
 import { Authorities } from './authorities.js';
+import { aheadOfCluster } from './cluster-clock.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
 import { leavesFor } from './leaves.js';
@@ -64,10 +65,10 @@ async function inspected(deps: Dependencies, target: string): Promise<readonly s
 }
 
 async function clock(deps: Dependencies): Promise<string> {
-  const offMs = deps.now().getTime() - (await deps.clusterTime()).getTime();
-  const seconds = Math.round(Math.abs(offMs) / 1000);
-  const line = `the clock here is ${seconds} s ${offMs < 0 ? 'behind' : 'ahead of'} the API server's`;
-  if (Math.abs(offMs) <= clockToleranceMs) return line;
+  const aheadMs = await aheadOfCluster(deps);
+  const seconds = Math.round(Math.abs(aheadMs) / 1000);
+  const line = `the clock here is ${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} the API server's`;
+  if (Math.abs(aheadMs) <= clockToleranceMs) return line;
   throw new RotationError('ClockSkewed', `Nothing was changed: ${line}.`);
 }
 

@@ -17,6 +17,7 @@ import type { KeyPair } from '../x509/pair.js';
 import { auditContext } from './audit-context.js';
 import { objectionToDecision } from './approvers.js';
 import { Authorities } from './authorities.js';
+import { clusterClock, type Clock } from './cluster-clock.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
@@ -103,10 +104,12 @@ export function removalActivities(deps: Dependencies) {
     if (work.undoReason) return end(removal, work, new RotationError('RemovalUndone', work.undoReason));
     await refuseWhatWasUndone(removal);
     try {
-      const negative = await takeOut(removal, work);
+      const clock = await clusterClock(deps);
+      const negative = await takeOut(removal, work, clock);
       const lines = await proofs(removal, negative, work);
       const { authority, ca, before } = removal;
-      await holdWatch(deps, { authority, ca, namespace: before.namespace, removedAt: work.removedAt! }, work);
+      const watched = { authority, ca, namespace: before.namespace, removedAt: work.removedAt!, clock };
+      await holdWatch(deps, watched, work);
       await refuseWhatIsBack(removal);
       return {
         lines: [...lines, `Everybody was still there at the end of the watch over ${before.namespace}`],
@@ -169,7 +172,7 @@ export function removalActivities(deps: Dependencies) {
   }
 
   /** The last checks on what is read now, then the write; nothing where an earlier attempt has written. */
-  async function takeOut(removal: Removal, work: RemovalProgress): Promise<Negative> {
+  async function takeOut(removal: Removal, work: RemovalProgress, clock: Clock): Promise<Negative> {
     const { namespace } = removal.before;
     const current = await settled(removal, work);
     const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
@@ -177,9 +180,7 @@ export function removalActivities(deps: Dependencies) {
     const trusted = current.bundle.some((ca) => leaving.includes(ca.fingerprint));
     if (trusted && work.removedAt !== undefined) await refuseWhatIsBack(removal);
     if (!trusted && sameFilters(current.filters, wanted)) {
-      work.foundRemoved(deps.now());
-      // The attempt before this one died while it was writing: what it began is brought to its end.
-      if (work.kept) await write(removal, work);
+      work.foundRemoved(clock());
       return { unproved: 'it had left before' };
     }
     if (!(await staysOut(removal))) refuseExpiring(removal);
@@ -187,18 +188,21 @@ export function removalActivities(deps: Dependencies) {
     await refuseOtherEvidence(removal, work);
     work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
     await write(removal, work);
-    work.removed(deps.now());
+    work.removed(clock());
     return negative;
   }
 
   /**
-   * The namespace once no operation changes it. What an earlier attempt wrote may still be under way: a leaf of the old CA
-   * that is refused in the middle of it would be taken for a finding.
+   * The namespace once no operation changes it, and what an earlier attempt began, and died, is brought to its end. A leaf of
+   * the old CA that is refused in the middle of that would be taken for a finding.
    */
   async function settled({ before, rotation }: Removal, work: RemovalProgress): Promise<NamespaceTrust> {
     const asItIs = (current: NamespaceTrust): WantedTrust => current;
     const options = { generation: `${rotation}/settled`, ...through(work), signal: work.signal };
-    return (await deps.cloud.changeTrust(before.namespace, asItIs, options)).after;
+    const change = await deps.cloud.changeTrust(before.namespace, asItIs, options);
+    work.note(change);
+    work.changing(`${before.namespace} is not being changed`, undefined);
+    return change.after;
   }
 
   /** The old CA, and with it every other one whose key is in other hands, each with what is above it. */

@@ -7,6 +7,7 @@ import type { Progress } from '../targets/target.js';
 import type { KeyPair } from '../x509/pair.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
+import type { Clock } from './cluster-clock.js';
 import type { Dependencies } from './dependencies.js';
 import { leavesInUse } from './leaves.js';
 import { targetConfig, targetsOf } from './plan.js';
@@ -17,8 +18,10 @@ export interface Watched {
   readonly namespace: string;
   /** The CA that stays. */
   readonly ca: Fingerprint;
-  /** When the old CA left (milliseconds since the epoch). */
+  /** When the old CA left, by `clock` (milliseconds since the epoch). */
   readonly removedAt: number;
+  /** The API server's: another attempt's worker may have another one, and pollers are seen by none of theirs. */
+  readonly clock: Clock;
 }
 
 /**
@@ -27,6 +30,7 @@ export interface Watched {
  * network do not answer.
  */
 export async function holdWatch(deps: Dependencies, watched: Watched, progress: Progress): Promise<void> {
+  const { clock } = watched;
   const { watch: watchMs, connectionAge, connectionAgeGrace } = deps.config.timing;
   const blindMs = connectionAge + connectionAgeGrace;
   const limits = { end: watched.removedAt + watchMs, awayMs: connectionAgeGrace, blindMs };
@@ -35,9 +39,9 @@ export async function holdWatch(deps: Dependencies, watched: Watched, progress: 
   let line = `watching ${watched.namespace}`;
   for (;;) {
     // By its end every connection of the old CA is gone: whoever polls after that does so on the new one.
-    const polledSince = deps.now().getTime() >= limits.end ? watched.removedAt + blindMs : undefined;
+    const polledSince = clock().getTime() >= limits.end ? watched.removedAt + blindMs : undefined;
     const look = await lookout.look(polledSince, () => progress.report(line));
-    const now = deps.now().getTime();
+    const now = clock().getTime();
     watch = see(watch, look, now);
     const verdict = judge(watch, limits, now);
     if (verdict === 'over') return;

@@ -49,6 +49,12 @@ describe('gatherEvidence', () => {
     assert.deepEqual([complete, missing], [false, ['worker worker-10: has another leaf']]);
   });
 
+  it('a poller that belongs to nobody known shows, though the clock is four minutes ahead', async () => {
+    world.clusterOffsetMs = -4 * 60_000;
+    world.strangers.push(seen('1@laptop', 4 * 60_000 + 50));
+    assert.deepEqual((await gather()).unknownPollers, ['1@laptop (booking)']);
+  });
+
   it('safety 13: names clients that do not poll and belong to nobody known; no approval is bound to a sample', async () => {
     const { digest } = await gather();
     const starts = (identity: string) => ({ identity, namespace: booking, does: 'starts workflows' });

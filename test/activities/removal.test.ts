@@ -11,6 +11,12 @@ import { runActivity } from '../support/activity-run.js';
 import { approvedRemoval } from '../support/approved.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
 
+/** How a clock of the rotation worker is off, and by how much (milliseconds). */
+const clocks = [
+  ['behind', -240_000],
+  ['ahead', 240_000],
+] as const;
+
 describe('removeCa', () => {
   let world: World;
   let next: KeyPair;
@@ -43,6 +49,12 @@ describe('removeCa', () => {
     return run;
   }
 
+  function clockIsOff(by: number): void {
+    world.clusterOffsetMs = -by;
+    // The watch is shorter here than the second that the API server's clock tells: it is about to end.
+    world.frozenAt = 1000 * Math.ceil(Date.now() / 1000) - 1;
+  }
+
   const generations = () => world.cloud.writes.map(({ generation }) => generation);
   const unavailable = (type: FailureType) => () => {
     throw new RotationError(type, 'planted.');
@@ -67,6 +79,13 @@ describe('removeCa', () => {
       'a heartbeat forgets it',
     );
   });
+
+  for (const [how, offBy] of clocks)
+    it(`is over in time with a clock that is four minutes ${how}`, async () => {
+      clockIsOff(offBy);
+      await remove().result;
+      assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+    });
 
   it('says so when it could not be proved that leaves of the old CA are refused', async () => {
     const name = entries.ca('booking', world.old.certificate.fingerprint);
@@ -224,6 +243,16 @@ describe('removeCa', () => {
       whenWatching(() => {
         world.target.pods[1]!.polls = false;
       }, /worker worker-10 has not been seen to poll booking lately/));
+
+    for (const [how, offBy] of clocks)
+      it(`a pod polled before the removal and not since, with a clock that is four minutes ${how}`, () => {
+        clockIsOff(offBy);
+        return whenWatching(() => {
+          world.target.pods[1]!.polls = false;
+          const lastAccessTime = new Date(world.deps.now().getTime() - offBy).toISOString();
+          world.strangers.push({ identity: '1@worker-10', lastAccessTime });
+        }, /worker worker-10 has not been seen to poll booking lately/);
+      });
 
     it('the proof after the removal fails', async () => {
       world.cloud.afterWrite = (generation) => {

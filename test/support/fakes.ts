@@ -361,7 +361,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       endpoints: (namespace) => [{ namespace, address: '127.0.0.1:1' }],
       pollers: async () => {
         world.beforePollers();
-        const lastAccessTime = world.deps.now().toISOString();
+        const lastAccessTime = new Date(world.deps.now().getTime() + world.clusterOffsetMs).toISOString();
         const pods = target.pods.filter(({ polls }) => polls);
         return [...pods.map(({ name }) => ({ identity: `1@${name}`, lastAccessTime })), ...world.strangers];
       },
@@ -370,7 +370,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       searchAttributes: false,
       audit: (event) => void world.audited.push(event),
       now: () => new Date(world.frozenAt ?? Date.now() + world.clockOffsetMs),
-      clusterTime: async () => new Date(world.deps.now().getTime() + world.clusterOffsetMs),
+      clusterTime: async () => new Date(1000 * Math.floor((world.deps.now().getTime() + world.clusterOffsetMs) / 1000)),
     },
   };
   return world;
