@@ -1,11 +1,12 @@
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
-import { isValidAt, short } from '../domain/certificate.js';
+import { isExpired, isValidAt, short } from '../domain/certificate.js';
 import {
   abandonedCas,
   finishRotation,
   isCompromised,
   signWith,
   withNext,
+  withoutExpiredNext,
   withoutNext,
   type AuthorityRecord,
 } from '../domain/authority.js';
@@ -51,18 +52,22 @@ export function authorityActivities(deps: Dependencies) {
       : [];
   }
 
-  /** `next` if it can still be used. Otherwise it is destroyed, unless a bundle or a leaf knows it: then a person is asked. */
+  /**
+   * `next` if it can still be used. Otherwise it is destroyed, unless a bundle or a leaf knows it: then a person is asked. One
+   * that has expired lets nobody in: who knows it does not matter (safety 42).
+   */
   async function usableNext(authority: string, next: Fingerprint): Promise<CertificateFacts | undefined> {
     const entry = await deps.keystore.get(entries.ca(authority, next));
     if (entry?.certificate && entry.key && isValidAt(entry.certificate, deps.now())) return entry.certificate;
-    const knownBy = await whoKnows(authority, next, entry?.certificate);
+    const isOver = entry?.certificate !== undefined && isExpired(entry.certificate, deps.now());
+    const knownBy = isOver ? [] : await whoKnows(authority, next, entry?.certificate);
     if (knownBy.length > 0) {
       throw new RotationError(
         'ForeignNextAuthority',
-        `The next CA ${short(next)} of ${authority} cannot be used (expired, or its key is gone), but ${knownBy.join(', ')} know it. Nothing was changed.`,
+        `The next CA ${short(next)} of ${authority} cannot be used (its key is gone), but ${knownBy.join(', ')} know it. Nothing was changed.`,
       );
     }
-    await authorities.change(authority, withoutNext);
+    await authorities.change(authority, isOver ? withoutExpiredNext : withoutNext);
     await authorities.destroy(authority, entries.ca(authority, next));
     return undefined;
   }

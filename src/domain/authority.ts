@@ -44,8 +44,7 @@ export function withNext(record: AuthorityRecord, ca: Fingerprint, rotation: str
   if (isCompromised(record, ca))
     throw new RotationError('CaCompromised', `CA ${short(ca)} is compromised; it does not become the next one.`);
   if (record.next === ca) return takenOver(record, rotation);
-  if (record.current === ca)
-    throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} is the current one already.`);
+  refuseOver(record, ca);
   if (record.next && record.signing === record.next) {
     throw new RotationError(
       'ForeignNextAuthority',
@@ -53,6 +52,12 @@ export function withNext(record: AuthorityRecord, ca: Fingerprint, rotation: str
     );
   }
   return { ...record, generation: record.generation + 1, next: ca, rotation };
+}
+
+/** A run that was reset, or woke up late, meets the end of its own rotation. */
+function refuseOver(record: AuthorityRecord, ca: Fingerprint): void {
+  if (record.current === ca)
+    throw new RotationError('RotationOver', `CA ${short(ca)} is the current one: the rotation that made it has ended.`);
 }
 
 /** An abort that came to no end may have left `next` retiring: whoever goes on uses it again. */
@@ -71,8 +76,17 @@ export function withoutNext(record: AuthorityRecord): AuthorityRecord {
   return { ...rest, ...(retiring !== undefined && retiring !== next && { retiring }) };
 }
 
+/** `next` has expired, and with it every leaf of it: it is forgotten, whoever knows it. Where it signed, the current CA does again. */
+export function withoutExpiredNext(record: AuthorityRecord): AuthorityRecord {
+  if (record.next === undefined || record.signing !== record.next) return withoutNext(record);
+  const { next: _expired, signing: _too, rotation: _owner, retiring: _either, ...rest } = record;
+  const { current } = record;
+  return current !== undefined && !isCompromised(record, current) ? { ...rest, signing: current } : rest;
+}
+
 export function signWith(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
-  if (record.signing === ca) return record;
+  if (record.next === ca && record.signing === ca) return record;
+  refuseOver(record, ca);
   if (record.next !== ca)
     throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} is not the next one; the pointer stays.`);
   return { ...record, signing: ca };
@@ -92,8 +106,12 @@ export function signBack(record: AuthorityRecord, next: Fingerprint): AuthorityR
 /** Of the two, only the one that does not sign can retire: the old one, or the new one of a rotation that is aborted. */
 export function markRetiring(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
   if (record.retiring === ca) return record;
-  const isOneOfBoth =
-    record.next !== undefined && (record.current === ca || record.next === ca || isCompromised(record, ca));
+  if (record.next === undefined)
+    throw new RotationError(
+      'RotationOver',
+      `No CA is next to CA ${short(record.current ?? '')}: the rotation has ended.`,
+    );
+  const isOneOfBoth = record.current === ca || record.next === ca || isCompromised(record, ca);
   if (!isOneOfBoth || record.signing === ca) {
     throw new RotationError('ForeignNextAuthority', `CA ${short(ca)} cannot retire: it is not the former signing CA.`);
   }

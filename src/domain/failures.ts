@@ -89,6 +89,10 @@ export const failures = {
     retryable: false,
     fix: 'A `next` CA of another rotation is in use. Finish or abort that rotation first.',
   },
+  RotationOver: {
+    retryable: false,
+    fix: 'Nothing was changed, and nothing is left to do: this run was reset, or left behind. The next rotation is a new start.',
+  },
   AuthorityRetiring: { retryable: false, fix: 'The CA is being removed; issue from the new one.' },
   CaCompromised: { retryable: false, fix: 'Nothing goes back to a compromised CA: go on with the new one.' },
   // The cloud

@@ -27,6 +27,17 @@ describe('issueCa', () => {
     await world.keystore.update(entry.name, { ...entry, record }, entry.version);
   }
 
+  function trust({ certificate }: KeyPair): void {
+    const trusted = world.cloud.namespaces.get(booking)!;
+    world.cloud.namespaces.set(booking, { ...trusted, bundle: [...trusted.bundle, certificate] });
+  }
+
+  function loseKey({ certificate }: KeyPair): void {
+    const name = entries.ca('booking', certificate.fingerprint);
+    const { key: _lost, ...entry } = world.keystore.entries.get(name)!;
+    world.keystore.entries.set(name, entry);
+  }
+
   const expired = () => aCa(2, { now: new Date(Date.now() - 20 * day), lifetimeMs: day });
 
   it('makes the next CA beside the current one, which goes on signing', async () => {
@@ -82,10 +93,10 @@ describe('issueCa', () => {
   });
 
   it('safety 12: a next that cannot be used but that a bundle knows is refused by name', async () => {
-    const next = await expired();
+    const next = await aCa(2);
     await leaveNext(next);
-    const trust = world.cloud.namespaces.get(booking)!;
-    world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, next.certificate] });
+    loseKey(next);
+    trust(next);
     const name = next.certificate.fingerprint.slice(0, 8);
     await assert.rejects(issue(), {
       type: 'ForeignNextAuthority',
@@ -98,17 +109,34 @@ describe('issueCa', () => {
     const next = await aCa(2);
     await leaveNext(next);
     world.target.pair = await world.leafOf(next);
-    const name = entries.ca('booking', next.certificate.fingerprint);
-    const { key: _lost, ...entry } = world.keystore.entries.get(name)!;
-    world.keystore.entries.set(name, entry);
+    loseKey(next);
     await assert.rejects(issue(), { type: 'ForeignNextAuthority', message: /the leaf of worker/ });
   });
 
-  it('safety 12: a next that signs is never destroyed', async () => {
-    const next = await expired();
+  it('safety 12: a next that signs is not destroyed while it is valid', async () => {
+    const next = await aCa(2);
     await leaveNext(next, { signing: next.certificate.fingerprint });
+    loseKey(next);
     await assert.rejects(issue(), { type: 'ForeignNextAuthority' });
     assert.equal(cas().length, 2);
+  });
+
+  it('safety 42: a next that has expired is no more than in the way, though a bundle has it and it signs', async () => {
+    const next = await expired();
+    await leaveNext(next, { signing: next.certificate.fingerprint });
+    trust(next);
+    const { ca } = await issue();
+    const { next: made, signing, current } = world.record();
+    assert.deepEqual([made, signing], [ca.fingerprint, current]);
+    assert.ok(!cas().includes(entries.ca('booking', next.certificate.fingerprint)), 'its key is still there');
+  });
+
+  it('safety 42: but a compromised CA does not sign again for it', async () => {
+    const next = await expired();
+    const compromised = [world.old.certificate.fingerprint];
+    await leaveNext(next, { signing: next.certificate.fingerprint, compromised });
+    await issue();
+    assert.equal(world.record().signing, undefined);
   });
 });
 

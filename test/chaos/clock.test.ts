@@ -79,7 +79,9 @@ describe('the clock of the rotation worker is off', () => {
       await noteLeaves();
       assert.deepEqual([result.outcome, bundle()], ['rotated', [result.newFingerprint]]);
       assert.notEqual(result.newFingerprint, old);
-      const { proved } = await client.workflow.getHandle(caRotationId(booking.authority)).query<RotationStatus>('status');
+      const { proved } = await client.workflow
+        .getHandle(caRotationId(booking.authority))
+        .query<RotationStatus>('status');
       assert.match(proved.join('\n'), /refuses a leaf of CA \w{8} that it admitted before the removal/);
       await rotateLeaf(client, progress);
       await noteLeaves();

@@ -14,6 +14,7 @@ import { measure } from '../../src/sandbox/gateway/measures.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
 import { everyWorkerPolls, leavesIn, type SecretObject } from '../../src/sandbox/traffic.js';
 import { tellIfKnown } from '../../src/temporal/history.js';
+import { pendingActivities } from '../../src/temporal/live.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { eventually } from '../support/eventually.js';
 
@@ -28,6 +29,7 @@ describe('safety 44: the real worker is killed where it is most dangerous, and T
   let client: Client;
   let result: CaRotationResult;
   let revisions: number;
+  let blows = 0;
   let from: number;
   /** Leaves of the application's workers. */
   const leaves = new Set<string>();
@@ -52,6 +54,13 @@ describe('safety 44: the real worker is killed where it is most dangerous, and T
     const old = await leafInPlace();
     revisions = await revision();
     const [trusted] = bundle();
+    // At each write of the cloud, once it is taken and before the worker has its answer.
+    const update = sandbox.store.update.bind(sandbox.store);
+    sandbox.store.update = (change) => {
+      const operation = update(change);
+      blow();
+      return operation;
+    };
     const handle = await client.workflow.start('caRotation', {
       workflowId: id,
       taskQueue: 'cert-rotation',
@@ -74,7 +83,8 @@ describe('safety 44: the real worker is killed where it is most dangerous, and T
 
     const evidence = await untilApprovalIsAsked(client, id);
     await handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved', evidence });
-    await eventually(async () => !bundle().includes(trusted!), patience);
+    await eventually(async () => /^watching/.test((await removal())?.progress ?? ''), patience);
+    assert.ok(!bundle().includes(trusted!));
     await kill();
     result = (await handle.result()) as CaRotationResult;
     leaves.add(await leafInPlace());
@@ -99,17 +109,27 @@ describe('safety 44: the real worker is killed where it is most dangerous, and T
     return (await sandbox.kubernetes.admin.get<KubernetesObject>(deployment))!.metadata!.generation!;
   }
 
+  const worker = () => [...sandbox.nodeAgent.pods()].find(([name]) => name.startsWith('cert-rotation-worker-'))?.[1];
+  const removal = async () => (await pendingActivities(client, id)).find(({ activity }) => activity === 'removeCa');
+
   /** SIGKILL to the rotation worker and all its children; the node agent starts it again. */
-  async function kill(): Promise<void> {
-    const worker = () => [...sandbox.nodeAgent.pods()].find(([name]) => name.startsWith('cert-rotation-worker-'))?.[1];
+  function blow(): number {
     const pid = worker()!;
     process.kill(-pid, 'SIGKILL');
+    blows += 1;
+    return pid;
+  }
+
+  async function kill(): Promise<void> {
+    const pid = blow();
     await eventually(async () => worker() !== pid && worker(), 60_000);
   }
 
-  it('safety 44: one new CA, which is all that the namespace trusts', () => {
+  it('safety 44: one new CA, which is all that the namespace trusts', (test) => {
+    assert.equal(blows, 4);
     assert.equal(result.outcome, 'rotated', result.reason);
     assert.deepEqual(bundle(), [result.newFingerprint]);
+    test.diagnostic(`SIGKILLs survived ${blows}`);
   });
 
   it('safety 44: the workload was restarted once', async () => assert.equal((await revision()) - revisions, 1));

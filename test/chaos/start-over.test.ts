@@ -110,7 +110,7 @@ describe('safety 44: a CA rotation that a person terminates or resets ends as if
         await slot.rotate(ca);
         await reset(slot, slot.client.workflow.getHandle(ca.workflowId), phase);
         const end = await followed(slot).catch(typeOf);
-        assert.equal(end, phase === 'finish' ? 'rotated' : 'ForeignNextAuthority');
+        assert.equal(end, phase === 'finish' ? 'rotated' : 'RotationOver');
         caRotated(world, { runs: 2 });
       }),
     );

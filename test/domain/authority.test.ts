@@ -51,6 +51,17 @@ describe('authority record', () => {
       assert.throws(() => write(later, 'new'), { type: 'ForeignNextAuthority' });
   });
 
+  it('safety 44: a run that goes on after the end of its rotation is told that it is over', () => {
+    const ended = finishRotation(removing, 'new');
+    const writes = [
+      () => withNext(ended, 'new', 'run-1'),
+      () => signWith(ended, 'new'),
+      () => markRetiring(ended, 'old'),
+    ];
+    for (const write of writes) assert.throws(write, { type: 'RotationOver' });
+    assert.equal(finishRotation(ended, 'new'), ended);
+  });
+
   it('the CA that signs cannot retire', () => {
     assert.throws(() => markRetiring(overlap, 'old'), { type: 'ForeignNextAuthority' });
   });
