@@ -87,7 +87,7 @@ export class FollowedConfiguration {
 
   async close(): Promise<void> {
     this.#stopped.abort();
-    await this.#current.deps.cloud.close();
+    await this.#current.deps.close();
   }
 
   #replace(next: Generation): void {
@@ -110,7 +110,7 @@ export class FollowedConfiguration {
   }
 
   #closeUnused(generation: Generation): void {
-    if (generation !== this.#current && generation.running === 0) void generation.deps.cloud.close();
+    if (generation !== this.#current && generation.running === 0) void generation.deps.close();
   }
 }
 

@@ -10,6 +10,7 @@ import { createIssuer } from './issuers/index.js';
 import { createKeystore } from './keystore/index.js';
 import { createKubernetesClient } from './kubernetes/client.js';
 import { assertSandboxMarker } from './kubernetes/marker.js';
+import { NamespaceViews } from './namespace-views.js';
 import { createNotifier } from './notifiers/index.js';
 import { createProbe } from './probes/index.js';
 import { assertPrograms } from './programs.js';
@@ -25,8 +26,8 @@ export interface WireOptions {
   presented(): Fingerprint | undefined;
   readonly searchAttributes: boolean;
   readonly journal: Journal;
-  /** Who polls a task queue; absent: the worker's client asks. */
-  readonly pollers?: Dependencies['pollers'];
+  /** Nobody of ours is let in anywhere, as in a rescue: who polls is looked at with leaves of the next CA, once that is trusted. */
+  readonly lockedOut?: boolean;
 }
 
 /** Configuration → objects: the only place where kinds meet. */
@@ -34,12 +35,28 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
   const kubernetes = await createKubernetesClient(config.kubernetes);
   await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
-  const pollers = options.pollers ?? ((taskQueue) => pollersOf(options.client(), taskQueue));
-  return {
+  const views = new NamespaceViews(() => deps);
+  const cloud = createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) });
+
+  /** The worker's own connection reaches its own namespace. While all are locked out nobody is there who could be seen. */
+  async function look<T>(namespace: string, work: (client: Client) => Promise<readonly T[]>): Promise<readonly T[]> {
+    const own = options.client();
+    if (!options.lockedOut && own.options.namespace === namespace) return work(own);
+    try {
+      return await views.look(namespace, work);
+    } catch (error) {
+      if (options.lockedOut && error instanceof RotationError && error.type === 'NamespaceUnseen') return [];
+      throw error;
+    }
+  }
+
+  const pollers: Dependencies['pollers'] = (taskQueue) =>
+    look(taskQueue.namespace, (client) => pollersOf(client, taskQueue));
+  const deps: Dependencies = {
     config,
     configDigest: digest,
     keystore: createKeystore(config.keystore, { kubernetes, ...(encryptionKey && { encryptionKey }) }),
-    cloud: createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) }),
+    cloud,
     probe: createProbe(config.probe),
     issuer: (authority) => createIssuer(config.authorities[authority]!.issuer),
     assertPrograms: (authority) => assertPrograms(config, authority),
@@ -66,11 +83,17 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     },
     endpoints: endpointsOf(config),
     pollers,
-    clients: (seeking) => seekClients(options.client(), { ...seeking, ownQueue: config.temporal.taskQueue }),
+    clients: (seeking) =>
+      look(seeking.namespace, (client) => seekClients(client, { ...seeking, ownQueue: config.temporal.taskQueue })),
     client: () => options.client(),
     searchAttributes: options.searchAttributes,
     audit: (event) => options.journal.write(event),
     now: () => new Date(),
     clusterTime: () => kubernetes.time(),
+    async close() {
+      await views.close();
+      await cloud.close();
+    },
   };
+  return deps;
 }

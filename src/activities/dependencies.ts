@@ -37,4 +37,6 @@ export interface Dependencies {
   now(): Date;
   /** The clock of the Kubernetes API server, now. */
   clusterTime(): Promise<Date>;
+  /** Ends the connections that it keeps. */
+  close(): Promise<void>;
 }

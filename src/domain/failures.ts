@@ -89,6 +89,10 @@ export const failures = {
     retryable: false,
     fix: 'A `next` CA of another rotation is in use. Finish or abort that rotation first.',
   },
+  NamespaceUnseen: {
+    retryable: true,
+    fix: 'Its pods cannot be proved to work: see that the bundle of the namespace holds the CA of its authority.',
+  },
   RotationOver: {
     retryable: false,
     fix: 'Nothing was changed, and nothing is left to do: this run was reset, or left behind. The next rotation is a new start.',

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { createActivities, type Dependencies } from '../activities/index.js';
+import { createActivities } from '../activities/index.js';
 import { Journal } from '../audit-journal.js';
 import type { Program } from '../command.js';
 import type { LoadedConfig } from '../config/load.js';
@@ -14,7 +14,6 @@ import { workflowCode } from '../workflow-code.js';
 import { claimRescue } from './claim.js';
 import { startLocalTemporal } from './local-temporal.js';
 import { refuseUnlessLockedOut } from './needed.js';
-import { OwnView } from './own-view.js';
 
 export interface Rescue {
   readonly authority: string;
@@ -56,15 +55,14 @@ export async function rescue<T>(
   try {
     Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
     let local: Client | undefined;
-    const view: OwnView = left(new OwnView(authority, () => deps), (one) => one.close());
-    const deps: Dependencies = await wire(loaded, {
+    const deps = await wire(loaded, {
       client: () => local!,
       presented: () => undefined,
       searchAttributes: true,
       journal: new Journal(audit),
-      pollers: (taskQueue) => view.pollers(taskQueue),
+      lockedOut: true,
     });
-    left(deps.cloud, (cloud) => cloud.close());
+    left(deps, (wired) => wired.close());
     await refuseUnlessLockedOut(deps, authority);
     const stop = new AbortController();
     const by = `${who} on ${hostname()}`;

@@ -10,6 +10,7 @@ import {
 } from '@temporalio/envconfig';
 import type { LoadedConfig } from '../config/load.js';
 import { RotationError } from '../domain/failures.js';
+import type { Endpoint } from '../probes/probe.js';
 import { presented } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
 import { PrivateKey } from '../x509/private-key.js';
@@ -169,6 +170,20 @@ export async function connectClient(loaded: LoadedConfig): Promise<Client> {
   const options = await optionsWith(address, pair);
   const connection = await connect(options, await attemptOf(address, pair));
   return new Client({ connection, namespace: address.namespace });
+}
+
+/** A client over one endpoint of a namespace that presents `leaf`. Throws TemporalUnreachable or TemporalRefused. */
+export async function clientAt(
+  { namespace, address, serverName, serverRoots }: Endpoint,
+  leaf: KeyPair,
+): Promise<Client> {
+  const tls = {
+    ...(serverName && { serverNameOverride: serverName }),
+    ...(serverRoots && { serverRootCACertificate: Buffer.from(serverRoots) }),
+    clientCertPair: { crt: Buffer.from(presented(leaf)), key: Buffer.from(leaf.key.reveal()) },
+  };
+  const connection = await connect({ address, tls }, { address, namespace, pair: leaf, serverName, serverRoots });
+  return new Client({ connection, namespace });
 }
 
 /** gRPC tries again until its deadline, whatever the server says: when it takes long, the server is asked why. */

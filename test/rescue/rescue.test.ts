@@ -6,9 +6,8 @@ import { entries } from '../../src/domain/ids.js';
 import { claimRescue } from '../../src/rescue/claim.js';
 import { startLocalTemporal } from '../../src/rescue/local-temporal.js';
 import { refuseUnlessLockedOut } from '../../src/rescue/needed.js';
-import { OwnView } from '../../src/rescue/own-view.js';
 import { findTool } from '../../src/sandbox/tools/index.js';
-import { FakeKeystore, aWorld, booking, type World } from '../support/fakes.js';
+import { FakeKeystore, aWorld, type World } from '../support/fakes.js';
 
 describe('safety 42: a rescue begins only where nobody is let in', () => {
   let world: World;
@@ -28,14 +27,6 @@ describe('safety 42: a rescue begins only where nobody is let in', () => {
   it('once every target is refused', async () => {
     world.probe.answer = () => ({ outcome: 'refused', layer: 'tls', reason: 'certificate expired' });
     await needed();
-  });
-
-  it('as long as the new CA is not trusted, nobody polls, and nobody is asked', async () => {
-    const view = new OwnView('booking', () => world.deps);
-    const { current: _none, ...empty } = world.record();
-    const entry = (await world.keystore.get(entries.authority('booking')))!;
-    await world.keystore.update(entry.name, { ...entry, record: { ...empty, signing: 'another' } }, entry.version);
-    assert.deepEqual(await view.pollers({ namespace: booking, name: 'booking' }), []);
   });
 });
 

@@ -370,6 +370,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       searchAttributes: false,
       audit: (event) => void world.audited.push(event),
       now: () => new Date(world.frozenAt ?? Date.now() + world.clockOffsetMs),
+      close: async () => undefined,
       clusterTime: async () => new Date(1000 * Math.floor((world.deps.now().getTime() + world.clusterOffsetMs) / 1000)),
     },
   };

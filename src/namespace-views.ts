@@ -1,0 +1,115 @@
+import type { Client } from '@temporalio/client';
+import { Authorities } from './activities/authorities.js';
+import type { Dependencies } from './activities/index.js';
+import { probeLeaf } from './activities/trust.js';
+import { isExpired, type Fingerprint } from './domain/certificate.js';
+import { RotationError } from './domain/failures.js';
+import { clientAt } from './temporal/connect.js';
+
+interface View {
+  /** That signed the leaf which it presents. */
+  readonly ca: Fingerprint;
+  readonly client: Client;
+  /** When the leaf is too old to go on with (milliseconds since the epoch). */
+  readonly until: number;
+}
+
+/** A leaf is made anew so long before it expires. */
+const leewayMs = 600_000;
+
+/**
+ * Looks into namespaces that the worker's own connection does not reach: Temporal Cloud lets a connection into the one namespace
+ * whose CA signed its leaf. Each is looked at over a connection of its own, with a leaf of its own authority that is made for this,
+ * lives for hours and is never stored.
+ */
+export class NamespaceViews {
+  readonly #deps: () => Dependencies;
+  readonly #connectTo: typeof clientAt;
+  /** The view of each namespace; undefined where there is none now. Whoever looks next waits until it is known. */
+  readonly #views = new Map<string, Promise<View | undefined>>();
+
+  /** @param deps asked for at each look: they come after what uses them */
+  constructor(deps: () => Dependencies, connect = clientAt) {
+    this.#deps = deps;
+    this.#connectTo = connect;
+  }
+
+  /**
+   * Throws RotationError `NamespaceUnseen` as long as the namespace trusts no CA of its authorities (then nobody polls it with a
+   * leaf of theirs), `TemporalRefused`, `TemporalUnreachable`, and what making the leaf throws.
+   */
+  async look<T>(namespace: string, work: (client: Client) => Promise<T>): Promise<T> {
+    const view = await this.#then(namespace, (known) => this.#renewed(namespace, known));
+    if (!view)
+      throw new RotationError(
+        'NamespaceUnseen',
+        `${namespace} trusts no CA of its authorities: nobody can see who polls it.`,
+      );
+    try {
+      return await work(view.client);
+    } catch (error) {
+      // Its CA may have left meanwhile: the next look begins with a connection of its own.
+      await this.#then(namespace, (known) => (known === view ? ended(view) : Promise.resolve(known)));
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#views.keys()].map((namespace) => this.#then(namespace, ended)));
+  }
+
+  /** One step after the other. One that failed leaves no view behind. */
+  #then(namespace: string, step: (known: View | undefined) => Promise<View | undefined>): Promise<View | undefined> {
+    const before = this.#views.get(namespace) ?? Promise.resolve(undefined);
+    const next = before.catch(() => undefined).then(step);
+    this.#views.set(namespace, next);
+    return next;
+  }
+
+  async #renewed(namespace: string, known: View | undefined): Promise<View | undefined> {
+    if (known && (await this.#isOfUse(namespace, known))) return known;
+    await ended(known);
+    const signer = await this.#signer(namespace);
+    return signer && this.#connect(namespace, signer);
+  }
+
+  async #isOfUse(namespace: string, { ca, until }: View): Promise<boolean> {
+    if (this.#deps().now().getTime() >= until) return false;
+    const records = await Promise.all(this.#authorities(namespace).map((name) => this.#record(name)));
+    return records.some(({ signing, retiring }) => signing === ca && retiring !== ca);
+  }
+
+  /** The CA that signs where the namespace trusts it; else another one of its authority. */
+  async #signer(namespace: string): Promise<{ readonly authority: string; readonly ca: Fingerprint } | undefined> {
+    const { bundle } = await this.#deps().cloud.readNamespace(namespace);
+    const now = this.#deps().now();
+    const trusted = new Set(bundle.filter((ca) => !isExpired(ca, now)).map(({ fingerprint }) => fingerprint));
+    for (const authority of this.#authorities(namespace)) {
+      const { signing, next, current, retiring } = await this.#record(authority);
+      const ca = [signing, next, current].find((one) => one && one !== retiring && trusted.has(one));
+      if (ca) return { authority, ca };
+    }
+    return undefined;
+  }
+
+  async #connect(namespace: string, { authority, ca }: { authority: string; ca: Fingerprint }): Promise<View> {
+    const deps = this.#deps();
+    const [endpoint] = deps.endpoints(namespace);
+    const leaf = await probeLeaf(deps, { authority, namespace }, ca);
+    const client = await this.#connectTo(endpoint!, leaf);
+    return { ca, client, until: Date.parse(leaf.certificate.notAfter) - leewayMs };
+  }
+
+  #record(authority: string) {
+    return new Authorities(this.#deps()).record(authority);
+  }
+
+  #authorities(namespace: string): readonly string[] {
+    const { authorities } = this.#deps().config;
+    return Object.keys(authorities).filter((name) => authorities[name]!.namespaces.includes(namespace));
+  }
+}
+
+async function ended(view: View | undefined): Promise<undefined> {
+  await view?.client.connection.close();
+}
