@@ -145,9 +145,9 @@ async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox
   if (options.rotationWorker !== false) await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
   progress('waiting for the workers');
   const deployments = '/apis/apps/v1/namespaces';
-  await available(kubernetes.admin, `${deployments}/temporal-booking/deployments/temporal-booking-worker`, 3);
+  await available(kubernetes, `${deployments}/temporal-booking/deployments/temporal-booking-worker`, 3);
   if (options.rotationWorker !== false)
-    await available(kubernetes.admin, `${deployments}/cert-rotation/deployments/cert-rotation-worker`, 1);
+    await available(kubernetes, `${deployments}/cert-rotation/deployments/cert-rotation-worker`, 1);
   return { dir, kinds, configFile, temporal, gateway, cloud, store, kubernetes, nodeAgent, stop: () => stack.stop() };
 }
 
@@ -206,7 +206,11 @@ type Pod = KubernetesObject & { readonly status?: { readonly phase?: string } };
 /** Seconds, as a rule; on a machine that does something else, too, or where a controller tries again, more. */
 const availableWithinMs = 180_000;
 
-export async function available(admin: KubernetesClient, path: string, replicas: number): Promise<void> {
+export async function available(
+  { admin, whyNoPods }: Pick<ControlPlane, 'admin' | 'whyNoPods'>,
+  path: string,
+  replicas: number,
+): Promise<void> {
   const deadline = Date.now() + availableWithinMs;
   for (;;) {
     const { status } = (await admin.get<Deployment>(path)) ?? {};
@@ -216,6 +220,7 @@ export async function available(admin: KubernetesClient, path: string, replicas:
       const said = [
         ...(status?.conditions ?? []).map(({ message }) => message),
         ...pods.map((pod) => `${pod.metadata?.name}: ${pod.status?.phase}`),
+        ...(pods.length === 0 ? [whyNoPods()] : []),
       ];
       throw new Error(`${path} does not get ${replicas} available replicas: ${said.join('; ')}`);
     }

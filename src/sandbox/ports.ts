@@ -7,12 +7,19 @@ import net from 'node:net';
  */
 const [lowest, highest] = [15_000, 32_767];
 
-/** Free loopback ports, all different. */
+/** So that two that ask at the same time, and have not begun to listen, do not get the same one. */
+const given = new Set<number>();
+
+/** Free loopback ports, all different, and none that this process was given before. */
 export async function freePorts(count: number): Promise<readonly number[]> {
   const held: net.Server[] = [];
   while (held.length < count) {
-    const server = await listen(randomInt(lowest, highest + 1));
-    if (server) held.push(server);
+    const port = randomInt(lowest, highest + 1);
+    if (given.has(port)) continue;
+    const server = await listen(port);
+    if (!server) continue;
+    given.add(port);
+    held.push(server);
   }
   const ports = held.map((server) => (server.address() as net.AddressInfo).port);
   await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));

@@ -64,7 +64,7 @@ describe('a rotation that cannot go on says why, and leaves every target on the 
         break;
       await wait(200);
     }
-    await available(sandbox.kubernetes.admin, deployment, 3);
+    await available(sandbox.kubernetes, deployment, 3);
   }
 
   async function leafInPlace(): Promise<string> {

@@ -40,7 +40,7 @@ describe('safety 33: the only rotation worker rolls its own pod in the middle of
     const allowed = { apiGroups: ['apps'], resources: ['deployments'], resourceNames: [name], verbs: ['get', 'patch'] };
     await kubernetes.admin.patch(role, [{ op: 'add', path: '/rules/-', value: allowed }]);
     await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
-    await available(kubernetes.admin, deployment, 1);
+    await available(kubernetes, deployment, 1);
     client = new Client({
       connection: await Connection.connect({ address: temporal.address }),
       namespace: booking.namespace,

@@ -11,4 +11,9 @@ describe('free ports', () => {
       [],
     );
   });
+  it('are not given twice, though nobody listens on them yet', async () => {
+    const given: number[] = [];
+    for (let call = 0; call < 100; call += 1) given.push(...(await freePorts(4)));
+    assert.equal(new Set(given).size, given.length);
+  });
 });

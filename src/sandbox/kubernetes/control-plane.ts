@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createKubernetesClient, type KubernetesClient, type KubernetesObject } from '../../kubernetes/client.js';
 import { sandboxMarker } from '../../kubernetes/marker.js';
 import { accepts, freePorts } from '../ports.js';
-import { StopStack, startProcess } from '../processes.js';
+import { StopStack, startProcess, tail } from '../processes.js';
 
 export interface ControlPlaneOptions {
   /** State folder; everything in it is 0600. */
@@ -22,6 +22,8 @@ export interface ControlPlane {
   readonly markerId: string;
   /** A kubeconfig with a token of that service account: only what RBAC allows it. */
   kubeconfigFor(namespace: string, serviceAccount: string): Promise<string>;
+  /** For a person who misses pods: whether the controllers run, and what they said last. */
+  whyNoPods(): string;
   stop(): Promise<void>;
 }
 
@@ -83,12 +85,13 @@ async function start({ dir, tools, clientCaFile }: ControlPlaneOptions, stack: S
       ],
       env: {},
       logFile: join(dir, 'kube-apiserver.log'),
-      ready: () => healthy(server, token),
+      ready: () => answers(`${server}/readyz`, token),
     }),
   );
   const ca = await readFile(join(dir, 'apiserver.crt'), 'utf8');
   const adminKubeconfig = await writeKubeconfig(join(dir, 'admin.kubeconfig'), { server, ca, token });
-  stack.push(
+  const controllerManagerLog = join(dir, 'kube-controller-manager.log');
+  const controllerManager = stack.push(
     await startProcess({
       name: 'kube-controller-manager',
       command: tools['kube-controller-manager'],
@@ -102,13 +105,16 @@ async function start({ dir, tools, clientCaFile }: ControlPlaneOptions, stack: S
         '--concurrent-deployment-syncs=2',
       ],
       env: {},
-      logFile: join(dir, 'kube-controller-manager.log'),
-      ready: () => accepts(managerPort),
+      logFile: controllerManagerLog,
+      // Not only that something listens there: without it nothing would ever make a pod.
+      ready: () => answers(`https://127.0.0.1:${managerPort}/healthz`),
     }),
   );
   const admin = await createKubernetesClient({ kubeconfig: adminKubeconfig });
   const markerId = randomBytes(8).toString('hex');
   await mark(admin, markerId);
+  let controllersEnded: number | string | undefined;
+  void controllerManager.exited.then((how) => (controllersEnded = how));
   return {
     adminKubeconfig,
     admin,
@@ -124,6 +130,11 @@ async function start({ dir, tools, clientCaFile }: ControlPlaneOptions, stack: S
       const file = join(dir, `${namespace}-${serviceAccount}.kubeconfig`);
       return writeKubeconfig(file, { server, ca, token: status!.token });
     },
+    whyNoPods: () =>
+      [
+        controllersEnded === undefined ? 'the controllers run' : `the controllers ended (${controllersEnded})`,
+        tail(controllerManagerLog),
+      ].join('\n'),
     stop: () => stack.stop(),
   };
 }
@@ -157,11 +168,11 @@ async function writeKubeconfig(
 }
 
 /** The server's certificate is its own and new: it is trusted from here on by what it wrote to its folder. */
-function healthy(server: string, token: string): Promise<boolean> {
+function answers(url: string, token?: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const options = { rejectUnauthorized: false, headers: { authorization: `Bearer ${token}` } };
+    const options = { rejectUnauthorized: false, headers: token ? { authorization: `Bearer ${token}` } : {} };
     https
-      .get(`${server}/readyz`, options, (response) => {
+      .get(url, options, (response) => {
         response.resume();
         resolve(response.statusCode === 200);
       })
