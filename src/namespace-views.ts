@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { Authorities } from './activities/authorities.js';
 import type { Dependencies } from './activities/index.js';
 import { probeLeaf } from './activities/trust.js';
-import { isExpired, type Fingerprint } from './domain/certificate.js';
+import { isExpired, short, type Fingerprint } from './domain/certificate.js';
 import { RotationError } from './domain/failures.js';
 import { clientAt } from './temporal/connect.js';
 
@@ -35,16 +35,12 @@ export class NamespaceViews {
   }
 
   /**
-   * Throws RotationError `NamespaceUnseen` as long as the namespace trusts no CA of its authorities (then nobody polls it with a
-   * leaf of theirs), `TemporalRefused`, `TemporalUnreachable`, and what making the leaf throws.
+   * Undefined as long as the namespace trusts no CA of its authorities: nobody polls it then with a leaf of theirs. Throws
+   * RotationError `NamespaceUnseen`, `TemporalUnreachable`, and what making the leaf throws.
    */
-  async look<T>(namespace: string, work: (client: Client) => Promise<T>): Promise<T> {
+  async look<T>(namespace: string, work: (client: Client) => Promise<T>): Promise<T | undefined> {
     const view = await this.#then(namespace, (known) => this.#renewed(namespace, known));
-    if (!view)
-      throw new RotationError(
-        'NamespaceUnseen',
-        `${namespace} trusts no CA of its authorities: nobody can see who polls it.`,
-      );
+    if (!view) return undefined;
     try {
       return await work(view.client);
     } catch (error) {
@@ -96,7 +92,7 @@ export class NamespaceViews {
     const deps = this.#deps();
     const [endpoint] = deps.endpoints(namespace);
     const leaf = await probeLeaf(deps, { authority, namespace }, ca);
-    const client = await this.#connectTo(endpoint!, leaf);
+    const client = await this.#connectTo(endpoint!, leaf).catch(refused(namespace, ca));
     return { ca, client, until: Date.parse(leaf.certificate.notAfter) - leewayMs };
   }
 
@@ -112,4 +108,15 @@ export class NamespaceViews {
 
 async function ended(view: View | undefined): Promise<undefined> {
   await view?.client.connection.close();
+}
+
+/** A CA that is trusted and not yet everywhere, or filters that match no target's leaf: unlike for the worker's own connection. */
+function refused(namespace: string, ca: Fingerprint): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof RotationError) || error.type !== 'TemporalRefused') throw error;
+    throw new RotationError(
+      'NamespaceUnseen',
+      `${namespace} does not let in a leaf of CA ${short(ca)}, made to see who polls it: ${error.message}`,
+    );
+  };
 }

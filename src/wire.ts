@@ -11,13 +11,13 @@ import { createKeystore } from './keystore/index.js';
 import { createKubernetesClient } from './kubernetes/client.js';
 import { assertSandboxMarker } from './kubernetes/marker.js';
 import { NamespaceViews } from './namespace-views.js';
+import { sight } from './sight.js';
 import { createNotifier } from './notifiers/index.js';
 import { createProbe } from './probes/index.js';
 import { assertPrograms } from './programs.js';
+import { ownNamespaces } from './config/own-namespaces.js';
 import { endpointsOf } from './config/endpoints.js';
 import { createTarget } from './targets/index.js';
-import { seekClients } from './temporal/clients.js';
-import { pollersOf } from './temporal/pollers.js';
 
 export interface WireOptions {
   /** The worker's client; swapped when its certificate is. */
@@ -37,21 +37,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const views = new NamespaceViews(() => deps);
   const cloud = createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) });
-
-  /** The worker's own connection reaches its own namespace. While all are locked out nobody is there who could be seen. */
-  async function look<T>(namespace: string, work: (client: Client) => Promise<readonly T[]>): Promise<readonly T[]> {
-    const own = options.client();
-    if (!options.lockedOut && own.options.namespace === namespace) return work(own);
-    try {
-      return await views.look(namespace, work);
-    } catch (error) {
-      if (options.lockedOut && error instanceof RotationError && error.type === 'NamespaceUnseen') return [];
-      throw error;
-    }
-  }
-
-  const pollers: Dependencies['pollers'] = (taskQueue) =>
-    look(taskQueue.namespace, (client) => pollersOf(client, taskQueue));
+  const { pollers, clients } = sight({ ...options, views, ownQueue: config.temporal.taskQueue });
   const deps: Dependencies = {
     config,
     configDigest: digest,
@@ -69,7 +55,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
         timing: config.timing,
         client: kubernetes,
         pollers,
-        ownNamespace: () => options.client().options.namespace,
+        namespaces: ownNamespaces(config, target),
         presentedByThisProcess: () => {
           const fingerprint = options.presented();
           return fingerprint && process.env['HOSTNAME'] ? { pod: process.env['HOSTNAME'], fingerprint } : undefined;
@@ -83,8 +69,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     },
     endpoints: endpointsOf(config),
     pollers,
-    clients: (seeking) =>
-      look(seeking.namespace, (client) => seekClients(client, { ...seeking, ownQueue: config.temporal.taskQueue })),
+    clients,
     client: () => options.client(),
     searchAttributes: options.searchAttributes,
     audit: (event) => options.journal.write(event),

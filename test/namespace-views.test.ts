@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import type { Client } from '@temporalio/client';
 import { unmarkRetiring, type AuthorityRecord } from '../src/domain/authority.js';
 import type { CertificateFacts } from '../src/domain/certificate.js';
+import { RotationError } from '../src/domain/failures.js';
 import { entries } from '../src/domain/ids.js';
 import { NamespaceViews } from '../src/namespace-views.js';
 import type { KeyPair } from '../src/x509/pair.js';
@@ -80,11 +81,20 @@ describe('a namespace that lets the worker itself not in is looked into with a l
   it('but not as long as it trusts no CA of its authority that is valid: then nobody polls', async () => {
     const trust = world.cloud.namespaces.get(booking)!;
     world.cloud.namespaces.set(booking, { ...trust, bundle: [(await aWorld()).old.certificate] });
-    await assert.rejects(look(), { type: 'NamespaceUnseen' });
+    assert.equal(await look(), undefined);
     world.cloud.namespaces.set(booking, trust);
     world.clockOffsetMs = Date.parse(world.old.certificate.notAfter) - Date.now();
-    await assert.rejects(look(), { type: 'NamespaceUnseen' });
+    assert.equal(await look(), undefined);
     assert.equal(leaves.length, 0);
+  });
+
+  it('but not where its filters match no target: that is told by name, and tried again', async () => {
+    const refusing = new NamespaceViews(
+      () => world.deps,
+      () => Promise.reject(new RotationError('TemporalRefused', 'a filter refuses it.')),
+    );
+    const refused = refusing.look(booking, async () => 'seen');
+    await assert.rejects(refused, { type: 'NamespaceUnseen', retryable: true, message: /a filter refuses it/ });
   });
 
   it('and no connection is left when it ends', async () => {

@@ -91,7 +91,7 @@ export const failures = {
   },
   NamespaceUnseen: {
     retryable: true,
-    fix: 'Its pods cannot be proved to work: see that the bundle of the namespace holds the CA of its authority.',
+    fix: 'Its pods cannot be proved to work. The bundle of the namespace must hold the CA of its authority, and a filter match the leaf of a target.',
   },
   RotationOver: {
     retryable: false,

@@ -11,6 +11,9 @@ import { certificateFile, startCluster, type Cluster } from '../support/cluster.
 import { placeTarget, pollersOf } from '../support/target.js';
 import { targetContract, type TargetUnderTest } from './target.js';
 
+/** How a pod says what it presents. */
+type Reporting = 'here' | 'by poll' | 'by poll where its leaf is for';
+
 describe('contract of Target', { concurrency: true }, () => {
   let cluster: Cluster;
   let ca: KeyPair;
@@ -22,11 +25,7 @@ describe('contract of Target', { concurrency: true }, () => {
   type Rollout = 'rolling' | 'scale' | 'none';
 
   /** `reports`: how a workload that reloads by itself says what it presents. */
-  async function kubernetes(
-    rollout: Rollout,
-    kind: WorkloadKind,
-    reports?: 'here' | 'by poll',
-  ): Promise<TargetUnderTest> {
+  async function kubernetes(rollout: Rollout, kind: WorkloadKind, reports?: Reporting): Promise<TargetUnderTest> {
     const reloads = rollout === 'none';
     const initial = await aLeaf(ca);
     const image = reloads ? 'reloading-worker' : 'worker';
@@ -43,7 +42,16 @@ describe('contract of Target', { concurrency: true }, () => {
       name === presentedQueue
         ? [{ identity: reportIdentity({ process: `1@${reporter!}`, value: usedBy(reporter!) }), lastAccessTime }]
         : pollersOf(await placed.pods());
-    const reporting = { here: { presentedByThisProcess: presented }, 'by poll': { pollers: polled } };
+    const reporting = {
+      here: { presentedByThisProcess: presented },
+      'by poll': { pollers: polled },
+      'by poll where its leaf is for': {
+        config: { taskQueues: [] },
+        namespaces: ['orders.acct'],
+        pollers: async (queue: { namespace: string; name: string }) =>
+          queue.namespace === 'orders.acct' ? polled(queue) : [],
+      },
+    };
     return {
       initial,
       leaf: () => aLeaf(ca),
@@ -53,7 +61,7 @@ describe('contract of Target', { concurrency: true }, () => {
     };
   }
 
-  const rows: readonly (readonly [Rollout, WorkloadKind, ('here' | 'by poll')?])[] = [
+  const rows: readonly (readonly [Rollout, WorkloadKind, Reporting?])[] = [
     ['rolling', 'Deployment'],
     ['rolling', 'StatefulSet'],
     ['rolling', 'DaemonSet'],
@@ -61,6 +69,7 @@ describe('contract of Target', { concurrency: true }, () => {
     ['scale', 'StatefulSet'],
     ['none', 'Deployment', 'here'],
     ['none', 'Deployment', 'by poll'],
+    ['none', 'Deployment', 'by poll where its leaf is for'],
   ];
   // The rows run side by side, the promises of each one after the other.
   for (const [rollout, kind, reports] of rows)

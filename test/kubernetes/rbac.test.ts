@@ -88,6 +88,7 @@ describe('safety 22: deploy/rbac.yaml, with the token of its service account', (
       client,
       pollers: async () => [],
       presentedByThisProcess: () => undefined,
+      namespaces: [],
     });
 
   it('safety 22: allows all that a rotation of a target does, from a missing Secret to adopted pods', async () => {

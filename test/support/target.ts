@@ -74,6 +74,7 @@ export async function placeTarget(cluster: Cluster, options: PlacedOptions): Pro
         client: cluster.client,
         pollers: async () => pollersOf(await placed.pods()),
         presentedByThisProcess: () => undefined,
+        namespaces: [],
         ...given,
       }),
     pods: () => admin.list<Pod>(`/api/v1/namespaces/${namespace}/pods`),

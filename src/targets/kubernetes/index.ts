@@ -23,8 +23,8 @@ export interface KubernetesTargetOptions {
   pollers(taskQueue: { namespace: string; name: string }): Promise<readonly Poller[]>;
   /** What this very process presents, where it is a pod of the target. */
   presentedByThisProcess(): { readonly pod: string; readonly fingerprint: Fingerprint } | undefined;
-  /** Where pods report that poll no task queue of the configuration, as the rotation worker itself; absent: nowhere. */
-  ownNamespace?(): string;
+  /** What its leaf is for: where pods report that poll no task queue of the configuration, as the rotation worker itself. */
+  readonly namespaces: readonly string[];
 }
 
 /** Target `kubernetes`: a Secret of type kubernetes.io/tls and every workload whose pods use it. */
@@ -131,8 +131,8 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
 
   /** What pods say that they present, in the namespaces that they poll. */
   async function reportsOfPods(): Promise<readonly Poller[]> {
-    const own = config.taskQueues.length === 0 ? options.ownNamespace?.() : undefined;
-    const namespaces = new Set([...config.taskQueues.map((queue) => queue.namespace), ...(own ? [own] : [])]);
+    const polled = config.taskQueues.map((queue) => queue.namespace);
+    const namespaces = new Set(polled.length > 0 ? polled : options.namespaces);
     const reports = [...namespaces].map((namespace) => options.pollers({ namespace, name: presentedQueue }));
     return (await Promise.all(reports)).flat();
   }
