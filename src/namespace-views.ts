@@ -12,6 +12,9 @@ interface View {
   readonly client: Client;
   /** When the leaf is too old to go on with (milliseconds since the epoch). */
   readonly until: number;
+  /** Who looks now: the connection of a view that is given up ends with the last of them. */
+  looking: number;
+  givenUp: boolean;
 }
 
 /** A leaf is made anew so long before it expires. */
@@ -41,17 +44,21 @@ export class NamespaceViews {
   async look<T>(namespace: string, work: (client: Client) => Promise<T>): Promise<T | undefined> {
     const view = await this.#then(namespace, (known) => this.#renewed(namespace, known));
     if (!view) return undefined;
+    view.looking += 1;
     try {
       return await work(view.client);
     } catch (error) {
       // Its CA may have left meanwhile: the next look begins with a connection of its own.
-      await this.#then(namespace, (known) => (known === view ? ended(view) : Promise.resolve(known)));
+      await this.#then(namespace, async (known) => (known === view ? giveUp(view) : known));
       throw error;
+    } finally {
+      view.looking -= 1;
+      await endedIfUnused(view);
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#views.keys()].map((namespace) => this.#then(namespace, ended)));
+    await Promise.all([...this.#views.keys()].map((namespace) => this.#then(namespace, giveUp)));
   }
 
   /** One step after the other. One that failed leaves no view behind. */
@@ -64,7 +71,7 @@ export class NamespaceViews {
 
   async #renewed(namespace: string, known: View | undefined): Promise<View | undefined> {
     if (known && (await this.#isOfUse(namespace, known))) return known;
-    await ended(known);
+    await giveUp(known);
     const signer = await this.#signer(namespace);
     return signer && this.#connect(namespace, signer);
   }
@@ -93,7 +100,7 @@ export class NamespaceViews {
     const [endpoint] = deps.endpoints(namespace);
     const leaf = await probeLeaf(deps, { authority, namespace }, ca);
     const client = await this.#connectTo(endpoint!, leaf).catch(refused(namespace, ca));
-    return { ca, client, until: Date.parse(leaf.certificate.notAfter) - leewayMs };
+    return { ca, client, until: Date.parse(leaf.certificate.notAfter) - leewayMs, looking: 0, givenUp: false };
   }
 
   #record(authority: string) {
@@ -106,8 +113,15 @@ export class NamespaceViews {
   }
 }
 
-async function ended(view: View | undefined): Promise<undefined> {
-  await view?.client.connection.close();
+/** Nobody looks through it any more who does not already. */
+async function giveUp(view: View | undefined): Promise<undefined> {
+  if (!view) return;
+  view.givenUp = true;
+  await endedIfUnused(view);
+}
+
+async function endedIfUnused({ client, looking, givenUp }: View): Promise<void> {
+  if (givenUp && looking === 0) await client.connection.close();
 }
 
 /** A CA that is trusted and not yet everywhere, or filters that match no target's leaf: unlike for the worker's own connection. */

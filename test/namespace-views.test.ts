@@ -78,6 +78,18 @@ describe('a namespace that lets the worker itself not in is looked into with a l
     assert.equal(leaves.length, 2);
   });
 
+  it('whose end waits for whoever still looks through it', async () => {
+    let seen = (_what: string): void => undefined;
+    const looking = views.look(booking, () => new Promise<string>((resolve) => (seen = resolve)));
+    await assert.rejects(views.look(booking, () => Promise.reject(new Error('refused'))));
+    await look();
+    await views.close();
+    assert.deepEqual([leaves.length, ended], [2, 1]);
+    seen('late');
+    assert.equal(await looking, 'late');
+    assert.equal(ended, 2);
+  });
+
   it('but not as long as it trusts no CA of its authority that is valid: then nobody polls', async () => {
     const trust = world.cloud.namespaces.get(booking)!;
     world.cloud.namespaces.set(booking, { ...trust, bundle: [(await aWorld()).old.certificate] });

@@ -47,7 +47,7 @@ describe('safety 34: the configuration file is followed by the worker', () => {
     const cloud = { answer: Promise.resolve(trust), closed: false };
     clouds.set(digest, cloud);
     const port = { readNamespace: () => cloud.answer, close: async () => void (cloud.closed = true) };
-    const rest = { keystore: new FakeKeystore(), now: () => new Date(), searchAttributes: false };
+    const rest = { keystore: new FakeKeystore(), now: () => new Date(), searchAttributes: false, close: port.close };
     return { config, configDigest: digest, cloud: port, ...rest } as unknown as Dependencies;
   }
 

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as wait } from 'node:timers/promises';
+import { allEnded } from '../all-ended.js';
 import { allowVariable } from '../config/powers.js';
 import type { KubernetesClient, KubernetesObject } from '../kubernetes/client.js';
 import { bootstrap, firstCa, usualAges, type Ages } from './bootstrap.js';
@@ -15,7 +16,7 @@ import { startControlPlane, type ControlPlane } from './kubernetes/control-plane
 import { startNodeAgent, type NodeAgent } from './kubernetes/node-agent.js';
 import { chosenKinds, type Kinds } from './kinds.js';
 import { applyManifest } from './manifests.js';
-import { StopStack, allEnded } from './processes.js';
+import { StopStack } from './processes.js';
 import { findPrograms } from './programs.js';
 import { findTools } from './tools/index.js';
 

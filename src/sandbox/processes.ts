@@ -107,11 +107,3 @@ export class StopStack {
     if (failures.length > 0) throw new AggregateError(failures, 'not everything of the sandbox could be stopped');
   }
 }
-
-/** All results; on a failure only once every one has ended, so that nothing starts behind the back of a clean-up. */
-export async function allEnded<T extends readonly unknown[]>(work: {
-  readonly [K in keyof T]: Promise<T[K]>;
-}): Promise<T> {
-  await Promise.allSettled(work);
-  return (await Promise.all(work)) as unknown as T;
-}

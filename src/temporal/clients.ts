@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import type proto from '@temporalio/proto';
+import { allEnded } from '../all-ended.js';
 import type { SeenClient } from '../domain/clients.js';
 import { pollersOf } from './pollers.js';
 
@@ -46,8 +47,8 @@ async function seek(client: Client, seeking: Seeking): Promise<readonly SeenClie
   const executions = (await recentExecutions(client, seeking)).filter(
     ({ taskQueue }) => !isSystem(taskQueue) && taskQueue !== seeking.ownQueue,
   );
-  const [callers, pollers, workers] = await Promise.all([
-    Promise.all(sample(executions).map((execution) => callersOf(client, seeking, execution))),
+  const [callers, pollers, workers] = await allEnded([
+    allEnded(sample(executions).map((execution) => callersOf(client, seeking, execution))),
     unknownQueuesOf(client, seeking, executions),
     listedWorkers(client, seeking),
   ]);
@@ -60,7 +61,7 @@ const isSystem = (queue: string | null | undefined): boolean => queue?.startsWit
 async function recentExecutions(client: Client, { namespace, since }: Seeking): Promise<readonly Execution[]> {
   const began = since.toISOString();
   const queries = [`StartTime >= "${began}"`, `StartTime < "${began}" AND ExecutionStatus = "Running"`];
-  const answers = await Promise.all(
+  const answers = await allEnded(
     queries.map((query) =>
       client.workflowService.listWorkflowExecutions({ namespace, pageSize: listed / queries.length, query }),
     ),
@@ -118,7 +119,7 @@ async function unknownQueuesOf(client: Client, seeking: Seeking, executions: rea
   const { namespace, since, knownQueues } = seeking;
   const all = new Set(executions.map(({ taskQueue }) => taskQueue ?? ''));
   const names = [...all].filter((name) => name !== '' && !knownQueues.includes(name));
-  const found = await Promise.all(
+  const found = await allEnded(
     names.slice(0, queues).map(async (name) => {
       const pollers = await pollersOf(client, { namespace, name });
       const recent = pollers.filter(({ lastAccessTime }) => Date.parse(lastAccessTime) >= since.getTime());

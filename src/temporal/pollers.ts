@@ -1,5 +1,6 @@
 import { Connection, type Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { allEnded } from '../all-ended.js';
 import type { Poller } from '../targets/target.js';
 
 const { TaskQueueType } = proto.temporal.api.enums.v1;
@@ -14,7 +15,7 @@ export async function pollersOf(
   if (!(client.connection instanceof Connection)) throw new TypeError('pollers are read through a plain connection');
   const types = [TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY];
   const answers = await client.withDeadline(Date.now() + deadlineMs, () =>
-    Promise.all(
+    allEnded(
       types.map((taskQueueType) =>
         client.workflowService.describeTaskQueue({
           namespace: taskQueue.namespace,
