@@ -42,9 +42,8 @@ export class NamespaceViews {
    * RotationError `NamespaceUnseen`, `TemporalUnreachable`, and what making the leaf throws.
    */
   async look<T>(namespace: string, work: (client: Client) => Promise<T>): Promise<T | undefined> {
-    const view = await this.#then(namespace, (known) => this.#renewed(namespace, known));
+    const view = await this.#then(namespace, async (known) => begun(await this.#renewed(namespace, known)));
     if (!view) return undefined;
-    view.looking += 1;
     try {
       return await work(view.client);
     } catch (error) {
@@ -70,14 +69,16 @@ export class NamespaceViews {
   }
 
   async #renewed(namespace: string, known: View | undefined): Promise<View | undefined> {
-    if (known && (await this.#isOfUse(namespace, known))) return known;
-    await giveUp(known);
+    const fresh = known && this.#deps().now().getTime() < known.until ? known : undefined;
+    if (fresh && (await this.#signs(namespace, fresh.ca))) return fresh;
     const signer = await this.#signer(namespace);
+    if (fresh && signer?.ca === fresh.ca) return fresh;
+    await giveUp(known);
     return signer && this.#connect(namespace, signer);
   }
 
-  async #isOfUse(namespace: string, { ca, until }: View): Promise<boolean> {
-    if (this.#deps().now().getTime() >= until) return false;
+  /** Then nothing better is to be had, and the namespace need not be read. */
+  async #signs(namespace: string, ca: Fingerprint): Promise<boolean> {
     const records = await Promise.all(this.#authorities(namespace).map((name) => this.#record(name)));
     return records.some(({ signing, retiring }) => signing === ca && retiring !== ca);
   }
@@ -111,6 +112,12 @@ export class NamespaceViews {
     const { authorities } = this.#deps().config;
     return Object.keys(authorities).filter((name) => authorities[name]!.namespaces.includes(namespace));
   }
+}
+
+/** Before anybody else can give it up. */
+function begun(view: View | undefined): View | undefined {
+  if (view) view.looking += 1;
+  return view;
 }
 
 /** Nobody looks through it any more who does not already. */
