@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { readTrust } from '../../src/cloud/namespace-spec.js';
+import type { Fingerprint } from '../../src/domain/certificate.js';
+import { booking } from '../../src/sandbox/configuration.js';
+import { measure, type MeasureOptions, type Measures } from '../../src/sandbox/gateway/measures.js';
+import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/index.js';
+import { everyWorkerPolls, leavesIn, targetSecrets } from '../../src/sandbox/traffic.js';
+import { readCertificates } from '../../src/x509/read.js';
+
+/** A sandbox for a file of tests, with some traffic, and what the test itself sees of it. */
+export class SandboxRun {
+  readonly dir: string;
+  readonly sandbox: Sandbox;
+  /** Behind the gateway, where no certificate is asked for, and no call is in its record. */
+  readonly client: Client;
+  /** Every leaf that a target was seen to have. */
+  readonly leaves = new Set<Fingerprint>();
+  #from = 0;
+
+  private constructor(dir: string, sandbox: Sandbox, client: Client) {
+    this.dir = dir;
+    this.sandbox = sandbox;
+    this.client = client;
+  }
+
+  /** @param options what is special about it; given the folder that is gone afterwards */
+  static async begin(options: (dir: string) => Omit<SandboxOptions, 'dir'> = () => ({})): Promise<SandboxRun> {
+    const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
+    try {
+      const sandbox = await startSandbox({
+        dir: join(dir, 'sandbox'),
+        progress: (line) => process.stderr.write(`${line}\n`),
+        bookingsPerSecond: 1,
+        ...options(dir),
+      });
+      const connection = await Connection.connect({ address: sandbox.temporal.address });
+      return new SandboxRun(dir, sandbox, new Client({ connection, namespace: booking.namespace }));
+    } catch (error) {
+      await rm(dir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.client.connection.close();
+    await this.sandbox.stop();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** From here on it is measured. */
+  async everyWorkerPolls(): Promise<void> {
+    this.#from = await everyWorkerPolls(this.sandbox);
+    await this.noteLeaves();
+  }
+
+  /** The CAs that a namespace trusts. */
+  bundle(namespace: string = booking.namespace): readonly Fingerprint[] {
+    const { bundlePem } = readTrust(this.sandbox.store.get(namespace).spec);
+    return readCertificates(bundlePem).map(({ fingerprint }) => fingerprint);
+  }
+
+  /** To be called after each rotation: whose calls count is known by their leaves. */
+  async noteLeaves(): Promise<void> {
+    for (const leaf of (await targetSecrets(this.sandbox)).flatMap(leavesIn)) this.leaves.add(leaf);
+  }
+
+  /**
+   * Of the workers and starters of a namespace, up to the last that the gateway recorded of it.
+   * @param more `probesShowNoLeaf` where somebody probes with the Temporal CLI
+   */
+  async measures(
+    { namespace, taskQueue }: Pick<MeasureOptions, 'namespace' | 'taskQueue'> = booking,
+    more: Pick<MeasureOptions, 'probesShowNoLeaf'> = {},
+  ): Promise<Measures> {
+    const record = await this.sandbox.gateway.record();
+    const to = record.findLast((event) => event.namespace === namespace)!.t;
+    return measure(record, { namespace, taskQueue, leaves: this.leaves, traffic: { from: this.#from, to }, ...more });
+  }
+}
