@@ -1,71 +1,48 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { openKeystore } from '../../src/cli/keystore.js';
-import { readTrust } from '../../src/cloud/namespace-spec.js';
 import { loadConfig } from '../../src/config/load.js';
 import { short } from '../../src/domain/certificate.js';
 import { entries } from '../../src/domain/ids.js';
 import { followClientPair, type ClientPair } from '../../src/sandbox/client-pair.js';
 import { booking } from '../../src/sandbox/configuration.js';
-import { measure } from '../../src/sandbox/gateway/measures.js';
-import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
-import { everyWorkerPolls, leavesIn, targetSecrets } from '../../src/sandbox/traffic.js';
 import type { KeyPair } from '../../src/x509/pair.js';
-import { readCertificates } from '../../src/x509/read.js';
 import { aLeaf } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { replaceRotationWorker } from '../support/rotation-worker.js';
+import { SandboxRun } from '../support/sandbox-run.js';
 import { runStarter, type Ran } from '../support/starter.js';
 import { temporalCliWith } from '../support/temporal-cli.js';
 
 const declared = ['--who=ada', '--why=the CA key was in a public bucket'];
 
 describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
-  let dir: string;
-  let sandbox: Sandbox;
+  let run: SandboxRun;
   let pair: ClientPair;
-  let from: number;
-  const leaves = new Set<string>();
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    sandbox = await startSandbox({
-      dir: join(dir, 'sandbox'),
-      progress: (line) => process.stderr.write(`${line}\n`),
-      bookingsPerSecond: 1,
-    });
-    pair = await followClientPair(sandbox);
-    from = await everyWorkerPolls(sandbox);
-    await noteLeaves();
+    run = await SandboxRun.begin();
+    pair = await followClientPair(run.sandbox);
+    await run.everyWorkerPolls();
   });
-  after(async () => {
-    await sandbox?.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  const bundle = () =>
-    readCertificates(readTrust(sandbox.store.get(booking.namespace).spec).bundlePem).map((ca) => ca.fingerprint);
-  async function noteLeaves(): Promise<void> {
-    for (const leaf of (await targetSecrets(sandbox)).flatMap(leavesIn)) leaves.add(leaf);
-  }
+  after(() => run?.stop());
 
   /** What a person types, over a connection whose certificate is that of the booking workers. */
   async function starter(...args: readonly string[]): Promise<Ran> {
     await pair.sync();
     return runStarter(args, {
       PATH: process.env['PATH'],
-      HOME: dir,
-      CERT_ROTATION_CONFIG: sandbox.configFile,
-      TEMPORAL_ADDRESS: sandbox.gateway.address,
+      HOME: run.dir,
+      CERT_ROTATION_CONFIG: run.sandbox.configFile,
+      TEMPORAL_ADDRESS: run.sandbox.gateway.address,
       TEMPORAL_TLS_CLIENT_CERT_PATH: pair.files.certificate,
       TEMPORAL_TLS_CLIENT_KEY_PATH: pair.files.key,
-      TEMPORAL_TLS_SERVER_CA_CERT_PATH: sandbox.gateway.caFile,
-      TEMPORAL_TLS_SERVER_NAME: sandbox.gateway.serverNameOf(booking.namespace),
+      TEMPORAL_TLS_SERVER_CA_CERT_PATH: run.sandbox.gateway.caFile,
+      TEMPORAL_TLS_SERVER_NAME: run.sandbox.gateway.serverNameOf(booking.namespace),
     });
   }
   async function done(...args: readonly string[]): Promise<string> {
@@ -90,12 +67,12 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
 
   /** Whoever has the key of the CA that is current now: makes certificates that every filter of the namespace admits. */
   async function thief(): Promise<{ readonly getsIn: () => Promise<boolean>; readonly ca: string }> {
-    const keystore = await openKeystore(await loadConfig(sandbox.configFile));
-    const [ca] = bundle() as [string];
+    const keystore = await openKeystore(await loadConfig(run.sandbox.configFile));
+    const [ca] = run.bundle() as [string];
     const stolen = (await keystore.get(entries.ca(booking.authority, ca))) as unknown as KeyPair;
     const { certificate, key } = await aLeaf(stolen, { commonName: booking.namespace });
     const made = { certificate: certificate.pem, key: key.reveal() };
-    const cli = await temporalCliWith(sandbox, join(dir, `thief-${short(ca)}`), made);
+    const cli = await temporalCliWith(run.sandbox, join(run.dir, `thief-${short(ca)}`), made);
     const getsIn = () => cli('workflow', 'list', '--limit=1').then(() => true, isRefusal);
     return { getsIn, ca };
   }
@@ -105,7 +82,7 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
   }
 
   describe('a rotation that waits for its approval is taken over', () => {
-    const saved = () => join(dir, 'trust.json');
+    const saved = () => join(run.dir, 'trust.json');
     let whoever: Awaited<ReturnType<typeof thief>>;
     let ended: string;
     before(async () => {
@@ -116,7 +93,7 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
       await asked();
       assert.ok(await whoever.getsIn(), 'refused before the removal: nothing is shown by a refusal after it');
       ended = await done('emergency', 'ca', booking.authority, ...declared);
-      await noteLeaves();
+      await run.noteLeaves();
     });
 
     it('it ends by itself, and says who declared it', () => {
@@ -125,22 +102,15 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
     });
 
     it('the namespace trusts the new CA alone, and whoever has the leaked key is refused', async () => {
-      assert.equal(bundle().length, 1);
-      assert.ok(!bundle().includes(whoever.ca));
+      assert.equal(run.bundle().length, 1);
+      assert.ok(!run.bundle().includes(whoever.ca));
       await eventually(async () => !(await whoever.getsIn()), 60_000);
       const { exposed } = await status();
       assert.deepEqual(exposed, [`Compromised CA ${short(whoever.ca)} is trusted by no namespace any more.`]);
     });
 
     it('no call of a worker or starter failed, and the workers were never down', async () => {
-      const record = await sandbox.gateway.record();
-      const traffic = { from, to: record.at(-1)!.t };
-      const { failedByCode, workerDowntimeMs } = measure(record, {
-        ...booking,
-        leaves,
-        traffic,
-        probesShowNoLeaf: true,
-      });
+      const { failedByCode, workerDowntimeMs } = await run.measures(booking, { probesShowNoLeaf: true });
       assert.deepEqual(failedByCode, {});
       assert.equal(workerDowntimeMs, 0);
     });
@@ -151,9 +121,9 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
     });
 
     it('`break-glass restore` leaves the leaked CA out of a file that was saved before', async () => {
-      const trusted = bundle();
+      const trusted = run.bundle();
       await done('break-glass', 'restore', '--from', saved(), '--who=sam', '--why=by mistake');
-      assert.deepEqual(bundle(), trusted);
+      assert.deepEqual(run.bundle(), trusted);
       assert.equal(await whoever.getsIn(), false);
     });
   });
@@ -162,17 +132,17 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
     let whoever: Awaited<ReturnType<typeof thief>>;
     let adasKey: string;
     before(async () => {
-      adasKey = join(dir, 'ada.pem');
+      adasKey = join(run.dir, 'ada.pem');
       const { publicKey, privateKey } = generateKeyPairSync('ed25519');
       await writeFile(adasKey, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-      const config = parse(await readFile(sandbox.configFile, 'utf8')) as {
+      const config = parse(await readFile(run.sandbox.configFile, 'utf8')) as {
         authorities: Record<string, { approval?: object }>;
       };
       const approvers = { ada: { publicKey: publicKey.export({ type: 'spki', format: 'pem' }) } };
       const authority = config.authorities[booking.authority]!;
       authority.approval = { ...authority.approval, approvers };
-      await writeFile(sandbox.configFile, stringify(config));
-      await replaceRotationWorker(sandbox);
+      await writeFile(run.sandbox.configFile, stringify(config));
+      await replaceRotationWorker(run.sandbox);
       whoever = await thief();
       await done('emergency', 'ca', booking.authority, ...declared, '--no-wait');
       await asked();
@@ -189,18 +159,18 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
     });
 
     it('`abort` is refused: nothing goes back to the leaked CA', async () => {
-      const trusted = bundle();
+      const trusted = run.bundle();
       const { code, stderr } = await starter('abort', booking.authority, '--who=sam', '--why=a doubt');
       assert.equal(code, 2);
       assert.match(stderr, /compromised/);
-      assert.deepEqual(bundle(), trusted);
+      assert.deepEqual(run.bundle(), trusted);
     });
 
     it('the signature removes it, and whoever has the leaked key is refused', async () => {
       await done('approve', booking.authority, '--who=ada', '--why=seen', '--sign-with', adasKey);
       await eventually(async () => (await status()).outcome === 'completed', 120_000);
-      assert.equal(bundle().length, 1);
-      assert.ok(!bundle().includes(whoever.ca));
+      assert.equal(run.bundle().length, 1);
+      assert.ok(!run.bundle().includes(whoever.ca));
       await eventually(async () => !(await whoever.getsIn()), 60_000);
     });
   });
