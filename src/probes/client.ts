@@ -2,6 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { Connection, isGrpcServiceError } from '@temporalio/client';
 import { presented } from '../x509/chain.js';
+import { clientTls } from '../x509/client-tls.js';
 import type { KeyPair } from '../x509/pair.js';
 import { isCertificateAlert } from './alerts.js';
 import { hostAndPort, type Endpoint, type Probe, type ProbeResult } from './probe.js';
@@ -79,11 +80,7 @@ async function call(leaf: KeyPair, endpoint: Endpoint, deadlineMs: number, remot
     connectTimeout: deadlineMs,
     // No second try: it may reach another front end, which admits what this one refused.
     interceptors: [],
-    tls: {
-      serverNameOverride: endpoint.serverName ?? hostAndPort(endpoint.address).host,
-      ...(endpoint.serverRoots && { serverRootCACertificate: Buffer.from(endpoint.serverRoots) }),
-      clientCertPair: { crt: Buffer.from(presented(leaf)), key: Buffer.from(leaf.key.reveal()) },
-    },
+    tls: clientTls(leaf, { ...endpoint, serverName: endpoint.serverName ?? hostAndPort(endpoint.address).host }),
   });
   let asked = 'any call';
   try {

@@ -11,7 +11,7 @@ import {
 import type { LoadedConfig } from '../config/load.js';
 import { RotationError } from '../domain/failures.js';
 import type { Endpoint } from '../probes/probe.js';
-import { presented } from '../x509/chain.js';
+import { clientTls } from '../x509/client-tls.js';
 import type { KeyPair } from '../x509/pair.js';
 import { PrivateKey } from '../x509/private-key.js';
 import { keyMatches, readCertificates } from '../x509/read.js';
@@ -108,11 +108,10 @@ export async function optionsWith(
   if (!pair) return options;
   return {
     ...options,
-    tls: {
-      ...(files?.serverName && { serverNameOverride: files.serverName }),
-      ...(files?.serverRootsFile && { serverRootCACertificate: Buffer.from(await read(files.serverRootsFile)) }),
-      clientCertPair: { crt: Buffer.from(presented(pair)), key: Buffer.from(pair.key.reveal()) },
-    },
+    tls: clientTls(pair, {
+      serverName: files?.serverName,
+      serverRoots: files?.serverRootsFile && (await read(files.serverRootsFile)),
+    }),
   };
 }
 
@@ -173,16 +172,9 @@ export async function connectClient(loaded: LoadedConfig): Promise<Client> {
 }
 
 /** A client over one endpoint of a namespace that presents `leaf`. Throws TemporalUnreachable or TemporalRefused. */
-export async function clientAt(
-  { namespace, address, serverName, serverRoots }: Endpoint,
-  leaf: KeyPair,
-): Promise<Client> {
-  const tls = {
-    ...(serverName && { serverNameOverride: serverName }),
-    ...(serverRoots && { serverRootCACertificate: Buffer.from(serverRoots) }),
-    clientCertPair: { crt: Buffer.from(presented(leaf)), key: Buffer.from(leaf.key.reveal()) },
-  };
-  const connection = await connect({ address, tls }, { address, namespace, pair: leaf, serverName, serverRoots });
+export async function clientAt(endpoint: Endpoint, leaf: KeyPair): Promise<Client> {
+  const { namespace, address } = endpoint;
+  const connection = await connect({ address, tls: clientTls(leaf, endpoint) }, { ...endpoint, pair: leaf });
   return new Client({ connection, namespace });
 }
 

@@ -55,7 +55,7 @@ describe('the clock of the rotation worker is off', () => {
     for (const ms of [-6 * minute, 6 * minute]) {
       await offBy(ms);
       const failure: unknown = await rotateCa(run.client, progress).catch((error: unknown) => error);
-      assert.match(String(failure), /Nothing was changed: the clock here is 3\d\d s (behind|ahead of)/);
+      assert.match(String(failure), /Nothing was changed: the clock here is 3(59|60|61) s (behind|ahead of)/);
     }
     assert.deepEqual(run.bundle(), trusted);
   });
