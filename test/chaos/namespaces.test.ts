@@ -5,7 +5,7 @@ import type { CaRotationResult, LeafRotationResult } from '../../src/domain/rota
 import { untilApprovalIsAsked } from '../../src/sandbox/approval.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { SandboxRun } from '../support/sandbox-run.js';
-import { addOrders, orders } from '../support/second-namespace.js';
+import { addTeam, orders } from '../support/team.js';
 
 const both = [booking, orders] as const;
 
@@ -14,7 +14,7 @@ describe('one rotation worker for several namespaces, each with a CA of its own,
 
   before(async () => {
     run = await SandboxRun.begin();
-    await addOrders(run.sandbox);
+    await addTeam(run.sandbox, orders);
     await run.everyWorkerPolls();
   });
   after(() => run?.stop());

@@ -3,6 +3,7 @@ import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/index.js';
 import type { RotationStatus } from '../../src/domain/rotation.js';
 import { fakeActivities } from './fake-activities.js';
+import { spread } from './spread.js';
 import { WorkflowTests } from './temporal-env.js';
 import { workflowBundle } from './workflow-bundle.js';
 
@@ -92,17 +93,9 @@ export class Slots {
   async each<Item>(
     items: readonly Item[],
     work: (slot: Slot, item: Item) => Promise<void>,
-    name: (item: Item) => string = String,
+    name?: (item: Item) => string,
   ): Promise<readonly string[]> {
-    const left = [...items];
-    const broken: string[] = [];
-    await Promise.all(
-      this.all.map(async (slot) => {
-        for (let item = left.shift(); item !== undefined; item = left.shift())
-          await work(slot, item).catch((error: Error) => broken.push(`${name(item!)}: ${error.message}`));
-      }),
-    );
-    return broken;
+    return spread(this.all, items, work, name);
   }
 
   async stop(): Promise<void> {

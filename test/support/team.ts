@@ -12,40 +12,56 @@ import type { Workload } from '../../src/targets/kubernetes/objects.js';
 import { aCa, aLeaf } from './certificates.js';
 import { eventually } from './eventually.js';
 
-/** Another team's: a Temporal namespace with a CA of its own, and two workers in a Kubernetes namespace of its own. */
-export const orders = {
-  namespace: 'orders.sdvdw',
-  taskQueue: 'orders',
-  authority: 'orders',
-  target: 'orders-worker',
-} as const;
-
-const secret = 'orders-worker-tls';
-const root = new URL('../../', import.meta.url);
-const deployment = `/apis/apps/v1/namespaces/${orders.authority}/deployments/${orders.target}`;
-
-/** Adds it to a sandbox that runs, and to the configuration that its rotation worker follows. */
-export async function addOrders(sandbox: Sandbox): Promise<void> {
-  const { gateway, store, kubernetes } = sandbox;
-  await registerNamespace(sandbox);
-  const ca = await aCa({ organization: 'Orders' });
-  const trust = { bundlePem: ca.certificate.pem, filters: [] };
-  await gateway.setTrust(orders.namespace, trust, { immediate: true });
-  store.create(orders.namespace, newSpec(orders.authority, trust));
-  await configure(sandbox);
-  await keepFirstCa(await openKeystore(await loadConfig(sandbox.configFile)), { authority: orders.authority, ca });
-  const leaf = await aLeaf(ca, { commonName: orders.target });
-  await deploy(sandbox, { 'tls.crt': leaf.certificate.pem, 'tls.key': leaf.key.reveal() });
-  await eventually(async () => isSettled((await kubernetes.admin.get<Workload>(deployment))!), 60_000);
+/** A team with a Temporal namespace and a CA of its own, and workers in a Kubernetes namespace that has the authority's name. */
+export interface Team {
+  readonly namespace: string;
+  readonly taskQueue: string;
+  readonly authority: string;
+  readonly target: string;
 }
 
-export const ordersSecret = `/api/v1/namespaces/${orders.authority}/secrets/${secret}`;
+export const orders: Team = teamOf('orders');
+
+export interface AddedTeam {
+  /** Default: the configuration that the sandbox's rotation worker follows. */
+  readonly configFile?: string;
+  readonly replicas?: number;
+  /** Workers count as ready at once, rather than five seconds after their start. */
+  readonly readyAtOnce?: boolean;
+}
+
+export function teamOf(name: string): Team {
+  return { namespace: `${name}.sdvdw`, taskQueue: name, authority: name, target: `${name}-worker` };
+}
+
+/** API paths of what the team's workers are made of. */
+export const secretPath = ({ authority, target }: Team): string =>
+  `/api/v1/namespaces/${authority}/secrets/${target}-tls`;
+export const deploymentPath = ({ authority, target }: Team): string =>
+  `/apis/apps/v1/namespaces/${authority}/deployments/${target}`;
+
+const root = new URL('../../', import.meta.url);
+
+/** Adds it to a sandbox that runs, and to a configuration. */
+export async function addTeam(sandbox: Sandbox, team: Team, how: AddedTeam = {}): Promise<void> {
+  const { gateway, store, kubernetes } = sandbox;
+  const { configFile = sandbox.configFile } = how;
+  await registerNamespace(sandbox, team.namespace);
+  const ca = await aCa({ organization: team.authority });
+  const trust = { bundlePem: ca.certificate.pem, filters: [] };
+  await gateway.setTrust(team.namespace, trust, { immediate: true });
+  store.create(team.namespace, newSpec(team.authority, trust));
+  await configure(sandbox, team, configFile);
+  await keepFirstCa(await openKeystore(await loadConfig(configFile)), { authority: team.authority, ca });
+  const leaf = await aLeaf(ca, { commonName: team.target });
+  await deploy(sandbox, team, { 'tls.crt': leaf.certificate.pem, 'tls.key': leaf.key.reveal() }, how);
+  await eventually(async () => isSettled((await kubernetes.admin.get<Workload>(deploymentPath(team)))!), 60_000);
+}
 
 /** Known to every part of the server once a call about it is answered. */
-async function registerNamespace({ temporal }: Sandbox): Promise<void> {
+export async function registerNamespace({ temporal }: Sandbox, namespace: string): Promise<void> {
   const connection = await Connection.connect({ address: temporal.address });
   try {
-    const { namespace } = orders;
     const workflowExecutionRetentionPeriod = { seconds: 86_400 as never };
     await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod });
     const known = () => connection.workflowService.listWorkflowExecutions({ namespace }).catch(() => undefined);
@@ -55,10 +71,10 @@ async function registerNamespace({ temporal }: Sandbox): Promise<void> {
   }
 }
 
-async function configure({ configFile, gateway }: Sandbox): Promise<void> {
+async function configure({ gateway }: Sandbox, team: Team, configFile: string): Promise<void> {
   type Sections = Record<'namespaces' | 'authorities' | 'targets', object>;
   const config = parse(await readFile(configFile, 'utf8')) as Sections;
-  const { namespace, authority, target, taskQueue } = orders;
+  const { namespace, authority, target, taskQueue } = team;
   const added: Sections = {
     namespaces: {
       [namespace]: {
@@ -71,7 +87,7 @@ async function configure({ configFile, gateway }: Sandbox): Promise<void> {
     authorities: {
       [authority]: {
         issuer: { kind: 'builtin', algorithm: 'P-256' },
-        subject: { organization: 'Orders' },
+        subject: { organization: authority },
         lifetime: '365d',
         namespaces: [namespace],
         approval: { mode: 'manual', deadline: '5d', remindEvery: '1d' },
@@ -81,8 +97,8 @@ async function configure({ configFile, gateway }: Sandbox): Promise<void> {
       [target]: {
         authority,
         namespace: authority,
-        secret,
-        subject: { organization: 'Orders', commonName: target },
+        secret: `${target}-tls`,
+        subject: { organization: authority, commonName: target },
         lifetime: '30d',
         rollout: 'rolling',
         taskQueues: [{ namespace, name: taskQueue }],
@@ -95,8 +111,13 @@ async function configure({ configFile, gateway }: Sandbox): Promise<void> {
 }
 
 /** The article's Deployment and the Role of its target, with other names. */
-async function deploy({ kubernetes: { admin }, gateway }: Sandbox, files: Readonly<Record<string, string>>) {
-  const { namespace, authority, target, taskQueue } = orders;
+async function deploy(
+  { kubernetes: { admin }, gateway }: Sandbox,
+  { namespace, authority, target, taskQueue }: Team,
+  files: Readonly<Record<string, string>>,
+  { replicas = 2, readyAtOnce = false }: AddedTeam,
+) {
+  const secret = `${target}-tls`;
   const metadata = { name: authority };
   await admin.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata });
   const tls: KubernetesObject & { type: string; stringData: object } = {
@@ -123,8 +144,9 @@ async function deploy({ kubernetes: { admin }, gateway }: Sandbox, files: Readon
     TEMPORAL_MTLS_TLS_KEY: '/etc/certs/tls.key',
     SANDBOX_SERVER_NAME: gateway.serverNameOf(namespace),
   };
-  worker.spec.replicas = 2;
+  worker.spec.replicas = replicas;
   worker.spec.template.spec.containers[0].env = Object.entries(env).map(([name, value]) => ({ name, value }));
+  if (readyAtOnce) delete worker.spec.template.spec.containers[0].readinessProbe;
   await apply(admin, `apis/apps/v1/namespaces/${authority}/deployments`, worker);
 
   function renamed(text: string): readonly KubernetesObject[] {
@@ -137,7 +159,10 @@ async function deploy({ kubernetes: { admin }, gateway }: Sandbox, files: Readon
 }
 
 interface Workers extends KubernetesObject {
-  readonly spec: { replicas: number; readonly template: { readonly spec: { readonly containers: [{ env: object }] } } };
+  readonly spec: {
+    replicas: number;
+    readonly template: { readonly spec: { readonly containers: [{ env: object; readinessProbe?: object }] } };
+  };
 }
 
 async function apply(admin: KubernetesClient, path: string, object: KubernetesObject): Promise<void> {

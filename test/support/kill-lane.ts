@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { parse, stringify } from 'yaml';
+import { readTrust } from '../../src/cloud/namespace-spec.js';
+import { allowVariable } from '../../src/config/powers.js';
+import type { Fingerprint } from '../../src/domain/certificate.js';
+import { caRotationId, defaultTaskQueue, leafRotationId } from '../../src/domain/ids.js';
+import type { CaRotationResult, LeafRotationResult } from '../../src/domain/rotation.js';
+import type { KubernetesObject } from '../../src/kubernetes/client.js';
+import { untilApprovalIsAsked } from '../../src/sandbox/approval.js';
+import { killGroup, sandboxEnvironment, spawnChild } from '../../src/sandbox/children.js';
+import type { Sandbox } from '../../src/sandbox/index.js';
+import { leavesIn, type SecretObject } from '../../src/sandbox/traffic.js';
+import { readCertificates } from '../../src/x509/read.js';
+import { startApiProxy, type ApiProxy, type CallFate } from './api-proxy.js';
+import { KillPoints } from './kill-points.js';
+import type { ServerCertificate } from './server-certificate.js';
+import { addTeam, deploymentPath, registerNamespace, secretPath, teamOf, type Team } from './team.js';
+import { startTemporalProxy, type TemporalProxy } from './temporal-proxy.js';
+
+export type Workflow = 'caRotation' | 'leafRotation';
+
+/** As short as the sandbox allows: a proof outlasts its slowest frontend. */
+const timing = {
+  connectionAge: '400ms',
+  connectionAgeGrace: '200ms',
+  secretPropagation: '1s',
+  soak: '700ms',
+  watch: '1s',
+};
+const patienceMs = 300_000;
+const program = fileURLToPath(new URL('../../dist/worker.js', import.meta.url));
+
+/** What a rotation may change, before and after it. */
+interface State {
+  readonly bundle: readonly Fingerprint[];
+  readonly leaf: Fingerprint;
+  /** Changes of the Deployment. */
+  readonly generation: number;
+}
+
+/**
+ * A team of a sandbox with a rotation worker of its own: the real program as a process, which everything reaches through proxies
+ * that know each place at which it may be killed.
+ */
+export class KillLane {
+  readonly team: Team;
+  /** Every leaf that the team's workers were seen to have. */
+  readonly leaves = new Set<Fingerprint>();
+  readonly #sandbox: Sandbox;
+  readonly #points = new KillPoints(() => killGroup(this.#worker!));
+  #folder = '';
+  #environment: Record<string, string> = {};
+  #worker: ChildProcess | undefined;
+  #temporal: TemporalProxy | undefined;
+  #api: ApiProxy | undefined;
+  #client: Client | undefined;
+  #stopping = false;
+
+  private constructor(sandbox: Sandbox, team: Team) {
+    this.#sandbox = sandbox;
+    this.team = team;
+  }
+
+  static async begin(sandbox: Sandbox, name: string, certificate: ServerCertificate): Promise<KillLane> {
+    const lane = new KillLane(sandbox, teamOf(name));
+    await lane.#begin(certificate);
+    return lane;
+  }
+
+  async #begin(certificate: ServerCertificate): Promise<void> {
+    const { temporal, kubernetes, dir, configFile } = this.#sandbox;
+    const { authority } = this.team;
+    this.#folder = join(dir, authority);
+    await mkdir(join(this.#folder, 'tmp'), { recursive: true, mode: 0o700 });
+    await registerNamespace(this.#sandbox, this.#rotations);
+    this.#client = new Client({
+      connection: await Connection.connect({ address: temporal.address }),
+      namespace: this.#rotations,
+    });
+    this.#temporal = await startTemporalProxy(temporal.address, this.#rotations, this.#points);
+    this.#api = await startApiProxy(kubernetes.adminKubeconfig, {
+      certificate,
+      file: join(this.#folder, 'kubeconfig'),
+      fateOf: (call) => this.#fateOf(call),
+    });
+    this.#watchCloud();
+    const file = join(this.#folder, 'rotation.yaml');
+    await writeFile(file, this.#configuration(await readFile(configFile, 'utf8')), { mode: 0o600 });
+    await kubernetes.admin.create('/api/v1/namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: this.#rotations },
+    });
+    await addTeam(this.#sandbox, this.team, { configFile: file, replicas: 1, readyAtOnce: true });
+    this.#environment = sandboxEnvironment({
+      CERT_ROTATION_CONFIG: file,
+      TEMPORAL_ADDRESS: this.#temporal.address,
+      TMPDIR: join(this.#folder, 'tmp'),
+      HOME: this.#folder,
+      HOSTNAME: this.#rotations,
+      [allowVariable]: 'foreign-cloud',
+    });
+    this.#startWorker();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const worker = this.#worker;
+    if (worker && worker.exitCode === null && worker.signalCode === null) {
+      worker.kill('SIGTERM');
+      await once(worker, 'exit');
+    }
+    await this.#temporal?.stop();
+    this.#api?.stop();
+    await this.#client?.connection.close();
+  }
+
+  /** Every place that the last rotation passed. */
+  get places(): readonly string[] {
+    return this.#points.places;
+  }
+
+  /** Rotates to the end, with the worker killed at one place or at none, and checks that nothing shows that it was. */
+  async rotate(workflow: Workflow, deadly?: string): Promise<void> {
+    // Each rotation finds what the first one found.
+    for (const kind of ['trust', 'rotation']) await this.#forget(kind);
+    const before = await this.#state();
+    this.#points.begin(deadly);
+    const { authority, target } = this.team;
+    const [workflowId, input] =
+      workflow === 'caRotation' ? [caRotationId(authority), { authority }] : [leafRotationId(target), { target }];
+    const handle = await this.#client!.workflow.start(workflow, {
+      workflowId,
+      taskQueue: defaultTaskQueue,
+      args: [input],
+      workflowExecutionTimeout: patienceMs,
+    });
+    const approving = workflow === 'caRotation' && this.#approve(handle);
+    const result = (await handle.result()) as CaRotationResult & LeafRotationResult;
+    await approving;
+    const after = await this.#state();
+    assert.equal(this.#points.kills, deadly ? 1 : 0, 'was not reached');
+    assert.equal(result.outcome, 'rotated', result.reason);
+    assert.deepEqual(after.bundle, workflow === 'caRotation' ? [result.newFingerprint] : before.bundle);
+    assert.notEqual(after.leaf, before.leaf);
+    assert.equal(after.generation - before.generation, 1, 'restarts of the workload');
+    assert.deepEqual(
+      await this.#keystore(),
+      workflow === 'caRotation' ? ['authority', 'ca', 'rotation', 'trust'] : ['authority', 'ca'],
+    );
+    const onDisk = await readdir(join(this.#folder, 'tmp'), { recursive: true, withFileTypes: true });
+    const left = onDisk.filter((entry) => entry.isFile()).map(({ name }) => name);
+    assert.deepEqual(left, [], 'left on disk');
+  }
+
+  /** The Temporal namespace of the rotations, and the Kubernetes namespace of the keystore. */
+  get #rotations(): string {
+    return `${this.team.authority}-rotations`;
+  }
+
+  #configuration(sandboxes: string): string {
+    const config = parse(sandboxes) as Record<string, object>;
+    return stringify({
+      ...config,
+      temporal: { namespace: this.#rotations, taskQueue: defaultTaskQueue },
+      keystore: { ...config['keystore'], namespace: this.#rotations },
+      kubernetes: { ...config['kubernetes'], kubeconfig: this.#api!.kubeconfig },
+      timing: { ...config['timing'], ...timing },
+      namespaces: {},
+      authorities: {},
+      targets: {},
+    });
+  }
+
+  #startWorker(): void {
+    const log = openSync(join(this.#folder, 'worker.log'), 'a', 0o600);
+    const worker = spawnChild(process.execPath, [program], { env: this.#environment, stdio: ['pipe', log, log] });
+    closeSync(log);
+    this.#worker = worker;
+    worker.once('exit', () => {
+      if (this.#stopping) return;
+      void this.#temporal!.handBack();
+      this.#startWorker();
+    });
+  }
+
+  #fateOf(call: string): CallFate {
+    const [method] = call.split(' ');
+    if (method === 'GET') return {};
+    const place = this.#named(call);
+    if (this.#points.pass(`${place}: on arrival`)) return { onArrival: 'broken connection' };
+    return {
+      beforeTheAnswer: () => (this.#points.pass(`${place}: before the answer`) ? 'broken connection' : undefined),
+    };
+  }
+
+  /** The same for every lane, and for every run. */
+  #named(call: string): string {
+    return call
+      .replace(/cert-rotation\.(\w+)\..*$/, '$1')
+      .replaceAll(this.#rotations, 'keystore')
+      .replaceAll(this.team.authority, 'team');
+  }
+
+  #watchCloud(): void {
+    const { store } = this.#sandbox;
+    const update = store.update.bind(store);
+    store.update = (change) => {
+      if (change.namespace !== this.team.namespace) return update(change);
+      if (this.#points.pass('the cloud changes the namespace: on arrival')) throw new Error('nobody waits for this');
+      const operation = update(change);
+      this.#points.pass('the cloud changes the namespace: before the answer');
+      return operation;
+    };
+  }
+
+  async #approve(handle: WorkflowHandle): Promise<void> {
+    for (;;) {
+      const evidence = await untilApprovalIsAsked(this.#client!, handle.workflowId);
+      if (!evidence) return;
+      await handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved', evidence }).catch(() => undefined);
+      await wait(500);
+    }
+  }
+
+  async #state(): Promise<State> {
+    const { store, kubernetes } = this.#sandbox;
+    const { bundlePem } = readTrust(store.get(this.team.namespace).spec);
+    const [leaf] = leavesIn((await kubernetes.admin.get<SecretObject>(secretPath(this.team)))!);
+    this.leaves.add(leaf!);
+    const deployment = (await kubernetes.admin.get<KubernetesObject>(deploymentPath(this.team)))!;
+    return {
+      bundle: readCertificates(bundlePem).map(({ fingerprint }) => fingerprint),
+      leaf: leaf!,
+      generation: deployment.metadata!.generation!,
+    };
+  }
+
+  get #secrets(): string {
+    return `/api/v1/namespaces/${this.#rotations}/secrets`;
+  }
+
+  async #names(): Promise<readonly string[]> {
+    const secrets = await this.#sandbox.kubernetes.admin.list<KubernetesObject>(this.#secrets);
+    return secrets.map(({ metadata }) => metadata!.name!).filter((name) => name.startsWith('cert-rotation.'));
+  }
+
+  async #keystore(): Promise<readonly string[]> {
+    return (await this.#names()).map((name) => name.split('.')[1]!).toSorted((a, b) => a.localeCompare(b));
+  }
+
+  async #forget(kind: string): Promise<void> {
+    for (const name of (await this.#names()).filter((one) => one.startsWith(`cert-rotation.${kind}.`)))
+      await this.#sandbox.kubernetes.admin.delete(`${this.#secrets}/${name}`);
+  }
+}
