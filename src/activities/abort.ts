@@ -7,7 +7,7 @@ import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
-import { leavesInUse } from './leaves.js';
+import { leavesAtRisk, leavesInUse } from './leaves.js';
 import type { Step } from './trust.js';
 
 export interface NewCa {
@@ -42,7 +42,7 @@ export function abortActivities(deps: Dependencies) {
 
   /** Refused while a leaf in use chains to it. Filters stay as they are. */
   async function dropCa({ authority, namespace, ca, rotation }: Step): Promise<void> {
-    const inUse = await leavesInUse(deps, authority);
+    const inUse = await leavesAtRisk(deps, { authority, namespace });
     const remove = await leaving({ authority, ca });
     await deps.cloud.changeTrust(
       namespace,

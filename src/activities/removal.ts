@@ -21,7 +21,8 @@ import { clusterClock, type Clock } from './cluster-clock.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
-import { leavesFor, leavesInUse } from './leaves.js';
+import { leavesAtRisk, leavesFor } from './leaves.js';
+import { neighboursThere } from './neighbours.js';
 import { RemovalProgress } from './removal-progress.js';
 import { probeLeaf } from './trust.js';
 import { holdWatch } from './watch.js';
@@ -91,7 +92,8 @@ export function removalActivities(deps: Dependencies) {
       namespaces: [{ namespace, bundle: worthKeeping.map(({ pem }) => pem).join(''), filters }],
     };
     await authorities.keep(authority, entries.trust(authority, namespace), saved);
-    return { namespace, bundle, filters, removing };
+    const neighbours = await neighboursThere(deps, authority, namespace);
+    return { namespace, bundle, filters, removing, ...(neighbours.length > 0 && { neighbours }) };
   }
 
   /**
@@ -108,7 +110,8 @@ export function removalActivities(deps: Dependencies) {
       const negative = await takeOut(removal, work, clock);
       const lines = await proofs(removal, negative, work);
       const { authority, ca, before } = removal;
-      const watched = { authority, ca, namespace: before.namespace, removedAt: work.removedAt!, clock };
+      const { namespace, neighbours = [] } = before;
+      const watched = { authority, ca, namespace, neighbours, removedAt: work.removedAt!, clock };
       await holdWatch(deps, watched, work);
       await refuseWhatIsBack(removal);
       return {
@@ -281,10 +284,10 @@ export function removalActivities(deps: Dependencies) {
 
   async function write(removal: Removal, work: RemovalProgress): Promise<void> {
     const { authority, before, rotation } = removal;
-    const inUse = await leavesInUse(deps, authority);
+    const inUse = await leavesAtRisk(deps, { authority, namespace: before.namespace });
     const leaving = await leavingWith(removal);
     const wanted = deps.config.namespaces[before.namespace]?.filters;
-    const leaves = await leavesFor(deps, { authority, namespace: before.namespace });
+    const leaves = await leavesFor(deps, before.namespace);
     const now = deps.now();
     const change = await deps.cloud.changeTrust(
       before.namespace,

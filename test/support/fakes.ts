@@ -220,6 +220,8 @@ export interface World {
   readonly cloud: FakeCloud;
   readonly probe: FakeProbe;
   readonly target: FakeTarget;
+  /** Other targets that were configured, by name. */
+  readonly others: Map<string, FakeTarget>;
   readonly old: KeyPair;
   /** Pollers besides the pods. */
   readonly strangers: Poller[];
@@ -332,6 +334,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     cloud,
     probe,
     target,
+    others: new Map(),
     old,
     strangers: [],
     clients: [],
@@ -354,15 +357,18 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       probe,
       issuer: () => issuer,
       assertPrograms: async () => undefined,
-      target: () => target,
+      target: (name) => world.others.get(name) ?? target,
       notifier: (name) => {
         throw new RotationError('UnknownNotifier', name);
       },
       endpoints: (namespace) => [{ namespace, address: '127.0.0.1:1' }],
-      pollers: async () => {
+      pollers: async (queue) => {
         world.beforePollers();
         const lastAccessTime = new Date(world.deps.now().getTime() + world.clusterOffsetMs).toISOString();
-        const pods = target.pods.filter(({ polls }) => polls);
+        const [other] = [...world.others].filter(([name]) =>
+          config.targets[name]!.taskQueues.some(({ name: polled }) => polled === queue.name),
+        );
+        const pods = (other?.[1] ?? target).pods.filter(({ polls }) => polls);
         return [...pods.map(({ name }) => ({ identity: `1@${name}`, lastAccessTime })), ...world.strangers];
       },
       clients: async () => world.clients,
