@@ -284,19 +284,16 @@ export function removalActivities(deps: Dependencies) {
 
   async function write(removal: Removal, work: RemovalProgress): Promise<void> {
     const { authority, before, rotation } = removal;
-    const inUse = await leavesAtRisk(deps, { authority, namespace: before.namespace });
-    const leaving = await leavingWith(removal);
-    const wanted = deps.config.namespaces[before.namespace]?.filters;
-    const leaves = await leavesFor(deps, before.namespace);
-    const now = deps.now();
+    const { namespace } = before;
+    const wanted = deps.config.namespaces[namespace]?.filters;
     const change = await deps.cloud.changeTrust(
-      before.namespace,
-      (current) => {
+      namespace,
+      async (current) => {
+        const inUse = await leavesAtRisk(deps, { authority, namespace });
+        const leaving = await leavingWith(removal);
+        const now = deps.now();
         if (!changedOnlyByUs(before, current, { leaving, wanted: wanted ?? before.filters, now }))
-          throw new RotationError(
-            'EvidenceChanged',
-            `Somebody else changed what ${before.namespace} trusts meanwhile.`,
-          );
+          throw new RotationError('EvidenceChanged', `Somebody else changed what ${namespace} trusts meanwhile.`);
         const { bundle } = planBundle({
           current: current.bundle,
           add: [],
@@ -305,7 +302,8 @@ export function removalActivities(deps: Dependencies) {
           leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
           issuers: issuersAmong(current.bundle),
         });
-        return { bundle, filters: wanted ? planFilters({ wanted, leaves }) : current.filters };
+        const filters = wanted && planFilters({ wanted, leaves: await leavesFor(deps, namespace) });
+        return { bundle, filters: filters ?? current.filters };
       },
       { generation: `${rotation}/remove`, ...through(work), signal: work.signal },
     );

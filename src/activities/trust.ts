@@ -82,10 +82,12 @@ export function trustActivities(deps: Dependencies) {
       return {
         line: `Filters of ${namespace} become narrower: they wait for the removal of the old CA`,
       };
-    const leaves = await leavesFor(deps, namespace);
     const changed = await deps.cloud.changeTrust(
       namespace,
-      (current) => ({ bundle: current.bundle, filters: planFilters({ wanted, leaves }) }),
+      async ({ bundle }) => ({
+        bundle,
+        filters: planFilters({ wanted, leaves: await leavesFor(deps, namespace) }),
+      }),
       { generation: `${rotation}/widen`, ...change },
     );
     return {

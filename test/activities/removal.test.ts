@@ -116,6 +116,15 @@ describe('removeCa', () => {
       assert.deepEqual(generations(), []);
     });
 
+    it('safety 4: a leaf that went back to the old CA while an operation of somebody else was waited for', async () => {
+      const stale = await world.leafOf(world.old);
+      world.cloud.whileBusy = (generation) => {
+        if (generation === 'run/remove') world.target.pair = stale;
+      };
+      await assert.rejects(remove().result, { type: 'WouldLockOut', message: /worker/ });
+      assert.deepEqual(generations(), []);
+    });
+
     it('a target without a pod', async () => {
       world.target.pods.length = 0;
       await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /no pod uses its Secret/ });

@@ -66,6 +66,8 @@ export class FakeCloud implements Cloud {
   keep: string | undefined;
   /** What a person should know of each change that is made. */
   notes: readonly string[] = [];
+  /** An operation of somebody else, which a change waits for. */
+  whileBusy: (generation: string) => void | Promise<void> = () => undefined;
   /** Called before each change is written. */
   beforeWrite: (generation: string) => void | Promise<void> = () => undefined;
   /** Called after it was written, before the caller knows. */
@@ -79,13 +81,14 @@ export class FakeCloud implements Cloud {
 
   async changeTrust(
     namespace: string,
-    decide: (current: NamespaceTrust) => WantedTrust,
+    decide: (current: NamespaceTrust) => WantedTrust | Promise<WantedTrust>,
     { generation, kept, onProgress }: ChangeOptions,
   ): Promise<TrustChange> {
     this.kept.push(kept);
     onProgress?.(`changing ${namespace}`, this.keep);
+    await this.whileBusy(generation);
     const before = await this.readNamespace(namespace);
-    const wanted = decide(before);
+    const wanted = await decide(before);
     const set = (cas: readonly CertificateFacts[]) => JSON.stringify(cas.map((ca) => ca.fingerprint).sort());
     if (set(wanted.bundle) === set(before.bundle) && sameFilters(wanted.filters, before.filters))
       return { changed: false, before, after: before };
