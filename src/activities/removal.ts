@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ChangeOptions, NamespaceTrust, TrustChange, WantedTrust } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
-import { planBundle, planFilters } from '../domain/bundle.js';
+import { planBundle, planFilters, refuseStranding } from '../domain/bundle.js';
 import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
 import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
@@ -21,7 +21,7 @@ import { clusterClock, type Clock } from './cluster-clock.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
-import { leavesAtRisk, leavesFor } from './leaves.js';
+import { leavesAtRisk, leavesFor, leavesInUse, type LeafInUse } from './leaves.js';
 import { neighboursThere } from './neighbours.js';
 import { RemovalProgress } from './removal-progress.js';
 import { probeLeaf } from './trust.js';
@@ -67,7 +67,7 @@ const lookAgainMs = 5000;
 
 /** Then nothing of this attempt was written; what an earlier one wrote, the workflow puts back. */
 const refusedBySomebodyElsesChange = (error: unknown): boolean =>
-  error instanceof RotationError && error.type === 'EvidenceChanged';
+  error instanceof RotationError && (error.type === 'EvidenceChanged' || error.type === 'NewCaNotTrusted');
 
 const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kept'> => ({
   onProgress: (line, keep) => work.changing(line, keep),
@@ -186,6 +186,7 @@ export function removalActivities(deps: Dependencies) {
       work.foundRemoved(clock());
       return { unproved: 'it had left before' };
     }
+    if (trusted) await refuseDistrust(removal, current, []);
     if (!(await staysOut(removal))) refuseExpiring(removal);
     const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
     await refuseOtherEvidence(removal, work);
@@ -212,6 +213,23 @@ export function removalActivities(deps: Dependencies) {
   async function leavingWith({ authority, old }: Pick<Removal, 'authority' | 'old'>): Promise<readonly Fingerprint[]> {
     const { compromised = [] } = await authorities.record(authority);
     return (await Promise.all([old, ...compromised].map((ca) => authorities.chain(authority, ca)))).flat();
+  }
+
+  /** The new CA, and a valid one for each of these leaves, are in what the removal leaves of the bundle just read. */
+  async function refuseDistrust(
+    removal: Removal,
+    { namespace, bundle }: NamespaceTrust,
+    leaves: readonly LeafInUse[],
+  ): Promise<void> {
+    const leaving = await leavingWith(removal);
+    const stays = bundle.filter(({ fingerprint }) => !leaving.includes(fingerprint));
+    refuseStranding({
+      namespace,
+      bundle: stays,
+      chain: await authorities.chain(removal.authority, removal.ca),
+      leaves: leaves.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, stays) })),
+      now: deps.now(),
+    });
   }
 
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
@@ -292,6 +310,7 @@ export function removalActivities(deps: Dependencies) {
         const inUse = await leavesAtRisk(deps, { authority, namespace });
         const leaving = await leavingWith(removal);
         const now = deps.now();
+        await refuseDistrust(removal, current, await leavesInUse(deps, authority));
         if (!changedOnlyByUs(before, current, { leaving, wanted: wanted ?? before.filters, now }))
           throw new RotationError('EvidenceChanged', `Somebody else changed what ${namespace} trusts meanwhile.`);
         const { bundle } = planBundle({

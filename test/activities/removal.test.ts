@@ -207,6 +207,44 @@ describe('removeCa', () => {
     });
   });
 
+  describe('safety 4: nothing is removed while the namespace does not trust the new CA any more', () => {
+    let foreign: KeyPair;
+    beforeEach(async () => {
+      foreign = (await aWorld()).old;
+    });
+    const trusted = () => [world.old.certificate, foreign.certificate];
+    /** Somebody, Terraform for instance, puts back what the namespace trusted before the rotation. */
+    function revert(): void {
+      world.cloud.namespaces.set(booking, { ...world.cloud.namespaces.get(booking)!, bundle: trusted() });
+    }
+    async function isRefused(result: Promise<unknown>, message: RegExp): Promise<void> {
+      await assert.rejects(result, { type: 'NewCaNotTrusted', message, nonRetryable: true });
+      assert.deepEqual(generations(), []);
+    }
+    const distrusted = /Nothing was removed: booking\.acct does not trust the new CA \w{8} any more.*retry/;
+
+    it('though it was approved so', async () => {
+      revert();
+      await isRefused(remove().result, distrusted);
+    });
+
+    it('nor when that happens between the last look and the write', async () => {
+      const run = remove();
+      run.onHeartbeat(({ line }) => {
+        if (/^removing CA/.test(String(line))) revert();
+      });
+      await isRefused(run.result, distrusted);
+    });
+
+    it('nor while a leaf in use has no valid CA in what would be left', async () => {
+      const strange = await world.leafOf(foreign);
+      world.cloud.whileBusy = (generation) => {
+        if (generation === 'run/remove') world.target.pair = strange;
+      };
+      await isRefused(remove().result, /admits no leaf of worker/);
+    });
+  });
+
   it('safety 41: nothing is removed that expires during the watch, because it could not be put back', async () => {
     world.frozenAt = Date.parse(world.old.certificate.notAfter) - 100;
     await assert.rejects(remove().result, { type: 'OldCaExpiring', message: /Nothing was removed.*expires at/ });
