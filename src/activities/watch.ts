@@ -42,12 +42,14 @@ export async function holdWatch(deps: Dependencies, watched: Watched, progress: 
   let line = `watching ${watched.namespace}`;
   for (;;) {
     // By its end every connection of the old CA is gone: whoever polls after that does so on the new one.
-    const polledSince = clock().getTime() >= limits.end ? watched.removedAt + blindMs : undefined;
+    const isLast = clock().getTime() >= limits.end;
+    const polledSince = isLast ? watched.removedAt + blindMs : undefined;
     const look = await lookout.look(polledSince, () => progress.report(line));
     const now = clock().getTime();
     watch = see(watch, look, now);
     const verdict = judge(watch, limits, now);
-    if (verdict === 'over') return;
+    // A look that began before the end has not asked who polls, however long it took.
+    if (verdict === 'over' && isLast) return;
     if (verdict === 'lost') throw new RotationError('NotAdopted', `${lineOf(look)}.`);
     const left = Math.max(0, Math.ceil((limits.end - now) / 1000));
     line = `watching ${watched.namespace}: ${left} s left${look.kind === 'well' ? '' : `; ${lineOf(look)}`}`;

@@ -286,6 +286,15 @@ describe('removeCa', () => {
         world.target.pods.length = 0;
       }, /worker: no pod uses its Secret/));
 
+    it('a pod no longer polls, though the look that saw the end of the watch began before it', () =>
+      whenWatching(() => {
+        world.target.pods[1]!.polls = false;
+        world.probe.answer = () => {
+          world.frozenAt! += 1000;
+          return undefined;
+        };
+      }, /worker worker-10 has not been seen to poll booking lately/));
+
     it('a pod no longer polls', () =>
       whenWatching(() => {
         world.target.pods[1]!.polls = false;
