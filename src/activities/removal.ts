@@ -7,9 +7,7 @@ import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
 import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
-import { entries } from '../domain/ids.js';
 import type { RememberedTrust } from '../domain/rotation.js';
-import type { SavedTrust } from '../domain/saved-trust.js';
 import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
@@ -22,8 +20,8 @@ import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
 import { leavesAtRisk, leavesFor, leavesInUse, type LeafInUse } from './leaves.js';
-import { neighboursThere } from './neighbours.js';
 import { RemovalProgress } from './removal-progress.js';
+import { filtersBefore } from './remembered-trust.js';
 import { probeLeaf } from './trust.js';
 import { holdWatch } from './watch.js';
 
@@ -48,12 +46,6 @@ export interface RemovalApproval {
   readonly changedByUs: readonly string[];
 }
 
-export interface TrustToRemember {
-  readonly authority: string;
-  readonly namespace: string;
-  readonly old: Fingerprint;
-}
-
 export interface TrustRestoration {
   readonly before: RememberedTrust;
   readonly rotation: string;
@@ -76,25 +68,6 @@ const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kep
 
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
-
-  /** Into history, and beside the authority: whoever is locked out later finds there what `break-glass restore` needs. */
-  async function rememberTrust({ authority, namespace, old }: TrustToRemember): Promise<RememberedTrust> {
-    const { bundle, filters } = await deps.cloud.readNamespace(namespace);
-    const leaving = await leavingWith({ authority, old });
-    const removing = bundle.map(({ fingerprint }) => fingerprint).filter((ca) => leaving.includes(ca));
-    // Whoever restores it by hand does not bring back a CA whose key is in other hands.
-    const { compromised = [] } = await authorities.record(authority);
-    const worthKeeping = bundle.filter(({ fingerprint }) => !compromised.includes(fingerprint));
-    const saved: SavedTrust = {
-      version: 1,
-      kind: 'savedTrust',
-      at: deps.now().toISOString(),
-      namespaces: [{ namespace, bundle: worthKeeping.map(({ pem }) => pem).join(''), filters }],
-    };
-    await authorities.keep(authority, entries.trust(authority, namespace), saved);
-    const neighbours = await neighboursThere(deps, authority, namespace);
-    return { namespace, bundle, filters, removing, ...(neighbours.length > 0 && { neighbours }) };
-  }
 
   /**
    * Takes the old CA out of one namespace and holds the watch, in one activity, so that the undo needs nothing but the API
@@ -179,7 +152,7 @@ export function removalActivities(deps: Dependencies) {
     const { namespace } = removal.before;
     const current = await settled(removal, work);
     const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
-    const leaving = await leavingWith(removal);
+    const leaving = await authorities.leavingWith(removal.authority, removal.old);
     const trusted = current.bundle.some((ca) => leaving.includes(ca.fingerprint));
     if (trusted && work.removedAt !== undefined) await refuseWhatIsBack(removal);
     if (!trusted && sameFilters(current.filters, wanted)) {
@@ -209,19 +182,13 @@ export function removalActivities(deps: Dependencies) {
     return change.after;
   }
 
-  /** The old CA, and with it every other one whose key is in other hands, each with what is above it. */
-  async function leavingWith({ authority, old }: Pick<Removal, 'authority' | 'old'>): Promise<readonly Fingerprint[]> {
-    const { compromised = [] } = await authorities.record(authority);
-    return (await Promise.all([old, ...compromised].map((ca) => authorities.chain(authority, ca)))).flat();
-  }
-
   /** The new CA, and a valid one for each of these leaves, are in what the removal leaves of the bundle just read. */
   async function refuseDistrust(
     removal: Removal,
     { namespace, bundle }: NamespaceTrust,
     leaves: readonly LeafInUse[],
   ): Promise<void> {
-    const leaving = await leavingWith(removal);
+    const leaving = await authorities.leavingWith(removal.authority, removal.old);
     const stays = bundle.filter(({ fingerprint }) => !leaving.includes(fingerprint));
     refuseStranding({
       namespace,
@@ -308,7 +275,7 @@ export function removalActivities(deps: Dependencies) {
       namespace,
       async (current) => {
         const inUse = await leavesAtRisk(deps, { authority, namespace });
-        const leaving = await leavingWith(removal);
+        const leaving = await authorities.leavingWith(removal.authority, removal.old);
         const now = deps.now();
         await refuseDistrust(removal, current, await leavesInUse(deps, authority));
         if (!changedOnlyByUs(before, current, { leaving, wanted: wanted ?? before.filters, now }))
@@ -368,7 +335,6 @@ export function removalActivities(deps: Dependencies) {
     { before, rotation }: TrustRestoration,
     options: Pick<ChangeOptions, 'onProgress' | 'kept'>,
   ): Promise<TrustChange> {
-    const wanted = deps.config.namespaces[before.namespace]?.filters;
     return deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
@@ -380,7 +346,7 @@ export function removalActivities(deps: Dependencies) {
           leavesInUse: [],
           issuers: issuersAmong([...current.bundle, ...before.bundle]),
         }).bundle,
-        filters: sameFilters(current.filters, wanted ?? before.filters) ? before.filters : current.filters,
+        filters: filtersBefore(deps, current, before),
       }),
       { generation: `${rotation}/restore`, ...options },
     );
@@ -392,5 +358,5 @@ export function removalActivities(deps: Dependencies) {
     return noted(await restore(restoration, { onProgress, kept }));
   }
 
-  return { rememberTrust, removeCa, restoreTrust };
+  return { removeCa, restoreTrust };
 }

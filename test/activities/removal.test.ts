@@ -467,6 +467,65 @@ describe('removeCa', () => {
       }
     });
 
+    describe('also by the run after one that was terminated in the watch', () => {
+      beforeEach(async () => {
+        world = await aWorld({ filters: [{ commonName: 'worker' }] });
+        next = await world.moved();
+      });
+
+      const remember = () => {
+        const old = world.old.certificate.fingerprint;
+        return runActivity(world, 'rememberTrust', { authority: 'booking', namespace: booking, old }).result;
+      };
+      /** Its process is gone, and the next run approves and remembers anew. */
+      async function terminated(): Promise<Removal> {
+        const run = await watching({ ...removal(), before: await remember() });
+        run.cancel('WORKER_SHUTDOWN');
+        await assert.rejects(run.result);
+        assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+        return { ...removal(), before: await remember(), rotation: 'run-2' };
+      }
+
+      it('which holds the watch again, and keeps what was before for break-glass', async () => {
+        const what = await terminated();
+        const { namespaces } = world.keystore.entries.get(entries.trust('booking', booking))!.record as SavedTrust;
+        const [{ bundle, filters }] = namespaces as [SavedNamespace];
+        const kept = readCertificates(bundle).map(({ fingerprint }) => fingerprint);
+        assert.deepEqual([kept, filters], [fingerprints(), []]);
+        timePasses = true;
+        const { lines } = await remove(undefined, what).result;
+        assert.match(lines.join(), /at the end of the watch/);
+        assert.deepEqual(generations(), ['run/remove']);
+      });
+
+      it('which puts back exactly that when somebody falls off', async () => {
+        const run = await watching(await terminated());
+        world.target.pods.length = 0;
+        timePasses = true;
+        await assertUndone(run.result, /no pod uses/);
+        assert.deepEqual(world.filters(), []);
+        assert.deepEqual(generations(), ['run/remove', 'run-2/restore']);
+      });
+
+      it('which puts back exactly that when a person has it undone', async () => {
+        const run = await watching(await terminated());
+        run.cancel();
+        await assert.rejects(run.result, { name: 'CancelledFailure' });
+        assert.deepEqual(world.bundle().toSorted(), fingerprints().toSorted());
+        assert.deepEqual(world.filters(), []);
+      });
+
+      it('but what another removal kept is not taken for it', async () => {
+        await remember();
+        const entry = (await world.keystore.get(entries.trust('booking', booking)))!;
+        const record = { ...(entry.record as SavedTrust), removal: { old: 'another', neighbours: [] } };
+        await world.keystore.update(entry.name, { ...entry, record }, entry.version);
+        const trust = world.cloud.namespaces.get(booking)!;
+        world.cloud.namespaces.set(booking, { ...trust, bundle: [next.certificate] });
+        assert.deepEqual((await remember()).removing, []);
+      });
+    });
+
     const back = () => {
       const trust = world.cloud.namespaces.get(booking)!;
       world.cloud.namespaces.set(booking, { ...trust, bundle: [...trust.bundle, world.old.certificate] });
