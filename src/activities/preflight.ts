@@ -81,7 +81,8 @@ async function apiKey(deps: Dependencies, authority: string, urgent: boolean): P
   const longestMs = waits + namespaces.length * perNamespace + targetsOf(deps, authority).length * rolloutDeadline;
   const identity = await deps.cloud.identity();
   if (!identity) return ['the cloud does not tell whose the API key is, nor when it ends'];
-  return judgeKey(identity, { namespaces, until: new Date(deps.now().getTime() + longestMs) });
+  const until = new Date(deps.now().getTime() + longestMs);
+  return judgeKey(identity, { namespaces, until, state: 'Nothing was changed' });
 }
 
 /** mTLS is on, and the filters admit every leaf: those in use, and those that will be issued. */

@@ -4,6 +4,7 @@ import type { Decision } from '../domain/approval.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
 import { planBundle, planFilters, refuseStranding } from '../domain/bundle.js';
 import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
+import { judgeKey } from '../domain/cloud-key.js';
 import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
@@ -160,7 +161,10 @@ export function removalActivities(deps: Dependencies) {
       return { unproved: 'it had left before' };
     }
     if (trusted) await refuseDistrust(removal, current, []);
-    if (!(await staysOut(removal))) refuseExpiring(removal);
+    if (!(await staysOut(removal))) {
+      refuseExpiring(removal);
+      if (trusted) await refuseUnfitKey(removal);
+    }
     const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
     await refuseOtherEvidence(removal, work);
     work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
@@ -213,14 +217,25 @@ export function removalActivities(deps: Dependencies) {
   /** An expired CA is refused by the server: the watch could not put it back. */
   function refuseExpiring({ before, old }: Removal): void {
     const ca = before.bundle.find(({ fingerprint }) => fingerprint === old);
-    const { watch, connectionAge, connectionAgeGrace } = deps.config.timing;
-    const now = deps.now();
-    const watched = new Date(now.getTime() + watch + connectionAge + connectionAgeGrace);
-    if (!ca || isExpired(ca, now) || !isExpired(ca, watched)) return;
+    if (!ca || isExpired(ca, deps.now()) || !isExpired(ca, endOfWatch())) return;
     throw new RotationError(
       'OldCaExpiring',
       `Nothing was removed: CA ${short(old)} expires at ${ca.notAfter}, during the watch over its removal.`,
     );
+  }
+
+  /** The watch could put nothing back without the API key; preflight looked at it days ago, perhaps (safety 24). */
+  async function refuseUnfitKey({ before: { namespace } }: Removal): Promise<void> {
+    const identity = await deps.cloud.identity();
+    const until = new Date(endOfWatch().getTime() + 3 * deps.config.timing.proof.deadline);
+    const state = `Nothing was removed from ${namespace}`;
+    if (identity) judgeKey(identity, { namespaces: [namespace], until, state });
+  }
+
+  /** Of a removal that is made now. */
+  function endOfWatch(): Date {
+    const { watch, connectionAge, connectionAgeGrace } = deps.config.timing;
+    return new Date(deps.now().getTime() + watch + connectionAge + connectionAgeGrace);
   }
 
   /** An old CA that has expired lets nobody in: who approves its removal does not matter, nor could a leaf be proved. */

@@ -251,6 +251,29 @@ describe('removeCa', () => {
     assert.deepEqual(generations(), []);
   });
 
+  describe('safety 24: nothing is removed by an API key that could not put it back, whatever preflight saw of it', () => {
+    it('one that ends before the watch does', async () => {
+      const now = (world.frozenAt = Date.now());
+      world.cloud.key = { ...world.cloud.key!, keyExpires: new Date(now + 300).toISOString() };
+      const message = /Nothing was removed from booking\.acct: the API key of service account rotation ends at/;
+      await assert.rejects(remove().result, { type: 'CloudKeyExpires', message, nonRetryable: true });
+      assert.deepEqual(generations(), []);
+    });
+
+    it('one that may not change the namespace any more', async () => {
+      world.cloud.key = { ...world.cloud.key!, permissions: { [booking]: 'read' } };
+      await assert.rejects(remove().result, { type: 'CloudForbidden', message: /may only read booking\.acct/ });
+      assert.deepEqual(generations(), []);
+    });
+
+    it('but a removal that an earlier attempt made is watched all the same', async () => {
+      const before = removal();
+      await remove().result;
+      world.cloud.key = { ...world.cloud.key!, permissions: { [booking]: 'read' } };
+      await remove(undefined, before).result;
+    });
+  });
+
   describe('when somebody falls off, exactly what was trusted before is trusted again', () => {
     /** Lets `fall` happen once the watch has begun. */
     async function whenWatching(fall: () => void | Promise<void>, reason: RegExp): Promise<void> {
