@@ -7,7 +7,7 @@ import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
-import { leavesInUse } from './leaves.js';
+import { leavesAtRisk, leavesInUse } from './leaves.js';
 import type { Step } from './trust.js';
 
 export interface NewCa {
@@ -42,15 +42,14 @@ export function abortActivities(deps: Dependencies) {
 
   /** Refused while a leaf in use chains to it. Filters stay as they are. */
   async function dropCa({ authority, namespace, ca, rotation }: Step): Promise<void> {
-    const inUse = await leavesInUse(deps, authority);
-    const remove = await leaving({ authority, ca });
     await deps.cloud.changeTrust(
       namespace,
-      (current) => {
+      async (current) => {
+        const inUse = await leavesAtRisk(deps, { authority, namespace });
         const { bundle } = planBundle({
           current: current.bundle,
           add: [],
-          remove,
+          remove: await leaving({ authority, ca }),
           now: deps.now(),
           leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
           issuers: issuersAmong(current.bundle),

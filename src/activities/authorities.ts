@@ -95,6 +95,12 @@ export class Authorities {
     return [ca, ...above.map(({ fingerprint }) => fingerprint)];
   }
 
+  /** What leaves with a CA: every other one whose key is in other hands, and what is above each. */
+  async leavingWith(authority: string, old: Fingerprint): Promise<readonly Fingerprint[]> {
+    const { compromised = [] } = await this.record(authority);
+    return (await Promise.all([old, ...compromised].map((ca) => this.chain(authority, ca)))).flat();
+  }
+
   async holdsKey(authority: string, ca: Fingerprint): Promise<boolean> {
     return (await this.#deps.keystore.get(entries.ca(authority, ca)))?.key !== undefined;
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import type { NamespaceTrust } from '../cloud/cloud.js';
+import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import { unknownClients } from '../domain/clients.js';
 import { factLines, type Evidence } from '../domain/evidence.js';
 import { isOfPod } from '../domain/pollers.js';
@@ -50,13 +51,18 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
     work.report(`looking at ${target}`);
     parts.push(await targetEvidence(deps, request, target));
   }
-  const missing = [...parts.flatMap((part) => part.missing), ...(await configuredOtherwise(deps, work))];
+  const namespaces = await Promise.all(
+    authorityConfig(deps, request.authority).namespaces.map((name) => deps.cloud.readNamespace(name)),
+  );
+  const missing = [
+    ...parts.flatMap((part) => part.missing),
+    ...(await distrusting(deps, request, namespaces)),
+    ...(await configuredOtherwise(deps, work)),
+  ];
   const holders = parts.flatMap((part) => part.holders);
   const strangers = await unknownPollers(deps, request, holders);
   const facts = factLines({
-    namespaces: await Promise.all(
-      authorityConfig(deps, request.authority).namespaces.map((name) => deps.cloud.readNamespace(name)),
-    ),
+    namespaces,
     issuers: new Map(parts.map(({ target, issuer }) => [target, issuer])),
     unknownPollers: strangers,
     configDigest: deps.configDigest,
@@ -71,6 +77,18 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
     ...(request.quietSince && { quietSince: request.quietSince }),
   };
   return { evidence, holders };
+}
+
+/** Namespaces that somebody gave a bundle without the new CA since it was added, as Terraform does at its next apply. */
+async function distrusting(
+  deps: Dependencies,
+  { authority, ca }: EvidenceRequest,
+  namespaces: readonly NamespaceTrust[],
+): Promise<readonly string[]> {
+  const chain = await new Authorities(deps).chain(authority, ca);
+  return namespaces
+    .filter(({ bundle }) => !bundle.some(({ fingerprint }) => chain.includes(fingerprint)))
+    .map(({ namespace }) => `${namespace}: it does not trust CA ${short(ca)} any more`);
 }
 
 /**

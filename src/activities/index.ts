@@ -14,6 +14,7 @@ import { notifyActivities } from './notify.js';
 import { planActivities } from './plan.js';
 import { preflightActivities } from './preflight.js';
 import { removalActivities } from './removal.js';
+import { rememberedTrustActivities } from './remembered-trust.js';
 import { restoreActivities } from './restore.js';
 import { retiringActivities } from './retiring.js';
 import { trustActivities } from './trust.js';
@@ -31,6 +32,7 @@ export function createActivities(dependencies: Dependencies) {
     ...trustActivities(deps),
     ...leafActivities(deps),
     ...restoreActivities(deps),
+    ...rememberedTrustActivities(deps),
     ...removalActivities(deps),
     ...followActivities(deps),
     ...notifyActivities(deps),

@@ -25,7 +25,7 @@ export function preflightActivities(deps: Dependencies) {
     const problems: string[] = [];
     for (const namespace of authorityConfig(deps, authority).namespaces) {
       const trust = await deps.cloud.readNamespace(namespace);
-      lines.push(...(await admission(deps, authority, trust)), ...(await room(deps, authority, trust)));
+      lines.push(...(await admission(deps, trust)), ...(await room(deps, authority, trust)));
     }
     for (const target of targetsOf(deps, authority)) {
       progress().report(`inspecting ${target}`);
@@ -81,16 +81,17 @@ async function apiKey(deps: Dependencies, authority: string, urgent: boolean): P
   const longestMs = waits + namespaces.length * perNamespace + targetsOf(deps, authority).length * rolloutDeadline;
   const identity = await deps.cloud.identity();
   if (!identity) return ['the cloud does not tell whose the API key is, nor when it ends'];
-  return judgeKey(identity, { namespaces, until: new Date(deps.now().getTime() + longestMs) });
+  const until = new Date(deps.now().getTime() + longestMs);
+  return judgeKey(identity, { namespaces, until, state: 'Nothing was changed' });
 }
 
 /** mTLS is on, and the filters admit every leaf: those in use, and those that will be issued. */
-async function admission(deps: Dependencies, authority: string, trust: NamespaceTrust): Promise<readonly string[]> {
+async function admission(deps: Dependencies, trust: NamespaceTrust): Promise<readonly string[]> {
   const { namespace, mtlsEnabled, filters, operationInProgress } = trust;
   if (!mtlsEnabled)
     throw new RotationError('WouldLockOut', `mTLS is not enabled on ${namespace}; nothing was changed.`);
   const wanted = deps.config.namespaces[namespace]?.filters ?? filters;
-  planFilters({ wanted, leaves: await leavesFor(deps, { authority, namespace }) });
+  planFilters({ wanted, leaves: await leavesFor(deps, namespace) });
   return [
     `${namespace} has ${filters.length} filters; the ${wanted.length} wanted ones admit every leaf`,
     ...(operationInProgress ? [`${namespace}: operation ${operationInProgress} is running; it is waited for`] : []),

@@ -2,14 +2,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ChangeOptions, NamespaceTrust, TrustChange, WantedTrust } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
-import { planBundle, planFilters } from '../domain/bundle.js';
+import { planBundle, planFilters, refuseStranding } from '../domain/bundle.js';
 import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
+import { judgeKey } from '../domain/cloud-key.js';
 import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
-import { entries } from '../domain/ids.js';
 import type { RememberedTrust } from '../domain/rotation.js';
-import type { SavedTrust } from '../domain/saved-trust.js';
 import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
@@ -21,8 +20,9 @@ import { clusterClock, type Clock } from './cluster-clock.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
-import { leavesFor, leavesInUse } from './leaves.js';
+import { leavesAtRisk, leavesFor, leavesInUse, type LeafInUse } from './leaves.js';
 import { RemovalProgress } from './removal-progress.js';
+import { filtersBefore } from './remembered-trust.js';
 import { probeLeaf } from './trust.js';
 import { holdWatch } from './watch.js';
 
@@ -47,12 +47,6 @@ export interface RemovalApproval {
   readonly changedByUs: readonly string[];
 }
 
-export interface TrustToRemember {
-  readonly authority: string;
-  readonly namespace: string;
-  readonly old: Fingerprint;
-}
-
 export interface TrustRestoration {
   readonly before: RememberedTrust;
   readonly rotation: string;
@@ -66,7 +60,7 @@ const lookAgainMs = 5000;
 
 /** Then nothing of this attempt was written; what an earlier one wrote, the workflow puts back. */
 const refusedBySomebodyElsesChange = (error: unknown): boolean =>
-  error instanceof RotationError && error.type === 'EvidenceChanged';
+  error instanceof RotationError && (error.type === 'EvidenceChanged' || error.type === 'NewCaNotTrusted');
 
 const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kept'> => ({
   onProgress: (line, keep) => work.changing(line, keep),
@@ -75,24 +69,6 @@ const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kep
 
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
-
-  /** Into history, and beside the authority: whoever is locked out later finds there what `break-glass restore` needs. */
-  async function rememberTrust({ authority, namespace, old }: TrustToRemember): Promise<RememberedTrust> {
-    const { bundle, filters } = await deps.cloud.readNamespace(namespace);
-    const leaving = await leavingWith({ authority, old });
-    const removing = bundle.map(({ fingerprint }) => fingerprint).filter((ca) => leaving.includes(ca));
-    // Whoever restores it by hand does not bring back a CA whose key is in other hands.
-    const { compromised = [] } = await authorities.record(authority);
-    const worthKeeping = bundle.filter(({ fingerprint }) => !compromised.includes(fingerprint));
-    const saved: SavedTrust = {
-      version: 1,
-      kind: 'savedTrust',
-      at: deps.now().toISOString(),
-      namespaces: [{ namespace, bundle: worthKeeping.map(({ pem }) => pem).join(''), filters }],
-    };
-    await authorities.keep(authority, entries.trust(authority, namespace), saved);
-    return { namespace, bundle, filters, removing };
-  }
 
   /**
    * Takes the old CA out of one namespace and holds the watch, in one activity, so that the undo needs nothing but the API
@@ -108,7 +84,8 @@ export function removalActivities(deps: Dependencies) {
       const negative = await takeOut(removal, work, clock);
       const lines = await proofs(removal, negative, work);
       const { authority, ca, before } = removal;
-      const watched = { authority, ca, namespace: before.namespace, removedAt: work.removedAt!, clock };
+      const { namespace, neighbours = [] } = before;
+      const watched = { authority, ca, namespace, neighbours, removedAt: work.removedAt!, clock };
       await holdWatch(deps, watched, work);
       await refuseWhatIsBack(removal);
       return {
@@ -176,14 +153,18 @@ export function removalActivities(deps: Dependencies) {
     const { namespace } = removal.before;
     const current = await settled(removal, work);
     const wanted = deps.config.namespaces[namespace]?.filters ?? current.filters;
-    const leaving = await leavingWith(removal);
+    const leaving = await authorities.leavingWith(removal.authority, removal.old);
     const trusted = current.bundle.some((ca) => leaving.includes(ca.fingerprint));
     if (trusted && work.removedAt !== undefined) await refuseWhatIsBack(removal);
     if (!trusted && sameFilters(current.filters, wanted)) {
       work.foundRemoved(clock());
       return { unproved: 'it had left before' };
     }
-    if (!(await staysOut(removal))) refuseExpiring(removal);
+    if (trusted) await refuseDistrust(removal, current, []);
+    if (!(await staysOut(removal))) {
+      refuseExpiring(removal);
+      if (trusted) await refuseUnfitKey(removal);
+    }
     const negative = trusted ? await admittedOldLeaf(removal, work) : { unproved: 'it had left before' };
     await refuseOtherEvidence(removal, work);
     work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
@@ -205,10 +186,21 @@ export function removalActivities(deps: Dependencies) {
     return change.after;
   }
 
-  /** The old CA, and with it every other one whose key is in other hands, each with what is above it. */
-  async function leavingWith({ authority, old }: Pick<Removal, 'authority' | 'old'>): Promise<readonly Fingerprint[]> {
-    const { compromised = [] } = await authorities.record(authority);
-    return (await Promise.all([old, ...compromised].map((ca) => authorities.chain(authority, ca)))).flat();
+  /** The new CA, and a valid one for each of these leaves, are in what the removal leaves of the bundle just read. */
+  async function refuseDistrust(
+    removal: Removal,
+    { namespace, bundle }: NamespaceTrust,
+    leaves: readonly LeafInUse[],
+  ): Promise<void> {
+    const leaving = await authorities.leavingWith(removal.authority, removal.old);
+    const stays = bundle.filter(({ fingerprint }) => !leaving.includes(fingerprint));
+    refuseStranding({
+      namespace,
+      bundle: stays,
+      chain: await authorities.chain(removal.authority, removal.ca),
+      leaves: leaves.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, stays) })),
+      now: deps.now(),
+    });
   }
 
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
@@ -225,14 +217,25 @@ export function removalActivities(deps: Dependencies) {
   /** An expired CA is refused by the server: the watch could not put it back. */
   function refuseExpiring({ before, old }: Removal): void {
     const ca = before.bundle.find(({ fingerprint }) => fingerprint === old);
-    const { watch, connectionAge, connectionAgeGrace } = deps.config.timing;
-    const now = deps.now();
-    const watched = new Date(now.getTime() + watch + connectionAge + connectionAgeGrace);
-    if (!ca || isExpired(ca, now) || !isExpired(ca, watched)) return;
+    if (!ca || isExpired(ca, deps.now()) || !isExpired(ca, endOfWatch())) return;
     throw new RotationError(
       'OldCaExpiring',
       `Nothing was removed: CA ${short(old)} expires at ${ca.notAfter}, during the watch over its removal.`,
     );
+  }
+
+  /** The watch could put nothing back without the API key; preflight looked at it days ago, perhaps (safety 24). */
+  async function refuseUnfitKey({ before: { namespace } }: Removal): Promise<void> {
+    const identity = await deps.cloud.identity();
+    const until = new Date(endOfWatch().getTime() + 3 * deps.config.timing.proof.deadline);
+    const state = `Nothing was removed from ${namespace}`;
+    if (identity) judgeKey(identity, { namespaces: [namespace], until, state });
+  }
+
+  /** Of a removal that is made now. */
+  function endOfWatch(): Date {
+    const { watch, connectionAge, connectionAgeGrace } = deps.config.timing;
+    return new Date(deps.now().getTime() + watch + connectionAge + connectionAgeGrace);
   }
 
   /** An old CA that has expired lets nobody in: who approves its removal does not matter, nor could a leaf be proved. */
@@ -281,19 +284,17 @@ export function removalActivities(deps: Dependencies) {
 
   async function write(removal: Removal, work: RemovalProgress): Promise<void> {
     const { authority, before, rotation } = removal;
-    const inUse = await leavesInUse(deps, authority);
-    const leaving = await leavingWith(removal);
-    const wanted = deps.config.namespaces[before.namespace]?.filters;
-    const leaves = await leavesFor(deps, { authority, namespace: before.namespace });
-    const now = deps.now();
+    const { namespace } = before;
+    const wanted = deps.config.namespaces[namespace]?.filters;
     const change = await deps.cloud.changeTrust(
-      before.namespace,
-      (current) => {
+      namespace,
+      async (current) => {
+        const inUse = await leavesAtRisk(deps, { authority, namespace });
+        const leaving = await authorities.leavingWith(removal.authority, removal.old);
+        const now = deps.now();
+        await refuseDistrust(removal, current, await leavesInUse(deps, authority));
         if (!changedOnlyByUs(before, current, { leaving, wanted: wanted ?? before.filters, now }))
-          throw new RotationError(
-            'EvidenceChanged',
-            `Somebody else changed what ${before.namespace} trusts meanwhile.`,
-          );
+          throw new RotationError('EvidenceChanged', `Somebody else changed what ${namespace} trusts meanwhile.`);
         const { bundle } = planBundle({
           current: current.bundle,
           add: [],
@@ -302,7 +303,8 @@ export function removalActivities(deps: Dependencies) {
           leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
           issuers: issuersAmong(current.bundle),
         });
-        return { bundle, filters: wanted ? planFilters({ wanted, leaves }) : current.filters };
+        const filters = wanted && planFilters({ wanted, leaves: await leavesFor(deps, namespace) });
+        return { bundle, filters: filters ?? current.filters };
       },
       { generation: `${rotation}/remove`, ...through(work), signal: work.signal },
     );
@@ -348,7 +350,6 @@ export function removalActivities(deps: Dependencies) {
     { before, rotation }: TrustRestoration,
     options: Pick<ChangeOptions, 'onProgress' | 'kept'>,
   ): Promise<TrustChange> {
-    const wanted = deps.config.namespaces[before.namespace]?.filters;
     return deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
@@ -360,7 +361,7 @@ export function removalActivities(deps: Dependencies) {
           leavesInUse: [],
           issuers: issuersAmong([...current.bundle, ...before.bundle]),
         }).bundle,
-        filters: sameFilters(current.filters, wanted ?? before.filters) ? before.filters : current.filters,
+        filters: filtersBefore(deps, current, before),
       }),
       { generation: `${rotation}/restore`, ...options },
     );
@@ -372,5 +373,5 @@ export function removalActivities(deps: Dependencies) {
     return noted(await restore(restoration, { onProgress, kept }));
   }
 
-  return { rememberTrust, removeCa, restoreTrust };
+  return { removeCa, restoreTrust };
 }

@@ -8,7 +8,7 @@ import { Authorities } from './authorities.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
-import { leavesFor, targetsFor } from './leaves.js';
+import { leavesFor, targetsIn } from './leaves.js';
 import { targetConfig } from './plan.js';
 
 /** A leaf that is made for test connections and forgotten outlives the longest of them, a watch, by this. */
@@ -22,7 +22,7 @@ export async function probeLeaf(
 ): Promise<KeyPair> {
   const authorities = new Authorities(deps);
   const { algorithm: ofCa } = authorities.config(authority).issuer;
-  const [first] = targetsFor(deps, authority, namespace);
+  const first = targetsIn(deps, namespace).find((name) => targetConfig(deps, name).authority === authority);
   const { subject, dnsNames, uris, algorithm } = first
     ? targetConfig(deps, first)
     : { subject: { organization: authority, commonName: authority }, dnsNames: [], uris: [], algorithm: ofCa };
@@ -72,7 +72,7 @@ export function trustActivities(deps: Dependencies) {
   }
 
   /** Widens now; a narrowing waits for the removal, because it refuses clients that nobody listed (safety 11). */
-  async function widenFilters({ authority, namespace, rotation }: Omit<Step, 'ca'>): Promise<{ line: string } & Noted> {
+  async function widenFilters({ namespace, rotation }: Omit<Step, 'ca'>): Promise<{ line: string } & Noted> {
     const wanted = deps.config.namespaces[namespace]?.filters;
     const { filters } = await deps.cloud.readNamespace(namespace);
     const change = cloudProgress();
@@ -82,10 +82,12 @@ export function trustActivities(deps: Dependencies) {
       return {
         line: `Filters of ${namespace} become narrower: they wait for the removal of the old CA`,
       };
-    const leaves = await leavesFor(deps, { authority, namespace });
     const changed = await deps.cloud.changeTrust(
       namespace,
-      (current) => ({ bundle: current.bundle, filters: planFilters({ wanted, leaves }) }),
+      async ({ bundle }) => ({
+        bundle,
+        filters: planFilters({ wanted, leaves: await leavesFor(deps, namespace) }),
+      }),
       { generation: `${rotation}/widen`, ...change },
     );
     return {

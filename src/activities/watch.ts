@@ -9,7 +9,8 @@ import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import type { Clock } from './cluster-clock.js';
 import type { Dependencies } from './dependencies.js';
-import { leavesInUse } from './leaves.js';
+import { leavesAtRisk } from './leaves.js';
+import { neighboursOf } from './neighbours.js';
 import { targetConfig, targetsOf } from './plan.js';
 import { probeLeaf } from './trust.js';
 
@@ -18,6 +19,8 @@ export interface Watched {
   readonly namespace: string;
   /** The CA that stays. */
   readonly ca: Fingerprint;
+  /** Targets of other authorities that were well before the removal. */
+  readonly neighbours: readonly string[];
   /** When the old CA left, by `clock` (milliseconds since the epoch). */
   readonly removedAt: number;
   /** The API server's: another attempt's worker may have another one, and pollers are seen by none of theirs. */
@@ -39,12 +42,14 @@ export async function holdWatch(deps: Dependencies, watched: Watched, progress: 
   let line = `watching ${watched.namespace}`;
   for (;;) {
     // By its end every connection of the old CA is gone: whoever polls after that does so on the new one.
-    const polledSince = clock().getTime() >= limits.end ? watched.removedAt + blindMs : undefined;
+    const isLast = clock().getTime() >= limits.end;
+    const polledSince = isLast ? watched.removedAt + blindMs : undefined;
     const look = await lookout.look(polledSince, () => progress.report(line));
     const now = clock().getTime();
     watch = see(watch, look, now);
     const verdict = judge(watch, limits, now);
-    if (verdict === 'over') return;
+    // A look that began before the end has not asked who polls, however long it took.
+    if (verdict === 'over' && isLast) return;
     if (verdict === 'lost') throw new RotationError('NotAdopted', `${lineOf(look)}.`);
     const left = Math.max(0, Math.ceil((limits.end - now) / 1000));
     line = `watching ${watched.namespace}: ${left} s left${look.kind === 'well' ? '' : `; ${lineOf(look)}`}`;
@@ -95,24 +100,42 @@ class Lookout {
   }
 
   async #targets(polledSince: number | undefined, stillLooking: () => void): Promise<readonly Look[]> {
-    const { authority, ca } = this.#watched;
+    const { authority, namespace, ca, neighbours } = this.#watched;
     this.#ca ??= await new Authorities(this.#deps).known(authority, ca);
     this.#leaves ??= new Map(
-      (await leavesInUse(this.#deps, authority)).map(({ name, certificate }) => [name, certificate.fingerprint]),
+      (await leavesAtRisk(this.#deps, { authority, namespace })).map(({ name, certificate }) => [
+        name,
+        certificate.fingerprint,
+      ]),
     );
     const looks: Look[] = [];
     for (const target of targetsOf(this.#deps, authority)) {
       looks.push(await this.#target(target, polledSince));
       stillLooking();
     }
+    for (const target of neighboursOf(this.#deps, authority, namespace).filter((name) => neighbours.includes(name))) {
+      looks.push(await this.#neighbour(target, polledSince));
+      stillLooking();
+    }
     return looks;
   }
 
-  /** A leaf that was renewed under the new CA meanwhile is its own rotation's to prove. */
   async #target(target: string, polledSince: number | undefined): Promise<Look> {
     const current = (await this.#deps.target(target).read())?.certificate;
     if (!current || !signedBy(current, this.#ca!))
       return { kind: 'lost', line: `the Secret of ${target} no longer holds a leaf of the new CA` };
+    return this.#pods(target, current, polledSince);
+  }
+
+  /** Of which CA its leaf is does not matter. */
+  async #neighbour(target: string, polledSince: number | undefined): Promise<Look> {
+    const current = (await this.#deps.target(target).read())?.certificate;
+    if (!current) return { kind: 'lost', line: `the Secret of ${target} no longer holds a leaf` };
+    return this.#pods(target, current, polledSince);
+  }
+
+  /** A leaf that was renewed meanwhile is its own rotation's to prove. */
+  async #pods(target: string, current: CertificateFacts, polledSince: number | undefined): Promise<Look> {
     if (current.fingerprint !== this.#leaves!.get(target)) return { kind: 'well' };
     const delivery = await this.#deps.target(target).delivered();
     if (delivery?.leaf !== current.fingerprint)

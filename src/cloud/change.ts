@@ -56,7 +56,7 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
     let refusal: CloudRpcError | undefined;
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const before = await quiet(namespace, options);
-      const wanted = decide(before.trust);
+      const wanted = await decide(before.trust);
       refuseLockOut(before.trust, wanted);
       if (isDone(before, wanted))
         return { changed: began !== undefined, before: before.trust, ...began, after: before.trust };

@@ -10,14 +10,15 @@ export interface Cloud {
   /** The namespace as it is now. */
   readNamespace(namespace: string): Promise<NamespaceTrust>;
   /**
-   * Read, decide, write, in one call (design, invariant 5): reads the namespace, lets the pure `decide` say what bundle
-   * and filters are wanted *of the state just read*, writes the whole spec back under its resource version, awaits the
+   * Read, decide, write, in one call (design, invariant 5): reads the namespace, lets `decide` say what bundle and filters
+   * are wanted *of the state just read* (what else that rests on is read in it, too: it is called anew each time, and may be
+   * called long after this began), writes the whole spec back under its resource version, awaits the
    * operation, reads again and proves that the wanted state is there and nothing else changed. A lost race is read and
    * decided again. Nothing to change succeeds with `changed: false`.
    */
   changeTrust(
     namespace: string,
-    decide: (current: NamespaceTrust) => WantedTrust,
+    decide: (current: NamespaceTrust) => WantedTrust | Promise<WantedTrust>,
     options: ChangeOptions,
   ): Promise<TrustChange>;
   /** Whose the API key is; undefined where the cloud does not tell. */

@@ -82,6 +82,34 @@ function refuseOrphans({ current, issuers }: BundleChange, bundle: readonly Cert
   }
 }
 
+export interface Remaining {
+  readonly namespace: string;
+  /** What a removal leaves of the bundle. */
+  readonly bundle: readonly CertificateFacts[];
+  /** The new CA and what is above it: its leaves are admitted while the namespace trusts any of them. */
+  readonly chain: readonly Fingerprint[];
+  /** Leaves of the new CA in use, and the CAs of the bundle that they chain to. */
+  readonly leaves: BundleChange['leavesInUse'];
+  readonly now: Date;
+}
+
+/** Somebody may have put back a bundle that knows nothing of the new CA: then the old one stays. Throws NewCaNotTrusted. */
+export function refuseStranding({ namespace, bundle, chain, leaves, now }: Remaining): void {
+  const valid = bundle.filter((ca) => isValidAt(ca, now)).map(({ fingerprint }) => fingerprint);
+  const admitted = (anchors: readonly Fingerprint[]) => anchors.some((ca) => valid.includes(ca));
+  if (!admitted(chain))
+    throw new RotationError(
+      'NewCaNotTrusted',
+      `Nothing was removed: ${namespace} does not trust the new CA ${short(chain[0] ?? '')} any more.`,
+    );
+  const stranded = leaves.filter(({ chainsTo }) => !admitted(chainsTo)).map(({ name }) => name);
+  if (stranded.length > 0)
+    throw new RotationError(
+      'NewCaNotTrusted',
+      `Nothing was removed: what would be left in ${namespace} admits no leaf of ${stranded.join(', ')}.`,
+    );
+}
+
 function refuseOverflow({ count, bytes }: { count: number; bytes: number }): void {
   if (count <= maxCas && bytes <= maxBundleBytes) return;
   throw new RotationError('BundleFull', `The bundle would hold ${count} CAs in ${bytes} bytes; nothing was changed.`);

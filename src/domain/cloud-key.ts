@@ -17,6 +17,8 @@ export interface KeyNeeds {
   readonly namespaces: readonly string[];
   /** The latest moment at which the removal may still have to be undone. */
   readonly until: Date;
+  /** What a refusal says first: how things stand. */
+  readonly state: string;
 }
 
 const administers = (role: string | undefined): boolean => role === 'owner' || role === 'admin';
@@ -25,20 +27,17 @@ const administers = (role: string | undefined): boolean => role === 'owner' || r
  * What a person should know of the key. Throws CloudKeyExpires when it ends before the rotation may: the undo needs it, and
  * nothing else (safety 24). Throws CloudForbidden when the cloud tells that it may not change one of the namespaces.
  */
-export function judgeKey(identity: CloudIdentity, { namespaces, until }: KeyNeeds): readonly string[] {
+export function judgeKey(identity: CloudIdentity, { namespaces, until, state }: KeyNeeds): readonly string[] {
   const { kind, name, keyExpires, accountRole, permissions } = identity;
   const whose = `the API key of ${kind} ${name}`;
   if (keyExpires !== undefined && Date.parse(keyExpires) <= until.getTime())
     throw new RotationError(
       'CloudKeyExpires',
-      `Nothing was changed: ${whose} ends at ${keyExpires}, and the rotation may need it until ${until.toISOString()}.`,
+      `${state}: ${whose} ends at ${keyExpires}, and the rotation may need it until ${until.toISOString()}.`,
     );
   const lesser = namespaces.find((namespace) => ['read', 'write'].includes(permissions[namespace] ?? ''));
   if (lesser && !administers(accountRole))
-    throw new RotationError(
-      'CloudForbidden',
-      `Nothing was changed: ${whose} may only ${permissions[lesser]} ${lesser}.`,
-    );
+    throw new RotationError('CloudForbidden', `${state}: ${whose} may only ${permissions[lesser]} ${lesser}.`);
   const more = Object.keys(permissions).filter((namespace) => !namespaces.includes(namespace));
   return [
     keyExpires === undefined ? `${whose}: the cloud does not tell when it ends` : `${whose} lasts until ${keyExpires}`,

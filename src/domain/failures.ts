@@ -176,6 +176,10 @@ export const failures = {
     retryable: false,
     fix: 'What was approved is no longer so; the message says what changed. Both CAs stay trusted; you are asked anew.',
   },
+  NewCaNotTrusted: {
+    retryable: false,
+    fix: '`cert-rotation retry` adds the new CA again and proves it; whoever took it out, such as Terraform, has to leave the bundle alone. Both CAs stay where they are trusted.',
+  },
   OldCaExpiring: {
     retryable: false,
     fix: 'It could not be put back if somebody fell off. Wait until it has expired, then start the rotation again.',

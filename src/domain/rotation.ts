@@ -179,6 +179,8 @@ export interface RememberedTrust {
   readonly filters: readonly CertificateFilter[];
   /** The CAs of the bundle that the removal takes: only they go back. */
   readonly removing: readonly Fingerprint[];
+  /** Targets of other authorities that used the namespace and were well: the watch minds them, too. Absent: none. */
+  readonly neighbours?: readonly string[];
 }
 
 /** The answer of the `status` query. */

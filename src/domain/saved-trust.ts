@@ -1,3 +1,4 @@
+import type { Fingerprint } from './certificate.js';
 import type { CertificateFilter } from './filters.js';
 
 /**
@@ -10,6 +11,15 @@ export interface SavedTrust {
   /** RFC 3339. */
   readonly at: string;
   readonly namespaces: readonly SavedNamespace[];
+  /** Of one that a removal kept: what a run that finds it made, and its run gone, cannot read any more. */
+  readonly removal?: SavedRemoval;
+}
+
+export interface SavedRemoval {
+  /** The CA that was to be removed. */
+  readonly old: Fingerprint;
+  /** RememberedTrust.neighbours. */
+  readonly neighbours: readonly string[];
 }
 
 export interface SavedNamespace {

@@ -95,17 +95,15 @@ async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise
 
 /** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
 async function phases(rotation: Rotation, people: People): Promise<CaRotationResult> {
-  await trust(rotation);
-  await widenFilters(rotation);
   const incidents: string[] = [];
-  let leaves = await leavesMoved(rotation);
+  let leaves = await trustedAndMoved(rotation);
   for (;;) {
     const skipped = leaves.filter(({ outcome }) => outcome === 'notMoved');
     if (skipped.length > 0) return keptBoth(rotation, leaves, { reason: whySkipped(skipped) });
     const evidence = await confirm(rotation);
     if (!evidence.complete) {
       incidents.push(await retryWanted(rotation, evidence));
-      leaves = await leavesMoved(rotation);
+      leaves = await trustedAndMoved(rotation);
       continue;
     }
     const decision = await approve(rotation, { ...people, evidence, incidents });
@@ -129,14 +127,20 @@ async function phases(rotation: Rotation, people: People): Promise<CaRotationRes
   }
 }
 
-async function leavesMoved(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
+/** Once more, too: what somebody took away since, the new CA itself perhaps, is added and proved again. */
+async function trustedAndMoved(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
+  await trust(rotation);
+  await widenFilters(rotation);
   rotation.board.enter('leaves');
   const leaves = await moveLeaves(rotation);
   await sayWhatIsExposed(rotation, 'every target was moved');
   return leaves;
 }
 
-/** Somebody is not on the new CA although their leaf was moved: a person has every target moved again, or aborts. */
+/**
+ * Somebody is not on the new CA although their leaf was moved, or a namespace does not trust it any more: a person has it trusted
+ * and every target moved again, or aborts.
+ */
 async function retryWanted(rotation: Rotation, { missing }: Evidence): Promise<string> {
   const reason = `Not on the new CA: ${missing.join('; ')}`;
   rotation.board.problem(`Both CAs stay trusted. ${reason}`);

@@ -100,7 +100,7 @@ async function takeOut(
 }
 
 function isVoid(error: unknown): boolean {
-  return failedWith(error, 'EvidenceChanged') || failedWith(error, 'EvidenceMissing');
+  return (['EvidenceChanged', 'EvidenceMissing', 'NewCaNotTrusted'] as const).some((type) => failedWith(error, type));
 }
 
 /** The old CA may be used again only once every namespace trusts it again. False when a person is needed. */

@@ -31,6 +31,14 @@ describe('safety 39: an abort takes the new CA out again, once nobody is on it',
     assert.equal(world.bundle().length, 2);
   });
 
+  it('safety 4: nor one that came to it while an operation of somebody else was waited for', async () => {
+    const stale = world.target.pair;
+    world.target.pair = await world.leafOf(world.old);
+    world.cloud.whileBusy = () => void (world.target.pair = stale);
+    await assert.rejects(drop(), { type: 'WouldLockOut', message: /worker/ });
+    assert.equal(world.bundle().length, 2);
+  });
+
   it('then it leaves the namespace, and its key is destroyed; twice is as once', async () => {
     world.target.pair = await world.leafOf(world.old);
     await run('moveSignerBack', newCa());

@@ -43,6 +43,14 @@ describe('gatherEvidence', () => {
     assert.deepEqual([complete, missing], [false, ['worker: its Secret does not hold a leaf of the new CA']]);
   });
 
+  it('names a namespace that does not trust the new CA any more', async () => {
+    const trust = world.cloud.namespaces.get(booking)!;
+    world.cloud.namespaces.set(booking, { ...trust, bundle: [world.old.certificate] });
+    const { complete, missing } = await gather();
+    assert.equal(complete, false);
+    assert.match(missing.join(), /^booking\.acct: it does not trust CA \w{8} any more$/);
+  });
+
   it('names the pod that is not on the new leaf', async () => {
     world.target.pods[1]!.leaf = 'another';
     const { complete, missing } = await gather();

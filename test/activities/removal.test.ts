@@ -116,6 +116,15 @@ describe('removeCa', () => {
       assert.deepEqual(generations(), []);
     });
 
+    it('safety 4: a leaf that went back to the old CA while an operation of somebody else was waited for', async () => {
+      const stale = await world.leafOf(world.old);
+      world.cloud.whileBusy = (generation) => {
+        if (generation === 'run/remove') world.target.pair = stale;
+      };
+      await assert.rejects(remove().result, { type: 'WouldLockOut', message: /worker/ });
+      assert.deepEqual(generations(), []);
+    });
+
     it('a target without a pod', async () => {
       world.target.pods.length = 0;
       await assert.rejects(remove().result, { type: 'EvidenceMissing', message: /no pod uses its Secret/ });
@@ -198,10 +207,71 @@ describe('removeCa', () => {
     });
   });
 
+  describe('safety 4: nothing is removed while the namespace does not trust the new CA any more', () => {
+    let foreign: KeyPair;
+    beforeEach(async () => {
+      foreign = (await aWorld()).old;
+    });
+    const trusted = () => [world.old.certificate, foreign.certificate];
+    /** Somebody, Terraform for instance, puts back what the namespace trusted before the rotation. */
+    function revert(): void {
+      world.cloud.namespaces.set(booking, { ...world.cloud.namespaces.get(booking)!, bundle: trusted() });
+    }
+    async function isRefused(result: Promise<unknown>, message: RegExp): Promise<void> {
+      await assert.rejects(result, { type: 'NewCaNotTrusted', message, nonRetryable: true });
+      assert.deepEqual(generations(), []);
+    }
+    const distrusted = /Nothing was removed: booking\.acct does not trust the new CA \w{8} any more.*retry/;
+
+    it('though it was approved so', async () => {
+      revert();
+      await isRefused(remove().result, distrusted);
+    });
+
+    it('nor when that happens between the last look and the write', async () => {
+      const run = remove();
+      run.onHeartbeat(({ line }) => {
+        if (/^removing CA/.test(String(line))) revert();
+      });
+      await isRefused(run.result, distrusted);
+    });
+
+    it('nor while a leaf in use has no valid CA in what would be left', async () => {
+      const strange = await world.leafOf(foreign);
+      world.cloud.whileBusy = (generation) => {
+        if (generation === 'run/remove') world.target.pair = strange;
+      };
+      await isRefused(remove().result, /admits no leaf of worker/);
+    });
+  });
+
   it('safety 41: nothing is removed that expires during the watch, because it could not be put back', async () => {
     world.frozenAt = Date.parse(world.old.certificate.notAfter) - 100;
     await assert.rejects(remove().result, { type: 'OldCaExpiring', message: /Nothing was removed.*expires at/ });
     assert.deepEqual(generations(), []);
+  });
+
+  describe('safety 24: nothing is removed by an API key that could not put it back, whatever preflight saw of it', () => {
+    it('one that ends before the watch does', async () => {
+      const now = (world.frozenAt = Date.now());
+      world.cloud.key = { ...world.cloud.key!, keyExpires: new Date(now + 300).toISOString() };
+      const message = /Nothing was removed from booking\.acct: the API key of service account rotation ends at/;
+      await assert.rejects(remove().result, { type: 'CloudKeyExpires', message, nonRetryable: true });
+      assert.deepEqual(generations(), []);
+    });
+
+    it('one that may not change the namespace any more', async () => {
+      world.cloud.key = { ...world.cloud.key!, permissions: { [booking]: 'read' } };
+      await assert.rejects(remove().result, { type: 'CloudForbidden', message: /may only read booking\.acct/ });
+      assert.deepEqual(generations(), []);
+    });
+
+    it('but a removal that an earlier attempt made is watched all the same', async () => {
+      const before = removal();
+      await remove().result;
+      world.cloud.key = { ...world.cloud.key!, permissions: { [booking]: 'read' } };
+      await remove(undefined, before).result;
+    });
   });
 
   describe('when somebody falls off, exactly what was trusted before is trusted again', () => {
@@ -238,6 +308,15 @@ describe('removeCa', () => {
       whenWatching(() => {
         world.target.pods.length = 0;
       }, /worker: no pod uses its Secret/));
+
+    it('a pod no longer polls, though the look that saw the end of the watch began before it', () =>
+      whenWatching(() => {
+        world.target.pods[1]!.polls = false;
+        world.probe.answer = () => {
+          world.frozenAt! += 1000;
+          return undefined;
+        };
+      }, /worker worker-10 has not been seen to poll booking lately/));
 
     it('a pod no longer polls', () =>
       whenWatching(() => {
@@ -409,6 +488,65 @@ describe('removeCa', () => {
         );
         assert.deepEqual(filters, [{ commonName: `${removals}` }]);
       }
+    });
+
+    describe('also by the run after one that was terminated in the watch', () => {
+      beforeEach(async () => {
+        world = await aWorld({ filters: [{ commonName: 'worker' }] });
+        next = await world.moved();
+      });
+
+      const remember = () => {
+        const old = world.old.certificate.fingerprint;
+        return runActivity(world, 'rememberTrust', { authority: 'booking', namespace: booking, old }).result;
+      };
+      /** Its process is gone, and the next run approves and remembers anew. */
+      async function terminated(): Promise<Removal> {
+        const run = await watching({ ...removal(), before: await remember() });
+        run.cancel('WORKER_SHUTDOWN');
+        await assert.rejects(run.result);
+        assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+        return { ...removal(), before: await remember(), rotation: 'run-2' };
+      }
+
+      it('which holds the watch again, and keeps what was before for break-glass', async () => {
+        const what = await terminated();
+        const { namespaces } = world.keystore.entries.get(entries.trust('booking', booking))!.record as SavedTrust;
+        const [{ bundle, filters }] = namespaces as [SavedNamespace];
+        const kept = readCertificates(bundle).map(({ fingerprint }) => fingerprint);
+        assert.deepEqual([kept, filters], [fingerprints(), []]);
+        timePasses = true;
+        const { lines } = await remove(undefined, what).result;
+        assert.match(lines.join(), /at the end of the watch/);
+        assert.deepEqual(generations(), ['run/remove']);
+      });
+
+      it('which puts back exactly that when somebody falls off', async () => {
+        const run = await watching(await terminated());
+        world.target.pods.length = 0;
+        timePasses = true;
+        await assertUndone(run.result, /no pod uses/);
+        assert.deepEqual(world.filters(), []);
+        assert.deepEqual(generations(), ['run/remove', 'run-2/restore']);
+      });
+
+      it('which puts back exactly that when a person has it undone', async () => {
+        const run = await watching(await terminated());
+        run.cancel();
+        await assert.rejects(run.result, { name: 'CancelledFailure' });
+        assert.deepEqual(world.bundle().toSorted(), fingerprints().toSorted());
+        assert.deepEqual(world.filters(), []);
+      });
+
+      it('but what another removal kept is not taken for it', async () => {
+        await remember();
+        const entry = (await world.keystore.get(entries.trust('booking', booking)))!;
+        const record = { ...(entry.record as SavedTrust), removal: { old: 'another', neighbours: [] } };
+        await world.keystore.update(entry.name, { ...entry, record }, entry.version);
+        const trust = world.cloud.namespaces.get(booking)!;
+        world.cloud.namespaces.set(booking, { ...trust, bundle: [next.certificate] });
+        assert.deepEqual((await remember()).removing, []);
+      });
     });
 
     const back = () => {

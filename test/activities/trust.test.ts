@@ -84,6 +84,15 @@ describe('safety 11: filters', () => {
     assert.deepEqual([...world.cloud.writes, ...unconfigured.cloud.writes], []);
   });
 
+  it('safety 4: that would refuse a leaf that came while an operation of somebody else was waited for', async () => {
+    const world = await worldWith([...worker, { commonName: 'other' }], worker);
+    const pair = world.target.pair!;
+    const subject = { ...pair.certificate, commonNames: ['stranger'] };
+    world.cloud.whileBusy = () => void (world.target.pair = { ...pair, certificate: subject });
+    await assert.rejects(widen(world), { type: 'WouldLockOut', message: /would refuse worker/ });
+    assert.deepEqual(world.filters(), worker);
+  });
+
   it('that would refuse a leaf are never set', async () => {
     const world = await worldWith([...worker, { commonName: 'other' }], worker);
     world.target.pair = undefined;

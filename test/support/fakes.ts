@@ -66,6 +66,8 @@ export class FakeCloud implements Cloud {
   keep: string | undefined;
   /** What a person should know of each change that is made. */
   notes: readonly string[] = [];
+  /** An operation of somebody else, which a change waits for. */
+  whileBusy: (generation: string) => void | Promise<void> = () => undefined;
   /** Called before each change is written. */
   beforeWrite: (generation: string) => void | Promise<void> = () => undefined;
   /** Called after it was written, before the caller knows. */
@@ -79,13 +81,14 @@ export class FakeCloud implements Cloud {
 
   async changeTrust(
     namespace: string,
-    decide: (current: NamespaceTrust) => WantedTrust,
+    decide: (current: NamespaceTrust) => WantedTrust | Promise<WantedTrust>,
     { generation, kept, onProgress }: ChangeOptions,
   ): Promise<TrustChange> {
     this.kept.push(kept);
     onProgress?.(`changing ${namespace}`, this.keep);
+    await this.whileBusy(generation);
     const before = await this.readNamespace(namespace);
-    const wanted = decide(before);
+    const wanted = await decide(before);
     const set = (cas: readonly CertificateFacts[]) => JSON.stringify(cas.map((ca) => ca.fingerprint).sort());
     if (set(wanted.bundle) === set(before.bundle) && sameFilters(wanted.filters, before.filters))
       return { changed: false, before, after: before };
@@ -220,6 +223,8 @@ export interface World {
   readonly cloud: FakeCloud;
   readonly probe: FakeProbe;
   readonly target: FakeTarget;
+  /** Other targets that were configured, by name. */
+  readonly others: Map<string, FakeTarget>;
   readonly old: KeyPair;
   /** Pollers besides the pods. */
   readonly strangers: Poller[];
@@ -332,6 +337,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     cloud,
     probe,
     target,
+    others: new Map(),
     old,
     strangers: [],
     clients: [],
@@ -354,15 +360,18 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       probe,
       issuer: () => issuer,
       assertPrograms: async () => undefined,
-      target: () => target,
+      target: (name) => world.others.get(name) ?? target,
       notifier: (name) => {
         throw new RotationError('UnknownNotifier', name);
       },
       endpoints: (namespace) => [{ namespace, address: '127.0.0.1:1' }],
-      pollers: async () => {
+      pollers: async (queue) => {
         world.beforePollers();
         const lastAccessTime = new Date(world.deps.now().getTime() + world.clusterOffsetMs).toISOString();
-        const pods = target.pods.filter(({ polls }) => polls);
+        const [other] = [...world.others].filter(([name]) =>
+          config.targets[name]!.taskQueues.some(({ name: polled }) => polled === queue.name),
+        );
+        const pods = (other?.[1] ?? target).pods.filter(({ polls }) => polls);
         return [...pods.map(({ name }) => ({ identity: `1@${name}`, lastAccessTime })), ...world.strangers];
       },
       clients: async () => world.clients,

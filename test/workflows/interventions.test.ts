@@ -106,6 +106,36 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
     });
   });
 
+  it('a new CA that a namespace trusts no more is added and proved again after a retry, before the removal is approved anew', async () => {
+    let reverted = false;
+    const removeCa = async () => {
+      if (fakes.names().filter((name) => name === 'removeCa').length > 1) return { lines: [] };
+      reverted = true;
+      return failing('NewCaNotTrusted')();
+    };
+    const trustCa = async () => {
+      reverted = false;
+      return {};
+    };
+    const missing = ['booking.acct: it does not trust CA new-ca any more'];
+    const gatherEvidence = async () => evidence(reverted ? { complete: false, missing } : {});
+    await start({ removeCa, trustCa, gatherEvidence });
+    const { waitingFor, problems } = await waitsForAPerson();
+    assert.match(waitingFor, /booking\.acct: it does not trust CA new-ca/);
+    assert.match(problems.join(), /The approval of policy is void\. planted NewCaNotTrusted/);
+    await intervene({ action: 'retry' });
+    await tests.reach(handle, 'approve');
+    const after = fakes.names().slice(fakes.names().lastIndexOf('removeCa') + 1);
+    const steps = ['restoreTrust', 'keepBothCas', 'gatherEvidence', 'trustCa', 'proveTrust', 'gatherEvidence'];
+    assert.deepEqual(
+      after.filter((name) => (steps as string[]).includes(name)),
+      steps,
+    );
+    const evidenceNow = { evidence: evidence().digest };
+    await handle.signal('approveCaRemoval', { ...ann, ...evidenceNow });
+    assert.equal((await result()).outcome, 'rotated');
+  });
+
   it('evidence that is not complete is gathered again after a retry, and every target is moved again', async () => {
     let looks = 0;
     const gatherEvidence = async () =>
