@@ -18,6 +18,7 @@ import { approvalWanted, caDone } from '../domain/rotation-messages.js';
 import { undoRotation } from './abort-rotation.js';
 import { Approval } from './approval.js';
 import { decisionOf } from '../domain/emergency.js';
+import { configuredAnew, resolve } from './configuration.js';
 import { accepted } from './failures.js';
 import { Emergencies } from './emergencies.js';
 import { askToRetry, escalate, movedOn, sayWhatIsExposed, stillTheNextOne } from './escalation.js';
@@ -25,7 +26,7 @@ import { standInFor } from './fixed-id.js';
 import { Interventions } from './interventions.js';
 import { declareEmergencySignal } from './messages.js';
 import { moveLeaves } from './move-leaves.js';
-import { inspecting, lasting, patient, read, write } from './options.js';
+import { inspecting, lasting, patient, write } from './options.js';
 import { recordingTheEnd } from './record.js';
 import { removeOldCa } from './remove-old-ca.js';
 import type { Rotation } from './rotation.js';
@@ -94,15 +95,26 @@ async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise
 }
 
 /** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
-async function phases(rotation: Rotation, people: People): Promise<CaRotationResult> {
+async function phases(begun: Rotation, people: People): Promise<CaRotationResult> {
   const incidents: string[] = [];
+  let rotation = begun;
   let leaves = await trustedAndMoved(rotation);
   for (;;) {
     const skipped = leaves.filter(({ outcome }) => outcome === 'notMoved');
     if (skipped.length > 0) return keptBoth(rotation, leaves, { reason: whySkipped(skipped) });
+    const configured = await configuredAnew(rotation, begun.plan);
+    ({ rotation } = configured);
+    if (configured.grown) {
+      leaves = await trustedAndMoved(rotation);
+      continue;
+    }
+    if (configured.blocked) {
+      incidents.push(await retryWanted(rotation, configured.blocked));
+      continue;
+    }
     const evidence = await confirm(rotation);
     if (!evidence.complete) {
-      incidents.push(await retryWanted(rotation, evidence));
+      incidents.push(await retryWanted(rotation, `Not on the new CA: ${evidence.missing.join('; ')}`));
       leaves = await trustedAndMoved(rotation);
       continue;
     }
@@ -141,8 +153,7 @@ async function trustedAndMoved(rotation: Rotation): Promise<readonly LeafRotatio
  * Somebody is not on the new CA although their leaf was moved, or a namespace does not trust it any more: a person has it trusted
  * and every target moved again, or aborts.
  */
-async function retryWanted(rotation: Rotation, { missing }: Evidence): Promise<string> {
-  const reason = `Not on the new CA: ${missing.join('; ')}`;
+async function retryWanted(rotation: Rotation, reason: string): Promise<string> {
   rotation.board.problem(`Both CAs stay trusted. ${reason}`);
   if (!(await askToRetry(rotation, 'evidence', reason)))
     throw ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${reason}`, 'EvidenceMissing');
@@ -163,14 +174,6 @@ async function aborted(
   rotation.board.enter('done');
   const reason = `${by} The new CA ${short(rotation.ca.fingerprint)} is trusted by nobody any more.`;
   return { authority: plan.authority, outcome: 'aborted', reason, leaves: [] };
-}
-
-async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
-  const plan = await read.resolveCaRotation.executeWithOptions({ summary: `Read the configuration of ${authority}` }, [
-    { authority },
-  ]);
-  if (plan.searchAttributes) board.useSearchAttributes();
-  return plan;
 }
 
 async function preflight({ authority }: CaPlan, board: StatusBoard, { declared }: Emergencies): Promise<void> {

@@ -36,10 +36,18 @@ export async function startTemporalProxy(
   namespace: string,
   points: KillPoints,
 ): Promise<TemporalProxy> {
-  const session = http2.connect(`http://${upstream}`);
+  let session: ClientHttp2Session | undefined;
   const connection = await Connection.connect({ address: upstream });
   const inHand = new Map<string, InHand>();
   const take = (task: InHand) => inHand.set(hex(task.token), task);
+
+  /** The server ends its connections after five minutes. */
+  function upstreamSession(): ClientHttp2Session {
+    if (session && !session.closed && !session.destroyed) return session;
+    session = http2.connect(`http://${upstream}`);
+    session.on('error', () => undefined);
+    return session;
+  }
 
   /** True when the worker was killed. */
   function onArrival(method: string, message: Buffer): boolean {
@@ -96,7 +104,7 @@ export async function startTemporalProxy(
     const method = String(headers[':path']).split('/').at(-1)!;
     const request = withShortStickiness(method, await bodyOf(stream));
     if (onArrival(method, messageIn(request))) return;
-    const answer = await forward(session, headers, request, stream);
+    const answer = await forward(upstreamSession(), headers, request, stream);
     const ok = (answer.trailers['grpc-status'] ?? answer.headers['grpc-status']) === '0';
     if (ok && beforeTheAnswer(method, messageIn(request), messageIn(answer.body))) return;
     if (stream.destroyed) return handBack();
@@ -135,7 +143,7 @@ export async function startTemporalProxy(
     handBack,
     async stop() {
       for (const stream of streams) stream.destroy();
-      session.destroy();
+      session?.destroy();
       server.close();
       await connection.close();
     },

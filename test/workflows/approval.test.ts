@@ -230,7 +230,12 @@ describe('approval of a removal', () => {
       await tests.eventually(async () => (await status()).question?.evidence === digests[1]);
       assert.match((await status()).problems.join(), /The approval of ann is void\. planted EvidenceChanged/);
       const names = fakes.names();
-      assert.deepEqual(names.slice(names.indexOf('removeCa') + 1), ['restoreTrust', 'keepBothCas', 'gatherEvidence']);
+      assert.deepEqual(names.slice(names.indexOf('removeCa') + 1), [
+        'restoreTrust',
+        'keepBothCas',
+        'resolveCaRotation',
+        'gatherEvidence',
+      ]);
       await handle.signal('approveCaRemoval', ann);
       assert.match((await status()).problems.join(), /Ignored "approve" of ann: it is for evidence aaaaaaaaaaaa/);
       await handle.signal('approveCaRemoval', { who: 'ann', why: 'seen' });

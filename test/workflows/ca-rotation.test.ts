@@ -71,6 +71,7 @@ describe('caRotation', () => {
       'widenFilters',
       ...leafSteps,
       'moveSigner',
+      'resolveCaRotation',
       'gatherEvidence',
       'markRetiring',
       'rememberTrust',
@@ -287,7 +288,7 @@ describe('caRotation', () => {
       await tests.cancel(handle);
       await tests.failureOf(handle);
       assert.equal((await handle.describe()).status.name, 'CANCELLED');
-      assert.deepEqual(namesAfter(fakes, 'moveSigner'), []);
+      assert.deepEqual(namesAfter(fakes, 'moveSigner'), ['resolveCaRotation']);
     });
 
     it('while a person is waited for', async () => {
