@@ -135,6 +135,46 @@ describe('safety 43: an emergency', () => {
     });
   });
 
+  describe('that could not be put on record is not accepted, and may be declared again:', () => {
+    /** Refuses once. */
+    const recording = () => {
+      let attempts = 0;
+      return async () =>
+        (attempts += 1) === 1 ? failing('KeystoreForbidden')() : { current: 'old-ca', lines: ['marked'] };
+    };
+
+    it('the answer says so', async () => {
+      await start({ declareCompromised: recording() });
+      await tests.reach(handle, 'approve');
+      assert.match(
+        await refusalOf(declare()),
+        /could not be put on record; declare it again: planted KeystoreForbidden/,
+      );
+      assert.equal((await status()).phase, 'approve', 'it counts although it is not on record');
+      assert.deepEqual(await declare(), { accepted: true, phase: 'approve' });
+      assert.equal((await result()).decision?.who, 'ada');
+    });
+
+    it('the status says so of one that came by signal, or with the start', async () => {
+      await start({ declareCompromised: recording() }, {}, ada);
+      const { problems } = await tests.reach(handle, 'approve');
+      assert.match(problems.join(), /could not be put on record/);
+      await handle.signal('declareEmergency', ada);
+      assert.equal((await result()).decision?.who, 'ada');
+    });
+
+    it('one that is on record is so whatever comes of hurrying the rest', async () => {
+      const { opened, open } = gate();
+      const testConnection = async () => opened;
+      await start({ testConnection, moveSigner: failing('KeystoreForbidden') });
+      await tests.reach(handle, 'leaves');
+      assert.deepEqual(await declare(), { accepted: true, phase: 'leaves' });
+      assert.match((await status()).problems.join('\n'), /Not everything that waits was hurried: planted/);
+      open();
+      await tests.failureOf(handle);
+    });
+  });
+
   it('that is not one is shown, and stops nothing', async () => {
     await start();
     await tests.reach(handle, 'approve');
