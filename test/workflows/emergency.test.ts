@@ -125,6 +125,29 @@ describe('safety 43: an emergency', () => {
       assert.equal((await result()).outcome, 'rotated');
     });
 
+    it('for a person, because of what failed before: it is tried again, urgently', async () => {
+      let rollouts = 0;
+      const rollOut = async () => ((rollouts += 1) === 1 ? failing('RolloutFailed')() : undefined);
+      await start({ rollOut });
+      await waitsForAPerson();
+      await declare();
+      assert.equal((await result()).outcome, 'rotated');
+      assert.deepEqual(
+        inputsOf('preflightLeaf').map(({ urgent }) => urgent),
+        [undefined, true],
+      );
+    });
+
+    it('for a person, because of missing evidence: everybody is moved again', async () => {
+      let looks = 0;
+      const gatherEvidence = async () =>
+        (looks += 1) === 1 ? evidence({ complete: false, missing: ['worker'] }) : evidence();
+      await start({ gatherEvidence });
+      await waitsForAPerson();
+      await declare();
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
     it('by signal, too; said twice it is declared once', async () => {
       await start();
       await tests.reach(handle, 'approve');
