@@ -52,10 +52,13 @@ export function expiryActivities(deps: Dependencies) {
     const toTell = audiences().map(({ notifier, ofExpiry, ofFinding }) => ({
       notifier,
       run,
-      news: [...seen.findings.filter(ofFinding).map(newsOfFinding), ...all.filter(ofExpiry).map(newsOfExpiry)],
+      news: [
+        ...seen.findings.filter(ofFinding).map((one) => newsOfFinding(one, now)),
+        ...all.filter(ofExpiry).map(newsOfExpiry),
+      ],
     }));
     const claimed = await changeRecord((record) => {
-      const kept = unseen.length > 0 ? record : forget(record, { ...seenIn(seen), now });
+      const kept = unseen.length > 0 ? record : forget(record, seenIn(seen, now));
       return toTell.reduce<NoticeRecord>(claim, kept);
     }, run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
@@ -94,16 +97,17 @@ export function expiryActivities(deps: Dependencies) {
           ? foreign.has(notifier)
           : concerned.some((authority) => ofAuthority(authority, 'expiry').has(notifier));
       },
-      ofFinding: ({ authority }: Finding) => ofAuthority(authority, 'failed').has(notifier),
+      ofFinding: ({ authority, event }: Finding) => ofAuthority(authority, event).has(notifier),
     }));
   }
 
-  function seenIn({ sightings, findings }: Seen) {
+  function seenIn({ sightings, findings }: Seen, now: Date) {
     return {
+      now,
       notifiers: Object.keys(deps.config.notifiers),
       ids: new Set([
         ...sightings.map(({ certificate }) => certificate.fingerprint),
-        ...findings.map((finding) => finding.id),
+        ...findings.map((finding) => newsOfFinding(finding, now).id),
       ]),
     };
   }
@@ -172,9 +176,12 @@ function isUnreadable(error: unknown): error is RotationError {
 function noticesOf(notifier: string, news: readonly News<Finding | Expiring>[], now: Date): ExpiryTask['notices'] {
   const findings = news.flatMap(({ about }) => ('id' in about ? [about] : []));
   const all = news.flatMap(({ about }) => ('id' in about ? [] : [about]));
+  const of = (event: Finding['event']) => findings.filter((finding) => finding.event === event);
   const expired = all.some(({ step }) => step === 0);
   const messages: readonly Message[] = [
-    ...(findings.length > 0 ? [{ event: 'failed', ...findingsText(findings) } as const] : []),
+    ...(['emergency', 'failed'] as const).flatMap((event) =>
+      of(event).length > 0 ? [{ event, ...findingsText(of(event)) }] : [],
+    ),
     ...(all.length > 0
       ? [{ event: 'expiry', ...(expired && { severity: 'critical' as const }), ...expiryText(all, now) } as const]
       : []),

@@ -5,13 +5,15 @@ import type { RotationRecord } from '../domain/audit.js';
 import type { AuthorityRecord } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
+import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
 import { findingsOf, stagedFinding, type Finding, type LastRun } from '../domain/findings.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
 import { runOf } from '../temporal/running.js';
 import { Authorities } from './authorities.js';
+import { exposuresOf, type InUse } from './compromised.js';
 import type { Dependencies } from './dependencies.js';
-import { targetConfig } from './plan.js';
+import { targetConfig, targetsOf } from './plan.js';
 
 /** What the watch sees. */
 export interface Seen {
@@ -61,6 +63,7 @@ class Lookout {
   readonly #authorities: Authorities;
   readonly #before = new Map<string, Known>();
   readonly #bundles = new Map<string, readonly CertificateFacts[]>();
+  readonly #leaves = new Map<string, CertificateFacts>();
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
@@ -104,6 +107,7 @@ class Lookout {
     const { authority, renew, lifetime } = targetConfig(this.#deps, target);
     const pair = await this.#deps.target(target).read();
     if (!pair) return {};
+    this.#leaves.set(target, pair.certificate);
     const leastLeft = (renew === 'always' ? lifetime : renew.before) - longestGap(this.#deps.config);
     return {
       sightings: [{ certificate: watched(pair.certificate), place: { kind: 'leaf', target, authority, leastLeft } }],
@@ -120,13 +124,14 @@ class Lookout {
         return [ca, await this.#authorities.chain(authority, ca)];
       }),
     );
-    const lastRun = record.next === undefined ? undefined : await this.#lastRun(caRotationId(authority));
-    if (lastRun?.status === 'RUNNING') return {};
-    const { namespaces } = this.#authorities.config(authority);
-    const bundles = namespaces.flatMap((name) => {
-      const bundle = this.#bundles.get(name);
-      return bundle ? [[name, bundle] as const] : [];
+    const bundles = this.#bundlesOf(authority);
+    const exposures = await exposuresOf(this.#authorities, authority, {
+      leaves: this.#leavesOf(authority),
+      trusts: bundles.map(([namespace, bundle]) => ({ namespace, bundle })),
     });
+    const isInQuestion = record.next !== undefined || isExposed(exposures);
+    const lastRun = isInQuestion ? await this.#lastRun(caRotationId(authority)) : undefined;
+    if (lastRun?.status === 'RUNNING') return {};
     return {
       findings: findingsOf({
         authority,
@@ -135,8 +140,23 @@ class Lookout {
         lastRun,
         ended,
         bundles: new Map(bundles),
+        exposures,
       }),
     };
+  }
+
+  #bundlesOf(authority: string): readonly (readonly [string, readonly CertificateFacts[]])[] {
+    return this.#authorities.config(authority).namespaces.flatMap((namespace) => {
+      const bundle = this.#bundles.get(namespace);
+      return bundle ? [[namespace, bundle] as const] : [];
+    });
+  }
+
+  #leavesOf(authority: string): InUse['leaves'] {
+    return targetsOf(this.#deps, authority).flatMap((name) => {
+      const certificate = this.#leaves.get(name);
+      return certificate ? [{ name, certificate }] : [];
+    });
   }
 
   async #staged(): ReturnType<Look> {

@@ -52,9 +52,9 @@ export const newsOfExpiry = (one: Expiring): News<Expiring> => ({
   about: one,
 });
 
-/** Told once, and forgotten as soon as it is gone: should it come again, it is news again. */
-export const newsOfFinding = (one: Finding): News<Finding> => ({
-  id: one.id,
+/** Told once (an emergency: once an hour), and forgotten as soon as it is gone: should it come again, it is news again. */
+export const newsOfFinding = (one: Finding, now: Date): News<Finding> => ({
+  id: one.event === 'emergency' ? `${one.id}.${now.toISOString().slice(0, 'yyyy-mm-ddThh'.length)}` : one.id,
   step: 0,
   notAfter: new Date(0).toISOString(),
   about: one,

@@ -98,6 +98,13 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
     this.bundle = [...this.bundle, ca.certificate];
   }
 
+  /** Its key is in other hands. */
+  async compromise({ certificate: { fingerprint } }: KeyPair): Promise<void> {
+    const known = await this.keystore.get(entries.authority('orders'));
+    const record = { ...(known!.record as object), compromised: [fingerprint] };
+    await this.keystore.update(entries.authority('orders'), { record, owner: known!.owner }, known!.version);
+  }
+
   /** A rotation made `next`, and the namespace trusts both CAs. */
   async overlap(next: KeyPair, rotation: string): Promise<void> {
     const { fingerprint } = next.certificate;

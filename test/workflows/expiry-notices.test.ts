@@ -330,6 +330,43 @@ describe('the watch over expiring certificates', () => {
     assert.deepEqual(commands, ['cert-rotation rotate ca orders']);
   });
 
+  it('safety 43: tells every hour of a compromised CA that nobody is removing, until no namespace trusts it', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    await world.compromise(ca);
+    world.leaf = await aLeaf(ca, { lifetimeMs: 90 * day });
+    use(world.activities);
+    for (const told of [1, 2]) {
+      await run();
+      await run();
+      assert.equal(ops.taken.length, told);
+      world.now = new Date(world.now.getTime() + 3_600_000);
+    }
+    const { type, data } = JSON.parse(ops.taken[0]!.body) as {
+      type: string;
+      data: { severity: string; lines: string[]; commands: string[] };
+    };
+    assert.deepEqual([type, data.severity], ['emergency', 'critical']);
+    assert.match(data.lines.join(), /still trusted by 1 namespace \(orders\.acct1\).*leaf of it: orders-worker/);
+    assert.deepEqual(data.commands, ['cert-rotation emergency ca orders --who <you> --why <reason>']);
+    const rotation = await tests.env.client.workflow.start('caRotation', {
+      workflowId: caRotationId('orders'),
+      taskQueue: 'nobody',
+      args: [],
+    });
+    await run();
+    assert.equal(ops.taken.length, 2, 'told although a rotation is at work');
+    await rotation.terminate('somebody was too quick');
+    await run();
+    assert.equal(ops.taken.length, 3);
+    await world.sign(foreign);
+    await world.compromise(ca);
+    world.bundle = [foreign.certificate];
+    world.now = new Date(world.now.getTime() + 3_600_000);
+    await run();
+    assert.equal(ops.taken.length, 3);
+  });
+
   it('safety 27: tells of a bundle that somebody put back, and is silent once it is mended', async () => {
     const world = aWorld();
     await world.sign(ca);
