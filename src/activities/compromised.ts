@@ -3,10 +3,10 @@ import { isCompromised, withCompromised } from '../domain/authority.js';
 import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import type { Exposure, Leaked } from '../domain/emergency.js';
 import { signedBy } from '../x509/read.js';
-import { auditContext } from './audit-context.js';
 import { Authorities, ownerOf } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { leavesInUse, type LeafInUse } from './leaves.js';
+import { auditContext } from './on-record.js';
 import { authorityConfig } from './plan.js';
 
 export interface Declaration {

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { trustFound } from '../cloud/trust-facts.js';
 import type { ChangeOptions, NamespaceTrust, TrustChange, WantedTrust } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
@@ -14,7 +15,6 @@ import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
-import { auditContext } from './audit-context.js';
 import { objectionToDecision } from './approvers.js';
 import { Authorities } from './authorities.js';
 import { clusterClock, type Clock } from './cluster-clock.js';
@@ -22,6 +22,7 @@ import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
 import { leavesFor, leavesInUse } from './leaves.js';
+import { auditContext, foundOnRecord } from './on-record.js';
 import { RemovalProgress } from './removal-progress.js';
 import { probeLeaf } from './trust.js';
 import { holdWatch } from './watch.js';
@@ -181,6 +182,7 @@ export function removalActivities(deps: Dependencies) {
     if (trusted && work.removedAt !== undefined) await refuseWhatIsBack(removal);
     if (!trusted && sameFilters(current.filters, wanted)) {
       work.foundRemoved(clock());
+      foundOnRecord(deps, trustFound(current));
       return { unproved: 'it had left before' };
     }
     if (!(await staysOut(removal))) refuseExpiring(removal);

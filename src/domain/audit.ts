@@ -22,6 +22,11 @@ export interface AuditFacts {
     | 'rotationEnded'
     /** Keys of CAs are in other hands, as somebody says. */
     | 'compromiseDeclared';
+  /**
+   * Of a change: it begins and may have been made from then on; it is done; or a further attempt found it made, by one that
+   * died before it could say so. Absent: somebody's word, which changes nothing.
+   */
+  readonly stage?: 'begins' | 'done' | 'found';
   /** `namespace/…`, `authority/…` or `target/…`. */
   readonly subject: string;
   readonly before?: unknown;
