@@ -1,9 +1,18 @@
 import { sealed } from '../audit-journal.js';
-import { firstOfChain, type AuditFacts, type RotationEnd, type RotationRecord } from '../domain/audit.js';
-import { entries } from '../domain/ids.js';
+import {
+  cutShort,
+  firstOfChain,
+  type AuditFacts,
+  type Chained,
+  type RotationEnd,
+  type RotationRecord,
+} from '../domain/audit.js';
+import { caRotationId, entries } from '../domain/ids.js';
+import type { CaRotationRequest } from '../domain/rotation.js';
 import type { Cloud, NamespaceTrust, WantedTrust } from '../cloud/cloud.js';
 import { trustFacts, trustFound, wantedFacts } from '../cloud/trust-facts.js';
 import type { Target } from '../targets/target.js';
+import { tellIfKnown } from '../temporal/history.js';
 import { Authorities, ownerOf } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { auditContext, foundOnRecord, onRecord } from './on-record.js';
@@ -59,28 +68,57 @@ function auditedTarget(deps: Dependencies, name: string, target: Target): Target
   };
 }
 
+/** A run of a CA rotation. */
+export interface RunCutShort {
+  readonly authority: string;
+  readonly runId: string;
+}
+
 export function auditActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
   /** Beside the authority, before the workflow closes: Temporal keeps histories for weeks. Once per run. */
   async function recordRotation(end: RotationEnd): Promise<void> {
-    const context = auditContext(deps);
-    const name = entries.rotation(end.authority, context.runId ?? '');
+    await write({ ...end, ...auditContext(deps), endedAt: deps.now().toISOString() });
+  }
+
+  /** The same of a run that could not do it: it was terminated or timed out. Nothing of one that Temporal knows no more. */
+  async function recordCutShort({ authority, runId }: RunCutShort): Promise<void> {
+    const workflowId = caRotationId(authority);
+    const told = await tellIfKnown(deps.client(), workflowId, runId);
+    const outcome = cutShort.find((one) => one === told?.outcome);
+    if (!told || !outcome) return;
+    const startedBy = (told.input as CaRotationRequest | undefined)?.who;
+    await write({
+      authority,
+      startedAt: told.startedAt,
+      ...(startedBy && { startedBy }),
+      outcome,
+      ...(told.failure && { reason: told.failure }),
+      ...auditContext(deps),
+      workflowId,
+      runId,
+      endedAt: told.at,
+      recordedAt: deps.now().toISOString(),
+    });
+  }
+
+  async function write(end: Omit<RotationRecord, 'version' | 'cas' | keyof Chained>): Promise<void> {
+    const { authority, runId = '' } = end;
+    const name = entries.rotation(authority, runId);
     const kept = await deps.keystore.get(name);
     if (kept) return foundOnRecord(deps, endFacts(kept.record as RotationRecord));
     const record: RotationRecord = sealed({
       version: 1 as const,
       ...end,
-      ...context,
-      endedAt: deps.now().toISOString(),
-      cas: await authorities.record(end.authority),
-      previous: (await authorities.records(end.authority)).at(-1)?.hash ?? firstOfChain,
+      cas: await authorities.record(authority),
+      previous: (await authorities.records(authority)).at(-1)?.hash ?? firstOfChain,
     });
-    const entry = { record, owner: ownerOf(end.authority) };
+    const entry = { record, owner: ownerOf(authority) };
     await onRecord(deps, endFacts(record), () => deps.keystore.create(name, entry));
   }
 
-  return { recordRotation };
+  return { recordRotation, recordCutShort };
 }
 
 function endFacts({ authority, outcome, reason, hash }: RotationRecord): AuditFacts {

@@ -46,7 +46,7 @@ export class Authorities {
     await onRecord(this.#deps, facts, () => this.#deps.keystore.delete(entry));
   }
 
-  /** How its rotations ended, the oldest first. */
+  /** How its rotations ended, in the order in which that was written. */
   async records(authority: string): Promise<readonly RotationRecord[]> {
     return rotationRecords(this.#deps.keystore, authority);
   }

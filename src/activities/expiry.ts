@@ -20,6 +20,7 @@ import {
 } from '../domain/notices.js';
 import { notifiersFor, type Message, type NotificationEvent } from '../domain/notification.js';
 import { statusOf } from '../temporal/running.js';
+import type { RunCutShort } from './audit.js';
 import type { Dependencies } from './dependencies.js';
 import { lookEverywhere, type Seen } from './lookout.js';
 import { subscriptions } from './notify.js';
@@ -30,6 +31,8 @@ export interface ExpiryTask {
   readonly notices: readonly { readonly notifier: string; readonly message: Message }[];
   /** Authorities whose rotation is to be started. */
   readonly rotate: readonly string[];
+  /** Rotations whose end is to be put on record, in their order. */
+  readonly unrecorded: readonly RunCutShort[];
   /** What could not be looked at, and why. */
   readonly unseen: readonly string[];
 }
@@ -71,6 +74,7 @@ export function expiryActivities(deps: Dependencies) {
         ...(unseen.length > 0 ? blindNotices(unseen) : []),
       ],
       rotate: rotationsDue(seen.sightings, now),
+      unrecorded: seen.unrecorded,
       unseen,
     };
   }

@@ -9,7 +9,8 @@ import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
 import { findingsOf, stagedFinding, type Finding, type LastRun } from '../domain/findings.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
-import { runOf } from '../temporal/running.js';
+import { runOf, runsCutShort } from '../temporal/running.js';
+import type { RunCutShort } from './audit.js';
 import { Authorities } from './authorities.js';
 import { exposuresOf, type InUse } from './compromised.js';
 import type { Dependencies } from './dependencies.js';
@@ -19,6 +20,8 @@ import { targetConfig, targetsOf } from './plan.js';
 export interface Seen {
   readonly sightings: readonly Sighting[];
   readonly findings: readonly Finding[];
+  /** Rotations whose end nobody has put on record, in their order. */
+  readonly unrecorded: readonly RunCutShort[];
   /** What could not be looked at, and why. */
   readonly unseen: readonly string[];
 }
@@ -32,7 +35,7 @@ interface Known {
   readonly ended: readonly RotationRecord[];
 }
 
-type Look = () => Promise<Partial<Pick<Seen, 'sightings' | 'findings'>>>;
+type Look = () => Promise<Partial<Omit<Seen, 'unseen'>>>;
 
 /**
  * Every CA in every bundle, every CA of every authority and the leaf of every target, and what rotations left behind that
@@ -42,6 +45,7 @@ export async function lookEverywhere(deps: Dependencies): Promise<Seen> {
   const places = new Lookout(deps).places();
   const sightings: Sighting[] = [];
   const findings: Finding[] = [];
+  const unrecorded: RunCutShort[] = [];
   const unseen: string[] = [];
   for (const [place, look] of places) {
     Context.current().heartbeat({ line: `looking at ${place}` });
@@ -49,13 +53,14 @@ export async function lookEverywhere(deps: Dependencies): Promise<Seen> {
       const seen = await look();
       sightings.push(...(seen.sightings ?? []));
       findings.push(...(seen.findings ?? []));
+      unrecorded.push(...(seen.unrecorded ?? []));
     } catch (error) {
       const last = Context.current().info.attempt >= patienceAttempts;
       if (!(error instanceof RotationError) || (error.retryable && !last)) throw error;
       unseen.push(`${place}: ${error.message}`);
     }
   }
-  return { sightings, findings, unseen };
+  return { sightings, findings, unrecorded, unseen };
 }
 
 class Lookout {
@@ -79,6 +84,7 @@ class Lookout {
       ...Object.keys(namespaces).map((name) => [`the bundle of ${name}`, () => this.#bundle(name)] as const),
       ...Object.keys(targets).map((name) => [`target ${name}`, () => this.#target(name)] as const),
       ...names.map((name) => [`the rotation of ${name}`, () => this.#rotation(name)] as const),
+      ...names.map((name) => [`the ends of the rotations of ${name}`, () => this.#ends(name)] as const),
       ['leaves on their way', () => this.#staged()] as const,
     ];
   }
@@ -157,6 +163,16 @@ class Lookout {
       const certificate = this.#leaves.get(name);
       return certificate ? [{ name, certificate }] : [];
     });
+  }
+
+  /** Not while one runs, which writes its own: the records are a chain, written one after the other. */
+  async #ends(authority: string): ReturnType<Look> {
+    const workflowId = caRotationId(authority);
+    const ended = await this.#authorities.records(authority);
+    const runs = await runsCutShort(this.#deps.client(), workflowId);
+    const unrecorded = runs.filter((runId) => !ended.some((end) => end.runId === runId));
+    if (unrecorded.length === 0 || (await this.#lastRun(workflowId))?.status === 'RUNNING') return {};
+    return { unrecorded: unrecorded.map((runId) => ({ authority, runId })) };
   }
 
   async #staged(): ReturnType<Look> {

@@ -68,6 +68,10 @@ export interface AuditEvent extends AuditFacts, AuditContext, Chained {
 
 export const firstOfChain = '0'.repeat(64);
 
+/** The ends that a rotation cannot put on record itself: the hourly watch does, from what Temporal knows. */
+export const cutShort = ['terminated', 'timed out'] as const;
+export type CutShort = (typeof cutShort)[number];
+
 /** How a CA rotation ended, for its record. */
 export interface RotationEnd {
   readonly authority: string;
@@ -75,7 +79,7 @@ export interface RotationEnd {
   readonly startedAt: string;
   /** As they claim. */
   readonly startedBy?: string;
-  readonly outcome: CaRotationResult['outcome'] | 'failed' | 'cancelled';
+  readonly outcome: CaRotationResult['outcome'] | 'failed' | 'cancelled' | CutShort;
   readonly reason?: string;
   /** Absent where it failed. */
   readonly result?: CaRotationResult;
@@ -84,6 +88,8 @@ export interface RotationEnd {
 export interface RotationRecord extends RotationEnd, AuditContext, Chained {
   readonly version: 1;
   readonly endedAt: string;
-  /** Which CA was which when it ended. */
+  /** RFC 3339; absent where it was written as the rotation ended. */
+  readonly recordedAt?: string;
+  /** Which CA was which when it was written. */
   readonly cas: AuthorityRecord;
 }

@@ -1,4 +1,4 @@
-import type { RotationRecord } from './audit.js';
+import { cutShort as cutShortEnds, type RotationRecord } from './audit.js';
 import { isCompromised, type AuthorityRecord } from './authority.js';
 import { short, type CertificateFacts, type Fingerprint } from './certificate.js';
 import { exposureLines, isExposed, type Exposure } from './emergency.js';
@@ -79,8 +79,8 @@ function exposed({ authority, record, lastRun, exposures }: AuthorityFacts): rea
 /** One that ended by itself told people then, and its end is on record for longer than Temporal knows the run. */
 function cutShort({ authority, record, lastRun, ended }: AuthorityFacts): readonly Finding[] {
   const { next, rotation } = record;
-  const isOnRecord = (runId: string | undefined) => ended.some((end) => runId !== undefined && end.runId === runId);
-  const endedByItself = lastRun ? !wasCutShort(lastRun) : isOnRecord(rotation);
+  const owner = ended.find(({ runId }) => runId !== undefined && runId === rotation);
+  const endedByItself = lastRun ? !wasCutShort(lastRun) : owner !== undefined && !isCutShort(owner.outcome);
   if (next === undefined || endedByItself) return [];
   return [
     {
@@ -105,6 +105,8 @@ function stateOf({ current, signing, retiring }: AuthorityRecord, next: Fingerpr
     ? `CA ${short(next)} signs leaves; ${old} is still to be removed.`
     : `CA ${short(next)} signs leaves; the removal of ${old} had begun, and no leaf of it is delivered any more.`;
 }
+
+const isCutShort = (outcome: RotationRecord['outcome']): boolean => cutShortEnds.some((end) => end === outcome);
 
 /** Neither the workflow nor anybody in it could say a last word. */
 function wasCutShort({ status }: LastRun): boolean {

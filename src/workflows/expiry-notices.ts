@@ -12,6 +12,7 @@ import { caRotationId } from '../domain/ids.js';
 import type { Run } from '../domain/notices.js';
 import type { ExpiryNoticesResult } from '../domain/rotation.js';
 import { caRotation } from './ca-rotation.js';
+import { rootOf } from './failures.js';
 import { write } from './options.js';
 import { notTold, send } from './tell.js';
 
@@ -23,9 +24,16 @@ const { takeNotices } = proxyActivities<Activities>({
   retry: { initialInterval: '1m', maximumInterval: '10m' },
 });
 
+/** The next run records what this one could not: nobody is to wait for it to be told. */
+const recording = proxyActivities<Activities>({
+  startToCloseTimeout: '1m',
+  scheduleToCloseTimeout: '5m',
+  retry: { initialInterval: '1s', maximumInterval: '30s' },
+});
+
 /**
  * The watch over expiring certificates, which a schedule starts: looks at every CA in every bundle, every authority and the
- * leaf of every target, starts the rotation of each CA that is due, and tells people. Run as often as one likes, at the same
+ * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short, and tells people. Run as often as one likes, at the same
  * time too: what is told is claimed in the keystore first (activities/expiry.ts). A run that could not see or tell
  * everything fails at its end and says what; what was not told is told by the next one.
  */
@@ -35,9 +43,14 @@ export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   for (const authority of task.rotate) {
     if (await startRotation(authority)) started.push(caRotationId(authority));
   }
-  const problems = [...task.unseen, ...(await Promise.all(task.notices.map(deliver))).flat()];
+  const unrecorded = await recordEnds(task.unrecorded);
+  const untold = (await Promise.all(task.notices.map(deliver))).flat();
+  const problems = [...task.unseen, ...unrecorded, ...untold];
   if (problems.length > 0)
-    throw ApplicationFailure.nonRetryable(`Not seen or not told: ${problems.join('; ')}`, 'ExpiryNoticesIncomplete');
+    throw ApplicationFailure.nonRetryable(
+      `Not seen, not told or not on record: ${problems.join('; ')}`,
+      'ExpiryNoticesIncomplete',
+    );
   return { told: task.notices.map(({ notifier, message }) => `${notifier}: ${message.title}`), started };
 }
 
@@ -60,6 +73,18 @@ async function startRotation(authority: string): Promise<boolean> {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
     throw error;
   }
+}
+
+/** How rotations ended that could not say so themselves (safety 45), one after the other. What went wrong. */
+async function recordEnds(runs: ExpiryTask['unrecorded']): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const run of runs) {
+    const summary = `Put on record how a rotation of ${run.authority} was cut short`;
+    await recording.recordCutShort
+      .executeWithOptions({ summary }, [run])
+      .catch((error: unknown) => problems.push(`the end of ${caRotationId(run.authority)}: ${rootOf(error).message}`));
+  }
+  return problems;
 }
 
 /** What went wrong. A notifier that gave up loses its claims, so that the next run tells it. */

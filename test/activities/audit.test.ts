@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { defaultPayloadConverter } from '@temporalio/common';
 import type { Activities } from '../../src/activities/index.js';
 import { brokenLink } from '../../src/audit-journal.js';
 import type { RotationRecord } from '../../src/domain/audit.js';
@@ -224,6 +225,64 @@ describe('safety 27: every change is put on record where it is made', () => {
         ['rotationEnded', authority, 'begins'],
         ['rotationEnded', authority, 'done'],
       ]);
+    });
+
+    describe('also of one that was cut short, and could not write it', () => {
+      /** Temporal knows one run of it. */
+      const knows = (...ending: object[]) => {
+        const at = (seconds: number) => ({ eventTime: { seconds } });
+        const input = { payloads: [defaultPayloadConverter.toPayload({ authority: 'booking', who: 'ada' })] };
+        const events = [
+          { eventId: 1, ...at(1_000_000), workflowExecutionStartedEventAttributes: { input } },
+          ...ending.map((attributes, index) => ({ eventId: index + 2, ...at(1_000_060), ...attributes })),
+        ];
+        const fetchHistory = async () => ({ events });
+        world.deps.client = () => ({ workflow: { getHandle: () => ({ fetchHistory }) } }) as never;
+      };
+      const recordCutShort = () => runActivity(world, 'recordCutShort', { authority: 'booking', runId: 'cut' }).result;
+
+      it('from what Temporal knows: when, by whom, and why', async () => {
+        knows({ workflowExecutionTerminatedEventAttributes: { reason: 'too slow' } });
+        await recordCutShort();
+        const [{ outcome, reason, startedBy, startedAt, endedAt, runId, workflowId, cas }] = (await records()) as [
+          RotationRecord,
+        ];
+        assert.deepEqual([outcome, reason, startedBy], ['terminated', 'too slow', 'ada']);
+        assert.deepEqual([startedAt, endedAt], ['1970-01-12T13:46:40.000Z', '1970-01-12T13:47:40.000Z']);
+        assert.deepEqual([workflowId, runId], ['ca/booking', 'cut']);
+        assert.deepEqual(cas, world.record());
+      });
+
+      it('once, and of one that timed out, too', async () => {
+        knows({ workflowExecutionTimedOutEventAttributes: {} });
+        await recordCutShort();
+        await recordCutShort();
+        assert.deepEqual(
+          (await records()).map(({ outcome }) => outcome),
+          ['timed out'],
+        );
+      });
+
+      it('nothing of one that runs, or that ended otherwise', async () => {
+        knows();
+        await recordCutShort();
+        knows({ workflowExecutionFailedEventAttributes: {} });
+        await recordCutShort();
+        assert.deepEqual(await records(), []);
+      });
+
+      it('after the records that were written before it, although it ended earlier: the chain stays one', async () => {
+        await record();
+        knows({ workflowExecutionTerminatedEventAttributes: {} });
+        world.clockOffsetMs += 1000;
+        await recordCutShort();
+        const chain = await records();
+        assert.deepEqual(
+          chain.map(({ outcome }) => outcome),
+          ['failed', 'terminated'],
+        );
+        assert.equal(brokenLink(chain), undefined);
+      });
     });
 
     it('each holds the hash of the one before it: a chain', async () => {

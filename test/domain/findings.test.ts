@@ -57,6 +57,11 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
     assert.deepEqual(titles({ record: overlap, bundles: both, lastRun: undefined, ended }), []);
   });
 
+  it('also one that the watch has put on record since: nobody was told by that', () => {
+    const ended = [{ runId: 'run-2', outcome: 'terminated', endedAt: '2026-11-24T10:00:00.000Z' }] as const;
+    assert.deepEqual(titles({ record: overlap, bundles: both, lastRun: undefined, ended }), [cutShort]);
+  });
+
   it('another rotation that is cut short is another finding', () => {
     const one = findingsOf(facts({ record: overlap, bundles: both, lastRun: terminated }));
     const record = { ...overlap, rotation: 'run-3' };

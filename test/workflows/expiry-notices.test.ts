@@ -9,6 +9,7 @@ import { RotationError } from '../../src/domain/failures.js';
 import { caRotationId, entries } from '../../src/domain/ids.js';
 import type { ExpiryNoticesResult } from '../../src/domain/rotation.js';
 import type { KeyPair } from '../../src/x509/pair.js';
+import { rotationRecords } from '../../src/keystore/rotation-records.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { ExpiryWorld, type ExpiryWorldOptions } from '../support/expiry-world.js';
 import { fakeActivities, gate } from '../support/fake-activities.js';
@@ -365,6 +366,33 @@ describe('the watch over expiring certificates', () => {
     world.now = new Date(world.now.getTime() + 3_600_000);
     await run();
     assert.equal(ops.taken.length, 3);
+  });
+
+  it('safety 45: puts on record, once, how a rotation ended that was terminated, and not while another one runs', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    use(world.activities);
+    const { workflow } = tests.env.client;
+    const begin = () =>
+      workflow.start('caRotation', {
+        workflowId: caRotationId('orders'),
+        taskQueue: 'nobody',
+        args: [{ authority: 'orders', who: 'ada' }],
+      });
+    const cut = await begin();
+    await cut.terminate('somebody was too quick');
+    world.cutShort = [{ runId: cut.firstExecutionRunId, closeTime: new Date() }];
+    const another = await begin();
+    await run();
+    assert.deepEqual(await rotationRecords(world.keystore, 'orders'), []);
+    await another.terminate('the test is over');
+    await run();
+    await run();
+    const records = await rotationRecords(world.keystore, 'orders');
+    assert.deepEqual(
+      records.map(({ runId, outcome, reason, startedBy }) => [runId, outcome, reason, startedBy]),
+      [[cut.firstExecutionRunId, 'terminated', 'somebody was too quick', 'ada']],
+    );
   });
 
   it('safety 27: tells of a bundle that somebody put back, and is silent once it is mended', async () => {
