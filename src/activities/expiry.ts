@@ -16,7 +16,7 @@ import {
   type News,
   type NoticeRecord,
   type Run,
-  type ToTell,
+  type Untold,
 } from '../domain/notices.js';
 import { notifiersFor, type Message, type NotificationEvent } from '../domain/notification.js';
 import { statusOf } from '../temporal/running.js';
@@ -25,10 +25,18 @@ import type { Dependencies } from './dependencies.js';
 import { lookEverywhere, type Seen } from './lookout.js';
 import { subscriptions } from './notify.js';
 
+/** One message to one notifier. */
+export interface Notice {
+  readonly notifier: string;
+  readonly message: Message;
+  /** What it tells, as the record names it; none where nothing is claimed for it. */
+  readonly ids: readonly string[];
+}
+
 /** What a run of the watch has to do. */
 export interface ExpiryTask {
-  /** One message per notifier that has something to hear; claimed for this run. */
-  readonly notices: readonly { readonly notifier: string; readonly message: Message }[];
+  /** For each notifier that has something to hear; claimed for this run. */
+  readonly notices: readonly Notice[];
   /** Authorities whose rotation is to be started. */
   readonly rotate: readonly string[];
   /** Rotations whose end is to be put on record, in their order. */
@@ -79,9 +87,9 @@ export function expiryActivities(deps: Dependencies) {
     };
   }
 
-  /** The notifier gave up: what the run claimed for it is open again, for the next run. */
-  async function releaseNotices(claims: Pick<ToTell, 'notifier' | 'run'>): Promise<void> {
-    await changeRecord((record) => release(record, claims), claims.run).catch((error: unknown) => {
+  /** A message was given up: what the run claimed for it is open again, for the next run. */
+  async function releaseNotices(untold: Untold): Promise<void> {
+    await changeRecord((record) => release(record, untold), untold.run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
     });
   }
@@ -125,7 +133,7 @@ export function expiryActivities(deps: Dependencies) {
       commands: ['cert-rotation validate'],
     };
     const told = notifiersFor(subscriptions(deps.config, deps.config.notices.notify), 'failed');
-    return told.map((notifier) => ({ notifier, message }));
+    return told.map((notifier) => ({ notifier, message, ids: [] }));
   }
 
   /** Reads, changes and writes the record, by compare-and-set; another run that was quicker is read and decided again. */
@@ -178,17 +186,33 @@ function isUnreadable(error: unknown): error is RotationError {
 }
 
 function noticesOf(notifier: string, news: readonly News<Finding | Expiring>[], now: Date): ExpiryTask['notices'] {
-  const findings = news.flatMap(({ about }) => ('id' in about ? [about] : []));
-  const all = news.flatMap(({ about }) => ('id' in about ? [] : [about]));
-  const of = (event: Finding['event']) => findings.filter((finding) => finding.event === event);
-  const expired = all.some(({ step }) => step === 0);
-  const messages: readonly Message[] = [
-    ...(['emergency', 'failed'] as const).flatMap((event) =>
-      of(event).length > 0 ? [{ event, ...findingsText(of(event)) }] : [],
-    ),
-    ...(all.length > 0
-      ? [{ event: 'expiry', ...(expired && { severity: 'critical' as const }), ...expiryText(all, now) } as const]
+  const findings = (event: Finding['event']): readonly Notice[] => {
+    const found = news.flatMap(({ id, about }) => ('id' in about && about.event === event ? [{ id, about }] : []));
+    const message = { event, ...findingsText(found.map(({ about }) => about)) };
+    return found.length > 0 ? [{ notifier, message, ids: idsOf(found) }] : [];
+  };
+  const expiry = news.flatMap(({ id, about }) => ('id' in about ? [] : [{ id, about }]));
+  return [
+    ...findings('emergency'),
+    ...findings('failed'),
+    ...(expiry.length > 0
+      ? [
+          {
+            notifier,
+            message: expiryMessage(
+              expiry.map(({ about }) => about),
+              now,
+            ),
+            ids: idsOf(expiry),
+          },
+        ]
       : []),
   ];
-  return messages.map((message) => ({ notifier, message }));
+}
+
+const idsOf = (news: readonly Pick<News, 'id'>[]): readonly string[] => news.map(({ id }) => id);
+
+function expiryMessage(all: readonly Expiring[], now: Date): Message {
+  const expired = all.some(({ step }) => step === 0);
+  return { event: 'expiry', ...(expired && { severity: 'critical' as const }), ...expiryText(all, now) };
 }

@@ -87,14 +87,14 @@ async function recordEnds(runs: ExpiryTask['unrecorded']): Promise<readonly stri
   return problems;
 }
 
-/** What went wrong. A notifier that gave up loses its claims, so that the next run tells it. */
-async function deliver({ notifier, message }: ExpiryTask['notices'][number]): Promise<readonly string[]> {
+/** What went wrong. A message that was given up loses its claims, so that the next run tells it. */
+async function deliver({ notifier, message, ids }: ExpiryTask['notices'][number]): Promise<readonly string[]> {
   try {
     return await send(notifier, message);
   } catch (error) {
     await CancellationScope.nonCancellable(() =>
       write.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [
-        { notifier, run: thisRun() },
+        { notifier, run: thisRun(), ids },
       ]),
     );
     return [notTold(notifier, error)];

@@ -158,6 +158,22 @@ describe('the watch over expiring certificates', () => {
     assert.equal(team.taken.length, 1);
   });
 
+  it('tells again only what was given up of what a run had to tell one notifier', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.bundle = [];
+    world.moveTo(ca.certificate, 6);
+    ops.answer = ({ body }, response) => void response.writeHead(body.includes('"expiry"') ? 410 : 200).end();
+    use(world.activities);
+    assert.match((await failureOf(run())).message, /ops was not told: ops answers HTTP 410/);
+    ops.answer = (_request, response) => void response.end();
+    await run();
+    await run();
+    const delivered = (pattern: RegExp) => titles(ops).filter((title) => pattern.test(title)).length;
+    assert.equal(delivered(/does not trust CA/), 1, 'the message that was taken is told again');
+    assert.equal(delivered(/expires in 6 days/), 1, 'the message that was refused is not told again');
+  });
+
   for (const [what, record] of [
     ['something else', { told: 'everybody' }],
     ['nothing', undefined],
