@@ -2,6 +2,7 @@ import { ApplicationFailure, condition, setHandler, sleep } from '@temporalio/wo
 import type { CompromisedCas } from '../activities/compromised.js';
 import { isSameEmergency, objectionToEmergency, parseEmergency, urgent, type Emergency } from '../domain/emergency.js';
 import type { Fingerprint } from '../domain/certificate.js';
+import type { FailureType } from '../domain/failures.js';
 import type { CaPlan } from '../domain/rotation.js';
 import { rootOf } from './failures.js';
 import { declareEmergencySignal, emergencyUpdate } from './messages.js';
@@ -33,7 +34,7 @@ export class Emergencies {
       emergencyUpdate,
       async (sent) => {
         const problem = await this.take(parseEmergency(sent) as Emergency);
-        if (problem) throw ApplicationFailure.nonRetryable(problem, 'EmergencyNotRecorded');
+        if (problem) throw ApplicationFailure.nonRetryable(problem, 'EmergencyNotRecorded' satisfies FailureType);
         return { accepted: true, phase: this.#board.phase };
       },
       {
@@ -107,7 +108,7 @@ export class Emergencies {
     if (typeof cas === 'string') {
       const taken = this.#taken.findIndex((other) => other.emergency === emergency);
       this.#taken.splice(taken, 1);
-      const problem = `The emergency of ${who} could not be put on record; declare it again: ${cas}`;
+      const problem = `The emergency of ${who} could not be put on record, and does not count: ${cas}`;
       this.#board.problem(problem);
       return problem;
     }

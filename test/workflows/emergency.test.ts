@@ -171,7 +171,7 @@ describe('safety 43: an emergency', () => {
       await tests.reach(handle, 'approve');
       assert.match(
         await refusalOf(declare()),
-        /could not be put on record; declare it again: planted KeystoreForbidden/,
+        /could not be put on record, and does not count: planted KeystoreForbidden/,
       );
       assert.equal((await status()).phase, 'approve', 'it counts although it is not on record');
       await declare();
