@@ -84,6 +84,7 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
       notifier: (name: string) => createNotifier(name, config.notifiers[name]!),
       client: () => this.#listing(client),
       searchAttributes: false,
+      audit: () => undefined,
       now: () => this.now,
     } as unknown as Dependencies);
   }
