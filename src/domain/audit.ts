@@ -12,6 +12,8 @@ export interface AuditFacts {
     | 'trustChanged'
     /** Which CA of an authority is current, next, signing, retiring. */
     | 'authorityChanged'
+    /** A CA was made, and its key put into the keystore. */
+    | 'caMade'
     /** The key of a CA was destroyed. */
     | 'keyDestroyed'
     /** Another leaf lies in a target. */

@@ -25,12 +25,14 @@ describe('safety 27: every change is put on record where it is made', () => {
     const step = { authority: 'booking', namespace: booking, ca: ca.fingerprint, rotation: 'run' };
     await runActivity(world, 'trustCa', step).result;
     assert.deepEqual(events(), [
+      ['caMade', authority, 'begins'],
+      ['caMade', authority, 'done'],
       ['authorityChanged', authority, 'begins'],
       ['authorityChanged', authority, 'done'],
       ['trustChanged', namespace, 'begins'],
       ['trustChanged', namespace, 'done'],
     ]);
-    const [issued, trusted] = world.audited.filter(({ stage }) => stage === 'done');
+    const [made, issued, trusted] = world.audited.filter(({ stage }) => stage === 'done');
     assert.deepEqual(
       [issued!.before, issued!.after].map((record) => (record as { next?: string }).next),
       [undefined, ca.fingerprint],
@@ -46,7 +48,8 @@ describe('safety 27: every change is put on record where it is made', () => {
     assert.equal(trusted!.operationId, 'operation');
     assert.ok(trusted!.workflowId && trusted!.runId);
     assert.deepEqual([trusted!.activity, trusted!.configuration], ['unknown', 'digest']);
-    const begun = world.audited[2]!;
+    assert.deepEqual(made!.after, { ca: ca.fingerprint });
+    const begun = world.audited[4]!;
     assert.deepEqual([begun.before, begun.after], [trusted!.before, trusted!.after]);
   });
 
@@ -152,6 +155,21 @@ describe('safety 27: every change is put on record where it is made', () => {
       ]);
     });
 
+    it('a CA that was made', async () => {
+      const create = world.keystore.create.bind(world.keystore);
+      world.keystore.create = async (...entry) => {
+        world.keystore.create = create;
+        await create(...entry);
+        return die();
+      };
+      await killedOnce('issueCa', { authority: 'booking', rotation: 'run' });
+      assert.deepEqual(events().slice(0, 2), [
+        ['caMade', authority, 'begins'],
+        ['caMade', authority, 'found'],
+      ]);
+      assert.deepEqual(world.audited[1]!.after, world.audited[0]!.after);
+    });
+
     it('the record of an authority, and that of how a rotation ended', async () => {
       const create = world.keystore.create.bind(world.keystore);
       const update = world.keystore.update.bind(world.keystore);
@@ -161,6 +179,10 @@ describe('safety 27: every change is put on record where it is made', () => {
         return die();
       };
       await killedOnce('issueCa', { authority: 'booking', rotation: 'run' });
+      assert.deepEqual(
+        world.audited.splice(0, 2).map(({ event }) => event),
+        ['caMade', 'caMade'],
+      );
       world.keystore.create = async (...entry) => {
         world.keystore.create = create;
         await create(...entry);
