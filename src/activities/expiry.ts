@@ -186,31 +186,20 @@ function isUnreadable(error: unknown): error is RotationError {
 }
 
 function noticesOf(notifier: string, news: readonly News<Finding | Expiring>[], now: Date): ExpiryTask['notices'] {
-  const findings = (event: Finding['event']): readonly Notice[] => {
-    const found = news.flatMap(({ id, about }) => ('id' in about && about.event === event ? [{ id, about }] : []));
-    const message = { event, ...findingsText(found.map(({ about }) => about)) };
-    return found.length > 0 ? [{ notifier, message, ids: idsOf(found) }] : [];
-  };
-  const expiry = news.flatMap(({ id, about }) => ('id' in about ? [] : [{ id, about }]));
+  const expiries = news.filter((one): one is News<Expiring> => !('id' in one.about));
+  const findings = news.filter((one): one is News<Finding> => 'id' in one.about);
+  const ofEvent = (event: Finding['event']) => findings.filter(({ about }) => about.event === event);
+  const notice = <About>(some: readonly News<About>[], messageOf: (all: readonly About[]) => Message): Notice[] =>
+    some.length > 0
+      ? [{ notifier, message: messageOf(some.map(({ about }) => about)), ids: some.map(({ id }) => id) }]
+      : [];
   return [
-    ...findings('emergency'),
-    ...findings('failed'),
-    ...(expiry.length > 0
-      ? [
-          {
-            notifier,
-            message: expiryMessage(
-              expiry.map(({ about }) => about),
-              now,
-            ),
-            ids: idsOf(expiry),
-          },
-        ]
-      : []),
+    ...(['emergency', 'failed'] as const).flatMap((event) =>
+      notice(ofEvent(event), (all) => ({ event, ...findingsText(all) })),
+    ),
+    ...notice(expiries, (all) => expiryMessage(all, now)),
   ];
 }
-
-const idsOf = (news: readonly Pick<News, 'id'>[]): readonly string[] => news.map(({ id }) => id);
 
 function expiryMessage(all: readonly Expiring[], now: Date): Message {
   const expired = all.some(({ step }) => step === 0);

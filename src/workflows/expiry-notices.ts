@@ -24,7 +24,7 @@ const { takeNotices } = proxyActivities<Activities>({
   retry: { initialInterval: '1m', maximumInterval: '10m' },
 });
 
-/** The next run records what this one could not: nobody is to wait for it to be told. */
+/** Not for long, because people wait to be told meanwhile: what this run could not put on record, the next one does. */
 const recording = proxyActivities<Activities>({
   startToCloseTimeout: '1m',
   scheduleToCloseTimeout: '5m',
@@ -33,9 +33,9 @@ const recording = proxyActivities<Activities>({
 
 /**
  * The watch over expiring certificates, which a schedule starts: looks at every CA in every bundle, every authority and the
- * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short, and tells people. Run as often as one likes, at the same
- * time too: what is told is claimed in the keystore first (activities/expiry.ts). A run that could not see or tell
- * everything fails at its end and says what; what was not told is told by the next one.
+ * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short, and tells people. Run
+ * as often as one likes, at the same time too: what is told is claimed in the keystore first (activities/expiry.ts). A run that
+ * could not see or tell everything fails at its end and says what; what was not told is told by the next one.
  */
 export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   const task = await takeNotices.executeWithOptions({ summary: 'Look at every certificate' }, [{ run: thisRun() }]);
