@@ -24,13 +24,6 @@ const { takeNotices } = proxyActivities<Activities>({
   retry: { initialInterval: '1m', maximumInterval: '10m' },
 });
 
-/** Not for long, because people wait to be told meanwhile: what this run could not put on record, the next one does. */
-const recording = proxyActivities<Activities>({
-  startToCloseTimeout: '1m',
-  scheduleToCloseTimeout: '5m',
-  retry: { initialInterval: '1s', maximumInterval: '30s' },
-});
-
 /**
  * The watch over expiring certificates, which a schedule starts: looks at every CA in every bundle, every authority and the
  * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short, and tells people. Run
@@ -43,9 +36,8 @@ export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   for (const authority of task.rotate) {
     if (await startRotation(authority)) started.push(caRotationId(authority));
   }
-  const unrecorded = await recordEnds(task.unrecorded);
-  const untold = (await Promise.all(task.notices.map(deliver))).flat();
-  const problems = [...task.unseen, ...unrecorded, ...untold];
+  const left = await Promise.all([recordEnds(task.unrecorded), ...task.notices.map(deliver)]);
+  const problems = [...task.unseen, ...left.flat()];
   if (problems.length > 0)
     throw ApplicationFailure.nonRetryable(
       `Not seen, not told or not on record: ${problems.join('; ')}`,
@@ -80,7 +72,7 @@ async function recordEnds(runs: ExpiryTask['unrecorded']): Promise<readonly stri
   const problems: string[] = [];
   for (const run of runs) {
     const summary = `Put on record how a rotation of ${run.authority} was cut short`;
-    await recording.recordCutShort
+    await write.recordCutShort
       .executeWithOptions({ summary }, [run])
       .catch((error: unknown) => problems.push(`the end of ${caRotationId(run.authority)}: ${rootOf(error).message}`));
   }
