@@ -307,6 +307,13 @@ describe('safety 27: every change is put on record where it is made', () => {
       });
     });
 
+    it('apart from those of an authority whose name begins with its name', async () => {
+      const other = { ...end, outcome: 'cancelled' };
+      const owner = 'authority/booking.eu';
+      await world.keystore.create(entries.rotation('booking.eu', 'run'), { record: other, owner });
+      assert.deepEqual(await records(), []);
+    });
+
     it('each holds the hash of the one before it: a chain', async () => {
       await record();
       const [first] = await records();
