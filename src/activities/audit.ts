@@ -1,12 +1,21 @@
 import { sealed } from '../audit-journal.js';
-import { firstOfChain, type RotationEnd, type RotationRecord } from '../domain/audit.js';
-import { entries } from '../domain/ids.js';
-import type { Cloud } from '../cloud/cloud.js';
-import { trustFacts } from '../cloud/trust-facts.js';
+import {
+  cutShort,
+  firstOfChain,
+  type AuditFacts,
+  type Chained,
+  type RotationEnd,
+  type RotationRecord,
+} from '../domain/audit.js';
+import { caRotationId, entries } from '../domain/ids.js';
+import type { CaRotationRequest } from '../domain/rotation.js';
+import type { Cloud, NamespaceTrust, WantedTrust } from '../cloud/cloud.js';
+import { trustFacts, trustFound, wantedFacts } from '../cloud/trust-facts.js';
 import type { Target } from '../targets/target.js';
-import { auditContext } from './audit-context.js';
+import { tellIfKnown } from '../temporal/history.js';
 import { Authorities, ownerOf } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
+import { auditContext, foundOnRecord, onRecord } from './on-record.js';
 
 /** The same, with every change of a namespace or a target put on record where it is made. */
 export function auditing(deps: Dependencies): Dependencies {
@@ -21,9 +30,20 @@ function auditedCloud(deps: Dependencies): Cloud {
     readNamespace: (namespace) => cloud.readNamespace(namespace),
     close: () => cloud.close(),
     async changeTrust(namespace, decide, options) {
-      const change = await cloud.changeTrust(namespace, decide, options);
-      const facts = trustFacts(namespace, change);
-      if (facts) deps.audit({ ...facts, ...auditContext(deps) });
+      let [asked, begun] = [false, false];
+      const deciding = (current: NamespaceTrust): WantedTrust => {
+        const wanted = decide(current);
+        // Whoever wants it as it is only waits until nobody changes it.
+        asked ||= wanted !== current;
+        const begins = wantedFacts(namespace, current, wanted);
+        // Decided again after a lost race, or for the second step of a cloud that takes two, it has begun already.
+        if (begins && !begun) deps.audit({ ...begins, stage: 'begins', ...auditContext(deps) });
+        begun ||= begins !== undefined;
+        return wanted;
+      };
+      const change = await cloud.changeTrust(namespace, deciding, options);
+      if (change.changed) deps.audit({ ...trustFacts(namespace, change), stage: 'done', ...auditContext(deps) });
+      else if (asked) foundOnRecord(deps, trustFound(change.after));
       return change;
     },
   };
@@ -39,13 +59,19 @@ function auditedTarget(deps: Dependencies, name: string, target: Target): Target
     async deliver(leaf) {
       // What cannot be read is written over all the same: only its name is missing on record.
       const before = (await target.read().catch(() => undefined))?.certificate.fingerprint;
-      const delivery = await target.deliver(leaf);
       const after = leaf.certificate.fingerprint;
-      if (before !== after)
-        deps.audit({ event: 'leafDelivered', subject: `target/${name}`, before, after, ...auditContext(deps) });
-      return delivery;
+      const facts = { event: 'leafDelivered', subject: `target/${name}`, after } as const;
+      if (before !== after) return onRecord(deps, { ...facts, before }, () => target.deliver(leaf));
+      foundOnRecord(deps, facts);
+      return target.deliver(leaf);
     },
   };
+}
+
+/** A run of a CA rotation. */
+export interface RunCutShort {
+  readonly authority: string;
+  readonly runId: string;
 }
 
 export function auditActivities(deps: Dependencies) {
@@ -53,26 +79,53 @@ export function auditActivities(deps: Dependencies) {
 
   /** Beside the authority, before the workflow closes: Temporal keeps histories for weeks. Once per run. */
   async function recordRotation(end: RotationEnd): Promise<void> {
-    const context = auditContext(deps);
-    const name = entries.rotation(end.authority, context.runId ?? '');
-    if (await deps.keystore.get(name)) return;
-    const record: RotationRecord = sealed({
-      version: 1 as const,
-      ...end,
-      ...context,
-      endedAt: deps.now().toISOString(),
-      cas: await authorities.record(end.authority),
-      previous: (await authorities.records(end.authority)).at(-1)?.hash ?? firstOfChain,
-    });
-    await deps.keystore.create(name, { record, owner: ownerOf(end.authority) });
-    deps.audit({
-      event: 'rotationEnded',
-      subject: `authority/${end.authority}`,
-      after: { outcome: end.outcome, record: record.hash },
-      ...(end.reason && { why: end.reason }),
-      ...context,
+    await write({ ...end, ...auditContext(deps), endedAt: deps.now().toISOString() });
+  }
+
+  /** The same of a run that could not do it: it was terminated or timed out. Nothing of one that Temporal knows no more. */
+  async function recordCutShort({ authority, runId }: RunCutShort): Promise<void> {
+    const workflowId = caRotationId(authority);
+    const told = await tellIfKnown(deps.client(), workflowId, runId);
+    const outcome = cutShort.find((one) => one === told?.outcome);
+    if (!told || !outcome) return;
+    const startedBy = (told.input as CaRotationRequest | undefined)?.who;
+    await write({
+      authority,
+      startedAt: told.startedAt,
+      ...(startedBy && { startedBy }),
+      outcome,
+      ...(told.failure && { reason: told.failure }),
+      ...auditContext(deps),
+      workflowId,
+      runId,
+      endedAt: told.at,
+      recordedAt: deps.now().toISOString(),
     });
   }
 
-  return { recordRotation };
+  async function write(end: Omit<RotationRecord, 'version' | 'cas' | keyof Chained>): Promise<void> {
+    const { authority, runId = '' } = end;
+    const name = entries.rotation(authority, runId);
+    const kept = await deps.keystore.get(name);
+    if (kept) return foundOnRecord(deps, endFacts(kept.record as RotationRecord));
+    const record: RotationRecord = sealed({
+      version: 1 as const,
+      ...end,
+      cas: await authorities.record(authority),
+      previous: (await authorities.records(authority)).at(-1)?.hash ?? firstOfChain,
+    });
+    const entry = { record, owner: ownerOf(authority) };
+    await onRecord(deps, endFacts(record), () => deps.keystore.create(name, entry));
+  }
+
+  return { recordRotation, recordCutShort };
+}
+
+function endFacts({ authority, outcome, reason, hash }: RotationRecord): AuditFacts {
+  return {
+    event: 'rotationEnded',
+    subject: `authority/${authority}`,
+    after: { outcome, record: hash },
+    ...(reason && { why: reason }),
+  };
 }

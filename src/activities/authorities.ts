@@ -6,8 +6,8 @@ import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
 import { rotationRecords } from '../keystore/rotation-records.js';
 import type { KeyPair } from '../x509/pair.js';
-import { auditContext } from './audit-context.js';
 import type { Dependencies } from './dependencies.js';
+import { foundOnRecord, onRecord } from './on-record.js';
 
 /** Owner of keystore entries that live as long as their authority. */
 export const ownerOf = (authority: string): string => `authority/${authority}`;
@@ -34,29 +34,19 @@ export class Authorities {
   async change(authority: string, change: (record: AuthorityRecord) => AuthorityRecord): Promise<AuthorityRecord> {
     const { record, version } = await this.#read(authority);
     const changed = change(record);
-    if (changed === record) return record;
-    const entry = { record: changed, owner: ownerOf(authority) };
-    const name = entries.authority(authority);
-    if (version === undefined) await this.#deps.keystore.create(name, entry);
-    else await this.#deps.keystore.update(name, entry, version);
-    this.#deps.audit({
-      event: 'authorityChanged',
-      subject: ownerOf(authority),
-      before: record,
-      after: changed,
-      ...auditContext(this.#deps),
-    });
+    const facts = { event: 'authorityChanged', subject: ownerOf(authority), after: changed } as const;
+    if (changed === record) foundOnRecord(this.#deps, facts);
+    else await onRecord(this.#deps, { ...facts, before: record }, () => this.#write(authority, changed, version));
     return changed;
   }
 
   /** Destroys the key of a CA, and what is beside it. */
   async destroy(authority: string, entry: string): Promise<void> {
-    await this.#deps.keystore.delete(entry);
-    const subject = ownerOf(authority);
-    this.#deps.audit({ event: 'keyDestroyed', subject, before: { entry }, ...auditContext(this.#deps) });
+    const facts = { event: 'keyDestroyed', subject: ownerOf(authority), before: { entry } } as const;
+    await onRecord(this.#deps, facts, () => this.#deps.keystore.delete(entry));
   }
 
-  /** How its rotations ended, the oldest first. */
+  /** How its rotations ended, in the order in which that was written. */
   async records(authority: string): Promise<readonly RotationRecord[]> {
     return rotationRecords(this.#deps.keystore, authority);
   }
@@ -103,6 +93,12 @@ export class Authorities {
 
   async holdsKey(authority: string, ca: Fingerprint): Promise<boolean> {
     return (await this.#deps.keystore.get(entries.ca(authority, ca)))?.key !== undefined;
+  }
+
+  async #write(authority: string, record: AuthorityRecord, version: string | undefined): Promise<void> {
+    const { keystore } = this.#deps;
+    const [name, entry] = [entries.authority(authority), { record, owner: ownerOf(authority) }];
+    await (version === undefined ? keystore.create(name, entry) : keystore.update(name, entry, version));
   }
 
   async #read(authority: string): Promise<{ record: AuthorityRecord; version?: string }> {

@@ -10,6 +10,7 @@ import {
   withoutNext,
   type AuthorityRecord,
 } from '../domain/authority.js';
+import type { AuditFacts } from '../domain/audit.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
 import type { Provenance } from '../keystore/first-ca.js';
@@ -18,6 +19,7 @@ import { signedBy } from '../x509/read.js';
 import { Authorities, ownerOf } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
 import { leavesInUse } from './leaves.js';
+import { foundOnRecord, onRecord } from './on-record.js';
 
 export function authorityActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
@@ -92,7 +94,9 @@ export function authorityActivities(deps: Dependencies) {
       const entry = await deps.keystore.get(name);
       const { certificate } = entry ?? {};
       const ours = (entry?.record as { rotation?: string } | undefined)?.rotation === rotation;
-      if (ours && certificate && !isCompromised(record, certificate.fingerprint)) return certificate;
+      if (!ours || !certificate || isCompromised(record, certificate.fingerprint)) continue;
+      foundOnRecord(deps, madeFacts(authority, certificate));
+      return certificate;
     }
     return undefined;
   }
@@ -114,12 +118,10 @@ export function authorityActivities(deps: Dependencies) {
       lifetimeMs: config.lifetime,
       now: deps.now(),
     });
-    await deps.keystore.create(entries.ca(authority, certificate.fingerprint), {
-      certificate,
-      key,
-      record: { rotation },
-      owner: ownerOf(authority),
-    });
+    const entry = { certificate, key, record: { rotation }, owner: ownerOf(authority) };
+    await onRecord(deps, madeFacts(authority, certificate), () =>
+      deps.keystore.create(entries.ca(authority, certificate.fingerprint), entry),
+    );
     return certificate;
   }
 
@@ -134,4 +136,8 @@ export function authorityActivities(deps: Dependencies) {
   }
 
   return { issueCa, moveSigner, finishCa };
+}
+
+function madeFacts(authority: string, { fingerprint }: CertificateFacts): AuditFacts {
+  return { event: 'caMade', subject: ownerOf(authority), after: { ca: fingerprint } };
 }

@@ -1,11 +1,12 @@
+import type { NamespaceTrust } from '../cloud/cloud.js';
 import { isCompromised, withCompromised } from '../domain/authority.js';
 import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import type { Exposure, Leaked } from '../domain/emergency.js';
 import { signedBy } from '../x509/read.js';
-import { auditContext } from './audit-context.js';
 import { Authorities, ownerOf } from './authorities.js';
 import type { Dependencies } from './dependencies.js';
-import { leavesInUse } from './leaves.js';
+import { leavesInUse, type LeafInUse } from './leaves.js';
+import { auditContext } from './on-record.js';
 import { authorityConfig } from './plan.js';
 
 export interface Declaration {
@@ -62,28 +63,43 @@ export function compromisedActivities(deps: Dependencies) {
     };
   }
 
-  /** Read from the namespaces and the targets themselves, now. Such CAs of long ago are left out, unless one is trusted again. */
+  /** Read from the namespaces and the targets themselves, now. */
   async function gatherExposure({ authority }: { authority: string }): Promise<readonly Exposure[]> {
-    const { compromised = [], ...roles } = await authorities.record(authority);
     const leaves = await leavesInUse(deps, authority);
     const trusts = await Promise.all(
       authorityConfig(deps, authority).namespaces.map((namespace) => deps.cloud.readNamespace(namespace)),
     );
-    const exposures: Exposure[] = [];
-    for (const ca of compromised) {
-      const certificate = await authorities.certificate(authority, ca);
-      const chain = await authorities.chain(authority, ca);
-      const trusting = trusts.filter(({ bundle }) => bundle.some(({ fingerprint }) => chain.includes(fingerprint)));
-      const isOn = (leaf: CertificateFacts) => certificate !== undefined && signedBy(leaf, certificate);
-      if (trusting.length === 0 && !certificate && roles.current !== ca) continue;
-      exposures.push({
-        ca,
-        namespaces: trusting.map(({ namespace }) => namespace),
-        targets: leaves.filter((leaf) => isOn(leaf.certificate)).map(({ name }) => name),
-      });
-    }
-    return exposures;
+    return exposuresOf(authorities, authority, { leaves, trusts });
   }
 
   return { declareCompromised, gatherExposure };
+}
+
+/** What was read of an authority's namespaces and targets. */
+export interface InUse {
+  readonly leaves: readonly Pick<LeafInUse, 'name' | 'certificate'>[];
+  readonly trusts: readonly Pick<NamespaceTrust, 'namespace' | 'bundle'>[];
+}
+
+/** What the compromised CAs of the authority open. Those of long ago are left out, unless one is trusted again. */
+export async function exposuresOf(
+  authorities: Authorities,
+  authority: string,
+  { leaves, trusts }: InUse,
+): Promise<readonly Exposure[]> {
+  const { compromised = [], ...roles } = await authorities.record(authority);
+  const exposures: Exposure[] = [];
+  for (const ca of compromised) {
+    const certificate = await authorities.certificate(authority, ca);
+    const chain = await authorities.chain(authority, ca);
+    const trusting = trusts.filter(({ bundle }) => bundle.some(({ fingerprint }) => chain.includes(fingerprint)));
+    const isOn = (leaf: CertificateFacts) => certificate !== undefined && signedBy(leaf, certificate);
+    if (trusting.length === 0 && !certificate && roles.current !== ca) continue;
+    exposures.push({
+      ca,
+      namespaces: trusting.map(({ namespace }) => namespace),
+      targets: leaves.filter((leaf) => isOn(leaf.certificate)).map(({ name }) => name),
+    });
+  }
+  return exposures;
 }

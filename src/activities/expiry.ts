@@ -16,20 +16,31 @@ import {
   type News,
   type NoticeRecord,
   type Run,
-  type ToTell,
+  type Untold,
 } from '../domain/notices.js';
 import { notifiersFor, type Message, type NotificationEvent } from '../domain/notification.js';
 import { statusOf } from '../temporal/running.js';
+import type { RunCutShort } from './audit.js';
 import type { Dependencies } from './dependencies.js';
 import { lookEverywhere, type Seen } from './lookout.js';
 import { subscriptions } from './notify.js';
 
+/** One message to one notifier. */
+export interface Notice {
+  readonly notifier: string;
+  readonly message: Message;
+  /** What it tells, as the record names it; none where nothing is claimed for it. */
+  readonly ids: readonly string[];
+}
+
 /** What a run of the watch has to do. */
 export interface ExpiryTask {
-  /** One message per notifier that has something to hear; claimed for this run. */
-  readonly notices: readonly { readonly notifier: string; readonly message: Message }[];
+  /** For each notifier that has something to hear; claimed for this run. */
+  readonly notices: readonly Notice[];
   /** Authorities whose rotation is to be started. */
   readonly rotate: readonly string[];
+  /** Rotations whose end is to be put on record, in their order. */
+  readonly unrecorded: readonly RunCutShort[];
   /** What could not be looked at, and why. */
   readonly unseen: readonly string[];
 }
@@ -52,10 +63,13 @@ export function expiryActivities(deps: Dependencies) {
     const toTell = audiences().map(({ notifier, ofExpiry, ofFinding }) => ({
       notifier,
       run,
-      news: [...seen.findings.filter(ofFinding).map(newsOfFinding), ...all.filter(ofExpiry).map(newsOfExpiry)],
+      news: [
+        ...seen.findings.filter(ofFinding).map((one) => newsOfFinding(one, now)),
+        ...all.filter(ofExpiry).map(newsOfExpiry),
+      ],
     }));
     const claimed = await changeRecord((record) => {
-      const kept = unseen.length > 0 ? record : forget(record, { ...seenIn(seen), now });
+      const kept = unseen.length > 0 ? record : forget(record, seenIn(seen, now));
       return toTell.reduce<NoticeRecord>(claim, kept);
     }, run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
@@ -68,13 +82,14 @@ export function expiryActivities(deps: Dependencies) {
         ...(unseen.length > 0 ? blindNotices(unseen) : []),
       ],
       rotate: rotationsDue(seen.sightings, now),
+      unrecorded: seen.unrecorded,
       unseen,
     };
   }
 
-  /** The notifier gave up: what the run claimed for it is open again, for the next run. */
-  async function releaseNotices(claims: Pick<ToTell, 'notifier' | 'run'>): Promise<void> {
-    await changeRecord((record) => release(record, claims), claims.run).catch((error: unknown) => {
+  /** A message was given up: what the run claimed for it is open again, for the next run. */
+  async function releaseNotices(untold: Untold): Promise<void> {
+    await changeRecord((record) => release(record, untold), untold.run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
     });
   }
@@ -94,16 +109,17 @@ export function expiryActivities(deps: Dependencies) {
           ? foreign.has(notifier)
           : concerned.some((authority) => ofAuthority(authority, 'expiry').has(notifier));
       },
-      ofFinding: ({ authority }: Finding) => ofAuthority(authority, 'failed').has(notifier),
+      ofFinding: ({ authority, event }: Finding) => ofAuthority(authority, event).has(notifier),
     }));
   }
 
-  function seenIn({ sightings, findings }: Seen) {
+  function seenIn({ sightings, findings }: Seen, now: Date) {
     return {
+      now,
       notifiers: Object.keys(deps.config.notifiers),
       ids: new Set([
         ...sightings.map(({ certificate }) => certificate.fingerprint),
-        ...findings.map((finding) => finding.id),
+        ...findings.map((finding) => newsOfFinding(finding, now).id),
       ]),
     };
   }
@@ -117,7 +133,7 @@ export function expiryActivities(deps: Dependencies) {
       commands: ['cert-rotation validate'],
     };
     const told = notifiersFor(subscriptions(deps.config, deps.config.notices.notify), 'failed');
-    return told.map((notifier) => ({ notifier, message }));
+    return told.map((notifier) => ({ notifier, message, ids: [] }));
   }
 
   /** Reads, changes and writes the record, by compare-and-set; another run that was quicker is read and decided again. */
@@ -170,14 +186,22 @@ function isUnreadable(error: unknown): error is RotationError {
 }
 
 function noticesOf(notifier: string, news: readonly News<Finding | Expiring>[], now: Date): ExpiryTask['notices'] {
-  const findings = news.flatMap(({ about }) => ('id' in about ? [about] : []));
-  const all = news.flatMap(({ about }) => ('id' in about ? [] : [about]));
-  const expired = all.some(({ step }) => step === 0);
-  const messages: readonly Message[] = [
-    ...(findings.length > 0 ? [{ event: 'failed', ...findingsText(findings) } as const] : []),
-    ...(all.length > 0
-      ? [{ event: 'expiry', ...(expired && { severity: 'critical' as const }), ...expiryText(all, now) } as const]
-      : []),
+  const expiries = news.filter((one): one is News<Expiring> => !('id' in one.about));
+  const findings = news.filter((one): one is News<Finding> => 'id' in one.about);
+  const ofEvent = (event: Finding['event']) => findings.filter(({ about }) => about.event === event);
+  const notice = <About>(some: readonly News<About>[], messageOf: (all: readonly About[]) => Message): Notice[] =>
+    some.length > 0
+      ? [{ notifier, message: messageOf(some.map(({ about }) => about)), ids: some.map(({ id }) => id) }]
+      : [];
+  return [
+    ...(['emergency', 'failed'] as const).flatMap((event) =>
+      notice(ofEvent(event), (all) => ({ event, ...findingsText(all) })),
+    ),
+    ...notice(expiries, (all) => expiryMessage(all, now)),
   ];
-  return messages.map((message) => ({ notifier, message }));
+}
+
+function expiryMessage(all: readonly Expiring[], now: Date): Message {
+  const expired = all.some(({ step }) => step === 0);
+  return { event: 'expiry', ...(expired && { severity: 'critical' as const }), ...expiryText(all, now) };
 }

@@ -5,18 +5,23 @@ import type { RotationRecord } from '../domain/audit.js';
 import type { AuthorityRecord } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
+import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
 import { findingsOf, stagedFinding, type Finding, type LastRun } from '../domain/findings.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
-import { runOf } from '../temporal/running.js';
+import { runOf, runsCutShort } from '../temporal/running.js';
+import type { RunCutShort } from './audit.js';
 import { Authorities } from './authorities.js';
+import { exposuresOf, type InUse } from './compromised.js';
 import type { Dependencies } from './dependencies.js';
-import { targetConfig } from './plan.js';
+import { targetConfig, targetsOf } from './plan.js';
 
 /** What the watch sees. */
 export interface Seen {
   readonly sightings: readonly Sighting[];
   readonly findings: readonly Finding[];
+  /** Rotations whose end nobody has put on record, in their order. */
+  readonly unrecorded: readonly RunCutShort[];
   /** What could not be looked at, and why. */
   readonly unseen: readonly string[];
 }
@@ -30,7 +35,7 @@ interface Known {
   readonly ended: readonly RotationRecord[];
 }
 
-type Look = () => Promise<Partial<Pick<Seen, 'sightings' | 'findings'>>>;
+type Look = () => Promise<Partial<Omit<Seen, 'unseen'>>>;
 
 /**
  * Every CA in every bundle, every CA of every authority and the leaf of every target, and what rotations left behind that
@@ -40,6 +45,7 @@ export async function lookEverywhere(deps: Dependencies): Promise<Seen> {
   const places = new Lookout(deps).places();
   const sightings: Sighting[] = [];
   const findings: Finding[] = [];
+  const unrecorded: RunCutShort[] = [];
   const unseen: string[] = [];
   for (const [place, look] of places) {
     Context.current().heartbeat({ line: `looking at ${place}` });
@@ -47,13 +53,14 @@ export async function lookEverywhere(deps: Dependencies): Promise<Seen> {
       const seen = await look();
       sightings.push(...(seen.sightings ?? []));
       findings.push(...(seen.findings ?? []));
+      unrecorded.push(...(seen.unrecorded ?? []));
     } catch (error) {
       const last = Context.current().info.attempt >= patienceAttempts;
       if (!(error instanceof RotationError) || (error.retryable && !last)) throw error;
       unseen.push(`${place}: ${error.message}`);
     }
   }
-  return { sightings, findings, unseen };
+  return { sightings, findings, unrecorded, unseen };
 }
 
 class Lookout {
@@ -61,6 +68,7 @@ class Lookout {
   readonly #authorities: Authorities;
   readonly #before = new Map<string, Known>();
   readonly #bundles = new Map<string, readonly CertificateFacts[]>();
+  readonly #leaves = new Map<string, CertificateFacts>();
 
   constructor(deps: Dependencies) {
     this.#deps = deps;
@@ -76,6 +84,7 @@ class Lookout {
       ...Object.keys(namespaces).map((name) => [`the bundle of ${name}`, () => this.#bundle(name)] as const),
       ...Object.keys(targets).map((name) => [`target ${name}`, () => this.#target(name)] as const),
       ...names.map((name) => [`the rotation of ${name}`, () => this.#rotation(name)] as const),
+      ...names.map((name) => [`the ends of the rotations of ${name}`, () => this.#ends(name)] as const),
       ['leaves on their way', () => this.#staged()] as const,
     ];
   }
@@ -104,6 +113,7 @@ class Lookout {
     const { authority, renew, lifetime } = targetConfig(this.#deps, target);
     const pair = await this.#deps.target(target).read();
     if (!pair) return {};
+    this.#leaves.set(target, pair.certificate);
     const leastLeft = (renew === 'always' ? lifetime : renew.before) - longestGap(this.#deps.config);
     return {
       sightings: [{ certificate: watched(pair.certificate), place: { kind: 'leaf', target, authority, leastLeft } }],
@@ -120,13 +130,14 @@ class Lookout {
         return [ca, await this.#authorities.chain(authority, ca)];
       }),
     );
-    const lastRun = record.next === undefined ? undefined : await this.#lastRun(caRotationId(authority));
-    if (lastRun?.status === 'RUNNING') return {};
-    const { namespaces } = this.#authorities.config(authority);
-    const bundles = namespaces.flatMap((name) => {
-      const bundle = this.#bundles.get(name);
-      return bundle ? [[name, bundle] as const] : [];
+    const bundles = this.#bundlesOf(authority);
+    const exposures = await exposuresOf(this.#authorities, authority, {
+      leaves: this.#leavesOf(authority),
+      trusts: bundles.map(([namespace, bundle]) => ({ namespace, bundle })),
     });
+    const isInQuestion = record.next !== undefined || isExposed(exposures);
+    const lastRun = isInQuestion ? await this.#lastRun(caRotationId(authority)) : undefined;
+    if (lastRun?.status === 'RUNNING') return {};
     return {
       findings: findingsOf({
         authority,
@@ -135,8 +146,33 @@ class Lookout {
         lastRun,
         ended,
         bundles: new Map(bundles),
+        exposures,
       }),
     };
+  }
+
+  #bundlesOf(authority: string): readonly (readonly [string, readonly CertificateFacts[]])[] {
+    return this.#authorities.config(authority).namespaces.flatMap((namespace) => {
+      const bundle = this.#bundles.get(namespace);
+      return bundle ? [[namespace, bundle] as const] : [];
+    });
+  }
+
+  #leavesOf(authority: string): InUse['leaves'] {
+    return targetsOf(this.#deps, authority).flatMap((name) => {
+      const certificate = this.#leaves.get(name);
+      return certificate ? [{ name, certificate }] : [];
+    });
+  }
+
+  /** Not while one runs, which writes its own: the records are a chain, written one after the other. */
+  async #ends(authority: string): ReturnType<Look> {
+    const workflowId = caRotationId(authority);
+    const ended = await this.#authorities.records(authority);
+    const runs = await runsCutShort(this.#deps.client(), workflowId);
+    const unrecorded = runs.filter((runId) => !ended.some((end) => end.runId === runId));
+    if (unrecorded.length === 0 || (await this.#lastRun(workflowId))?.status === 'RUNNING') return {};
+    return { unrecorded: unrecorded.map((runId) => ({ authority, runId })) };
   }
 
   async #staged(): ReturnType<Look> {

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { trustFound } from '../cloud/trust-facts.js';
 import type { ChangeOptions, NamespaceTrust, TrustChange, WantedTrust } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
@@ -13,7 +14,6 @@ import { proveAccepted, proveRefused } from '../probes/streak.js';
 import type { Progress } from '../targets/target.js';
 import { anchorsOf, issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
-import { auditContext } from './audit-context.js';
 import { objectionToDecision } from './approvers.js';
 import { Authorities } from './authorities.js';
 import { clusterClock, type Clock } from './cluster-clock.js';
@@ -21,6 +21,7 @@ import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
 import { leavesAtRisk, leavesFor, leavesInUse, type LeafInUse } from './leaves.js';
+import { auditContext, foundOnRecord } from './on-record.js';
 import { RemovalProgress } from './removal-progress.js';
 import { filtersBefore } from './remembered-trust.js';
 import { probeLeaf } from './trust.js';
@@ -158,6 +159,7 @@ export function removalActivities(deps: Dependencies) {
     if (trusted && work.removedAt !== undefined) await refuseWhatIsBack(removal);
     if (!trusted && sameFilters(current.filters, wanted)) {
       work.foundRemoved(clock());
+      foundOnRecord(deps, trustFound(current));
       return { unproved: 'it had left before' };
     }
     if (trusted) await refuseDistrust(removal, current, []);

@@ -136,8 +136,8 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
         generation: `break-glass/${saved.at}`,
         onProgress,
       });
-      const facts = trustFacts(namespace, change);
-      if (facts) journal.write({ ...facts, ...by, ...(loaded && { configuration: loaded.digest }) });
+      const facts = { ...trustFacts(namespace, change), stage: 'done' as const };
+      if (change.changed) journal.write({ ...facts, ...by, ...(loaded && { configuration: loaded.digest }) });
       results.push({ namespace, ...outcomeOf(change) });
     }
     answer(options, { restored: results }, [

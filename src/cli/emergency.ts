@@ -4,8 +4,10 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
 } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { Option, type Command } from 'commander';
 import { parseEmergency, parseLeafLeak, type Emergency, type LeafLeak } from '../domain/emergency.js';
+import { RotationError, type FailureType } from '../domain/failures.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
 import { globalOptions, mustHave, withClient, withExamples } from './context.js';
 import { BadInput } from './exit.js';
@@ -70,12 +72,16 @@ async function declare(command: Command, authority: string, given: Partial<Emerg
   const begun = answered
     ? [`${workflowId}: the emergency of ${emergency.who} is declared and on record`]
     : [
-        `${workflowId}: no rotation worker answered. The emergency lies there and counts as soon as one runs: start the worker`,
+        `${workflowId}: no rotation worker answered. The emergency lies there and counts as soon as one runs and reaches the keystore:`,
+        'start the worker, and look at cert-rotation status',
       ];
   await followOrLeave(options, run, begun, authority);
 }
 
-/** With the start of the rotation, or to the one that runs. False when no worker answered: then it waits there, as a signal. */
+/**
+ * With the start of the rotation, or to the one that runs. False when no worker answered: then it waits there, as a signal.
+ * Throws EmergencyNotRecorded.
+ */
 async function declareOn(
   client: Client,
   workflowId: string,
@@ -88,12 +94,18 @@ async function declareOn(
     );
     return true;
   } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError && isOf(error, 'EmergencyNotRecorded'))
+      throw new RotationError('EmergencyNotRecorded', error.cause!.message);
     if (error instanceof WorkflowUpdateFailedError)
       throw new BadInput(`not taken: ${error.cause?.message ?? error.message}`);
     if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
     await client.workflow.getHandle(workflowId).signal('declareEmergency', emergency);
     return false;
   }
+}
+
+function isOf({ cause }: WorkflowUpdateFailedError, type: FailureType): boolean {
+  return cause instanceof ApplicationFailure && cause.type === type;
 }
 
 /** A rotation of that target that runs already is told, too: it never puts the leaked pair back. */

@@ -12,6 +12,8 @@ export interface AuditFacts {
     | 'trustChanged'
     /** Which CA of an authority is current, next, signing, retiring. */
     | 'authorityChanged'
+    /** A CA was made, and its key put into the keystore. */
+    | 'caMade'
     /** The key of a CA was destroyed. */
     | 'keyDestroyed'
     /** Another leaf lies in a target. */
@@ -22,6 +24,11 @@ export interface AuditFacts {
     | 'rotationEnded'
     /** Keys of CAs are in other hands, as somebody says. */
     | 'compromiseDeclared';
+  /**
+   * Of a change: it begins and may have been made from then on; it is done; or a further attempt found it made, by one that
+   * died before it could say so. Absent: somebody's word, which changes nothing.
+   */
+  readonly stage?: 'begins' | 'done' | 'found';
   /** `namespace/…`, `authority/…` or `target/…`. */
   readonly subject: string;
   readonly before?: unknown;
@@ -63,6 +70,10 @@ export interface AuditEvent extends AuditFacts, AuditContext, Chained {
 
 export const firstOfChain = '0'.repeat(64);
 
+/** The ends that a rotation cannot put on record itself: the hourly watch does, from what Temporal knows. */
+export const cutShort = ['terminated', 'timed out'] as const;
+export type CutShort = (typeof cutShort)[number];
+
 /** How a CA rotation ended, for its record. */
 export interface RotationEnd {
   readonly authority: string;
@@ -70,7 +81,7 @@ export interface RotationEnd {
   readonly startedAt: string;
   /** As they claim. */
   readonly startedBy?: string;
-  readonly outcome: CaRotationResult['outcome'] | 'failed' | 'cancelled';
+  readonly outcome: CaRotationResult['outcome'] | 'failed' | 'cancelled' | CutShort;
   readonly reason?: string;
   /** Absent where it failed. */
   readonly result?: CaRotationResult;
@@ -79,6 +90,8 @@ export interface RotationEnd {
 export interface RotationRecord extends RotationEnd, AuditContext, Chained {
   readonly version: 1;
   readonly endedAt: string;
-  /** Which CA was which when it ended. */
+  /** RFC 3339; absent where it was written as the rotation ended. */
+  readonly recordedAt?: string;
+  /** Which CA was which when it was written. */
   readonly cas: AuthorityRecord;
 }

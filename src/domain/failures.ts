@@ -99,6 +99,10 @@ export const failures = {
   },
   AuthorityRetiring: { retryable: false, fix: 'The CA is being removed; issue from the new one.' },
   CaCompromised: { retryable: false, fix: 'Nothing goes back to a compromised CA: go on with the new one.' },
+  EmergencyNotRecorded: {
+    retryable: false,
+    fix: 'Nothing counts yet: mend what the message names, and declare the emergency again.',
+  },
   // The cloud
   CloudUnauthenticated: {
     retryable: false,

@@ -1,16 +1,20 @@
-import type { RotationRecord } from './audit.js';
-import type { AuthorityRecord } from './authority.js';
+import { cutShort as cutShortEnds, type RotationRecord } from './audit.js';
+import { isCompromised, type AuthorityRecord } from './authority.js';
 import { short, type CertificateFacts, type Fingerprint } from './certificate.js';
+import { exposureLines, isExposed, type Exposure } from './emergency.js';
 import { caRotationId, leafRotationId } from './ids.js';
 
 /**
  * What nobody is at work on and no schedule mends, found from facts, whatever became of the workflow (safety 27): a rotation
- * that was terminated, reset or timed out, and a bundle that is not what the records say. People are told of each once.
+ * that was terminated, reset or timed out, a bundle that is not what the records say, a compromised CA that is still trusted.
+ * People are told of each once, of an emergency every hour until it is gone.
  */
 export interface Finding {
   /** Of the same thing always the same. */
   readonly id: string;
   readonly authority: string;
+  /** That people are told it as. */
+  readonly event: 'failed' | 'emergency';
   /** One line. */
   readonly title: string;
   readonly lines: readonly string[];
@@ -29,12 +33,14 @@ export interface AuthorityFacts {
   readonly record: AuthorityRecord;
   /** A CA and everything above it, by the CA: trusting one of them is enough. */
   readonly chains: ReadonlyMap<Fingerprint, readonly Fingerprint[]>;
-  /** Undefined: Temporal knows none any more, or there is no next CA to ask for. */
+  /** Undefined: Temporal knows none any more, or there is neither a next CA nor an exposure to ask for. */
   readonly lastRun: LastRun | undefined;
   /** How its rotations ended. */
   readonly ended: readonly Pick<RotationRecord, 'runId' | 'outcome' | 'endedAt' | 'result'>[];
   /** By namespace; one whose bundle could not be read is absent. */
   readonly bundles: ReadonlyMap<string, readonly CertificateFacts[]>;
+  /** What its compromised CAs still open. */
+  readonly exposures: readonly Exposure[];
 }
 
 /** A leaf that a rotation left in the keystore. */
@@ -46,19 +52,41 @@ export interface StagedFacts {
 }
 
 export function findingsOf(facts: AuthorityFacts): readonly Finding[] {
-  return [...cutShort(facts), ...distrusted(facts), ...trustedAgain(facts)];
+  return [...exposed(facts), ...cutShort(facts), ...distrusted(facts), ...trustedAgain(facts)];
+}
+
+/** Whoever has its key gets in, and no rotation is about to end that: nobody started one, or it ended otherwise (safety 43). */
+function exposed({ authority, record, lastRun, exposures }: AuthorityFacts): readonly Finding[] {
+  const isOfCurrent = record.current !== undefined && isCompromised(record, record.current);
+  return exposures
+    .filter((exposure) => isExposed([exposure]))
+    .map((exposure) => ({
+      id: `exposed.${authority}.${exposure.ca}`,
+      authority,
+      event: 'emergency',
+      title: `CA ${short(exposure.ca)} of ${authority} is compromised and still trusted`,
+      lines: [
+        ...exposureLines([exposure]),
+        `Nobody is at work on it: ${caRotationId(authority)} does not run${fate(lastRun)}.`,
+      ],
+      // An emergency names the CA in use: where that one is clean, an ordinary rotation takes the compromised one out.
+      command: isOfCurrent
+        ? `cert-rotation emergency ca ${authority} --who <you> --why <reason>`
+        : `cert-rotation rotate ca ${authority}`,
+    }));
 }
 
 /** One that ended by itself told people then, and its end is on record for longer than Temporal knows the run. */
 function cutShort({ authority, record, lastRun, ended }: AuthorityFacts): readonly Finding[] {
   const { next, rotation } = record;
-  const isOnRecord = (runId: string | undefined) => ended.some((end) => runId !== undefined && end.runId === runId);
-  const endedByItself = lastRun ? !wasCutShort(lastRun) : isOnRecord(rotation);
+  const owner = ended.find(({ runId }) => runId !== undefined && runId === rotation);
+  const endedByItself = lastRun ? !wasCutShort(lastRun) : owner !== undefined && !isCutShort(owner.outcome);
   if (next === undefined || endedByItself) return [];
   return [
     {
       id: `cut-short.${authority}.${next}.${rotation ?? ''}`,
       authority,
+      event: 'failed',
       title: `The CA rotation of ${authority} was cut short`,
       lines: [
         `${caRotationId(authority)} does not run${fate(lastRun)}.`,
@@ -77,6 +105,8 @@ function stateOf({ current, signing, retiring }: AuthorityRecord, next: Fingerpr
     ? `CA ${short(next)} signs leaves; ${old} is still to be removed.`
     : `CA ${short(next)} signs leaves; the removal of ${old} had begun, and no leaf of it is delivered any more.`;
 }
+
+const isCutShort = (outcome: RotationRecord['outcome']): boolean => cutShortEnds.some((end) => end === outcome);
 
 /** Neither the workflow nor anybody in it could say a last word. */
 function wasCutShort({ status }: LastRun): boolean {
@@ -99,11 +129,14 @@ function distrusted({ authority, record, chains, bundles }: AuthorityFacts): rea
           .map(([namespace]) => ({
             id: `distrusted.${namespace}.${ca}`,
             authority,
+            event: 'failed',
             title: `${namespace} does not trust CA ${short(ca)} of ${authority} any more`,
             lines: [
               `Its leaves are refused there as soon as their connections end. No rotation removed it: somebody else did,`,
               `such as a Terraform configuration that knows an older bundle; it has to leave the bundle alone.`,
-              `Put it back now, or move every target: a rotation adds the CA that signs next, and every leaf of it.`,
+              isCompromised(record, ca)
+                ? `It is compromised, and stays out: move every target. A rotation adds the CA that signs next, and every leaf of it.`
+                : `Put it back now, or move every target: a rotation adds the CA that signs next, and every leaf of it.`,
             ],
             command: `cert-rotation rotate ca ${authority}`,
           })),
@@ -126,6 +159,7 @@ function trustedAgain({ authority, record, ended, bundles }: AuthorityFacts): re
             {
               id: `trusted-again.${namespace}.${ca}`,
               authority,
+              event: 'failed' as const,
               title: `${namespace} trusts CA ${short(ca)} of ${authority} again`,
               lines: [
                 `A rotation removed it on ${on}; whoever kept a leaf of it is admitted again.`,
@@ -146,6 +180,7 @@ export function stagedFinding({ entry, target, authority, lastRun }: StagedFacts
     {
       id: `staged.${entry}`,
       authority,
+      event: 'failed',
       title: `The leaf rotation of ${target} was cut short`,
       lines: [
         `${leafRotationId(target)} does not run${fate(lastRun)}; the keystore still has the leaf that it made.`,

@@ -8,7 +8,7 @@ import type { Finding } from './findings.js';
  *     nothing, or a step with more time left    claim: told by this run
  *     claimed by this run                       told again only by its own retry, which has told nobody yet
  *     claimed by another run                    nothing to do
- *     the notifier failed for good              release: the next run tells it
+ *     a message was given up                    release what it was about: the next run tells it
  *     that run ended by itself                  settle: told, and no run's any more
  *     that run was terminated or cancelled      settle: it is taken to have told nobody, the next run tells it
  *
@@ -52,9 +52,9 @@ export const newsOfExpiry = (one: Expiring): News<Expiring> => ({
   about: one,
 });
 
-/** Told once, and forgotten as soon as it is gone: should it come again, it is news again. */
-export const newsOfFinding = (one: Finding): News<Finding> => ({
-  id: one.id,
+/** Told once (an emergency: once an hour), and forgotten as soon as it is gone: should it come again, it is news again. */
+export const newsOfFinding = (one: Finding, now: Date): News<Finding> => ({
+  id: one.event === 'emergency' ? `${one.id}.${now.toISOString().slice(0, 'yyyy-mm-ddThh'.length)}` : one.id,
   step: 0,
   notAfter: new Date(0).toISOString(),
   about: one,
@@ -88,9 +88,17 @@ export function claim(record: NoticeRecord, toTell: ToTell): NoticeRecord {
   return { told: { ...record.told, [notifier]: { ...told, ...Object.fromEntries(claims) } } };
 }
 
-/** The notifier could not be reached: what this run claimed for it is open again. */
-export function release(record: NoticeRecord, { notifier, run }: Pick<ToTell, 'notifier' | 'run'>): NoticeRecord {
-  return keepOnly(record, (name, _id, { run: owner }) => name !== notifier || owner?.runId !== run.runId);
+/** What one message was to tell. */
+export interface Untold extends Pick<ToTell, 'notifier' | 'run'> {
+  readonly ids: readonly string[];
+}
+
+/** The message was given up: what this run claimed for it is open again. What another message of the run told stays told. */
+export function release(record: NoticeRecord, { notifier, run, ids }: Untold): NoticeRecord {
+  return keepOnly(
+    record,
+    (name, id, { run: owner }) => name !== notifier || owner?.runId !== run.runId || !ids.includes(id),
+  );
 }
 
 /** Runs that may still have something to tell. */

@@ -42,7 +42,10 @@ export interface Told {
   /** The timer that it waits for. */
   readonly timer?: Timer;
   readonly outcome: 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed out';
+  /** Why; of a termination, in the words of whoever terminated it. */
   readonly failure?: string;
+  /** What the workflow was started with. */
+  readonly input?: unknown;
   /** What the workflow returned. */
   readonly result?: unknown;
   /** RFC 3339. */
@@ -57,15 +60,15 @@ export interface Told {
 }
 
 /** Reads a history and folds it. Costs no billable action. */
-export async function tell(client: Client, workflowId: string): Promise<Told> {
-  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+export async function tell(client: Client, workflowId: string, runId?: string): Promise<Told> {
+  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   return foldHistory(events ?? []);
 }
 
-/** Undefined when Temporal knows no run of that id: there was none, or its retention is over. */
-export async function tellIfKnown(client: Client, workflowId: string): Promise<Told | undefined> {
+/** Of that run, or the last one. Undefined when Temporal knows none: there was none, or its retention is over. */
+export async function tellIfKnown(client: Client, workflowId: string, runId?: string): Promise<Told | undefined> {
   try {
-    return await tell(client, workflowId);
+    return await tell(client, workflowId, runId);
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === status.NOT_FOUND && !temporalFailure(error)) return undefined;
     throw error;
@@ -123,6 +126,7 @@ export function foldHistory(events: readonly HistoryEvent[]): Told {
     waiting: timer !== undefined,
     ...(timer && { timer }),
     ...end,
+    input: valueOf(events[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]),
     startedAt: new Date(ms(events[0] ?? {})).toISOString(),
     at: new Date(ms(events.at(-1) ?? {})).toISOString(),
     actions: countActions(events.map(counted)),
@@ -176,7 +180,8 @@ function endOf(event: HistoryEvent): Ending | undefined {
   if (completed) return { outcome: 'completed', result: valueOf(completed.result?.payloads?.[0]) };
   if (failed) return { outcome: 'failed', failure: rootMessage(failed.failure) };
   if (event.workflowExecutionCanceledEventAttributes) return { outcome: 'cancelled' };
-  if (event.workflowExecutionTerminatedEventAttributes) return { outcome: 'terminated' };
+  const terminated = event.workflowExecutionTerminatedEventAttributes;
+  if (terminated) return { outcome: 'terminated', ...(terminated.reason && { failure: terminated.reason }) };
   if (event.workflowExecutionTimedOutEventAttributes) return { outcome: 'timed out' };
   return undefined;
 }

@@ -2,6 +2,7 @@ import { ApplicationFailure, condition, setHandler, sleep } from '@temporalio/wo
 import type { CompromisedCas } from '../activities/compromised.js';
 import { isSameEmergency, objectionToEmergency, parseEmergency, urgent, type Emergency } from '../domain/emergency.js';
 import type { Fingerprint } from '../domain/certificate.js';
+import type { FailureType } from '../domain/failures.js';
 import type { CaPlan } from '../domain/rotation.js';
 import { rootOf } from './failures.js';
 import { declareEmergencySignal, emergencyUpdate } from './messages.js';
@@ -16,8 +17,8 @@ import type { StatusBoard } from './status.js';
 export class Emergencies {
   readonly #authority: string;
   readonly #board: StatusBoard;
-  /** Taken, the last one last, whether or not it is on record yet. */
-  readonly #taken: Emergency[] = [];
+  /** On record, or on the way to it. One that could not be put there is none of them: it may be declared again. */
+  readonly #taken: Taken[] = [];
   #declared: Emergency | undefined;
   #recorded: Promise<void> = Promise.resolve();
   #next: Fingerprint | undefined;
@@ -32,7 +33,8 @@ export class Emergencies {
     setHandler(
       emergencyUpdate,
       async (sent) => {
-        await this.take(parseEmergency(sent) as Emergency);
+        const problem = await this.take(parseEmergency(sent) as Emergency);
+        if (problem) throw ApplicationFailure.nonRetryable(problem, 'EmergencyNotRecorded' satisfies FailureType);
         return { accepted: true, phase: this.#board.phase };
       },
       {
@@ -63,18 +65,19 @@ export class Emergencies {
     this.#next = next;
   }
 
-  /** Resolves once everything that was taken so far is on record. */
+  /** Resolves once it is known of everything that was taken so far whether it is on record. */
   async recorded(): Promise<void> {
     await this.#recorded;
   }
 
-  /** Once, however often it is said. */
-  take(emergency: Emergency): Promise<void> {
-    if (this.#taken.some((other) => isSameEmergency(other, emergency))) return this.#recorded;
-    this.#taken.push(emergency);
-    const before = this.#recorded;
-    this.#recorded = before.then(() => this.#declare(emergency));
-    return this.#recorded;
+  /** Once, however often it is said. Resolves with why it is not on record; undefined: it is. */
+  take(emergency: Emergency): Promise<string | undefined> {
+    const known = this.#taken.find((other) => isSameEmergency(other.emergency, emergency));
+    if (known) return known.problem;
+    const problem = this.#recorded.then(() => this.#declare(emergency));
+    this.#taken.push({ emergency, problem });
+    this.#recorded = problem.then(() => undefined);
+    return problem;
   }
 
   /** Waits as long as the plan says, but no longer than an emergency lets it. */
@@ -95,24 +98,44 @@ export class Emergencies {
 
   #refusal(emergency: Emergency | string): string | undefined {
     if (typeof emergency === 'string') return emergency;
-    if (this.#taken.some((other) => isSameEmergency(other, emergency))) return undefined;
+    if (this.#taken.some((other) => isSameEmergency(other.emergency, emergency))) return undefined;
     return objectionToEmergency(this.#board.phase);
   }
 
-  async #declare(emergency: Emergency): Promise<void> {
+  async #declare(emergency: Emergency): Promise<string | undefined> {
     const { who, why, leaked } = emergency;
-    try {
-      const cas = await write.declareCompromised.executeWithOptions(
-        { summary: `Put on record whose key leaked: ${leaked}` },
-        [{ authority: this.#authority, leaked, who, why, ...(this.#next && { next: this.#next }) }],
-      );
-      this.#board.problem(`${who} (claimed) declared ${leaked === 'none' ? 'a rescue' : 'an emergency'}: ${why}`);
-      cas.lines.forEach((line) => this.#board.problem(line));
-      this.#declared = emergency;
-      if (this.#onDeclared) await this.#onDeclared(cas);
-      else this.#unheard = cas;
-    } catch (error) {
-      this.#board.problem(`The emergency of ${who} could not be put on record: ${rootOf(error).message}`);
+    const cas = await this.#record(emergency).catch((error: unknown) => rootOf(error).message);
+    if (typeof cas === 'string') {
+      const taken = this.#taken.findIndex((other) => other.emergency === emergency);
+      this.#taken.splice(taken, 1);
+      const problem = `The emergency of ${who} could not be put on record, and does not count: ${cas}`;
+      this.#board.problem(problem);
+      return problem;
     }
+    this.#board.problem(`${who} (claimed) declared ${leaked === 'none' ? 'a rescue' : 'an emergency'}: ${why}`);
+    cas.lines.forEach((line) => this.#board.problem(line));
+    this.#declared = emergency;
+    if (this.#onDeclared) await this.#escalate(this.#onDeclared, cas);
+    else this.#unheard = cas;
+    return undefined;
   }
+
+  async #record({ who, why, leaked }: Emergency): Promise<CompromisedCas> {
+    return write.declareCompromised.executeWithOptions({ summary: `Put on record whose key leaked: ${leaked}` }, [
+      { authority: this.#authority, leaked, who, why, ...(this.#next && { next: this.#next }) },
+    ]);
+  }
+
+  /** It is on record whatever comes of this. */
+  async #escalate(call: (cas: CompromisedCas) => Promise<void>, cas: CompromisedCas): Promise<void> {
+    await call(cas).catch((error: unknown) =>
+      this.#board.problem(`Not everything that waits was hurried: ${rootOf(error).message}`),
+    );
+  }
+}
+
+interface Taken {
+  readonly emergency: Emergency;
+  /** Why it is not on record; undefined: it is. */
+  readonly problem: Promise<string | undefined>;
 }

@@ -24,24 +24,30 @@ interface UnderWay {
 
 /**
  * An emergency is on record. Where the CA that the rotation made is compromised, or an abort moves everybody back to the one
- * that is, the rotation begins anew; else what it waits for falls away by itself, and the leaf rotations under way are hurried.
+ * that is, the rotation begins anew; else what it waits for falls away by itself, what failed before is tried again, and the
+ * leaf rotations under way are hurried.
  */
 export async function escalate(
   underWay: UnderWay,
   rotation: Rotation | undefined,
   { current, next }: CompromisedCas,
 ): Promise<void> {
-  const { board, interventions } = underWay;
+  const { board, interventions, emergencies } = underWay;
   if (current) interventions.knows({ compromised: true });
   const wasAborting = board.phase === 'abort' && current !== undefined;
   if (wasAborting || (next !== undefined && next === rotation?.ca.fingerprint)) {
     board.problem(`The rotation begins anew${next ? `: CA ${short(next)} is never promoted` : ''}`);
     interventions.beginAnew();
-  } else if (rotation && board.phase === 'leaves') {
-    await moveSigner(rotation);
-    await Promise.all(interventions.touched.map((target) => hurry(leafRotationId(target))));
+  } else {
+    if (emergencies.declared) interventions.retryWhatWaits(emergencies.declared);
+    if (rotation && board.phase === 'leaves') await hurryLeaves(rotation);
   }
   await sayWhatIsExposed(underWay, 'it is on record which CA is compromised');
+}
+
+async function hurryLeaves(rotation: Rotation): Promise<void> {
+  await moveSigner(rotation);
+  await Promise.all(rotation.interventions.touched.map((target) => hurry(leafRotationId(target))));
 }
 
 /** In the status, and to people: what a compromised CA still opens. Without an emergency it asks nobody. */

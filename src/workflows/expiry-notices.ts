@@ -12,6 +12,7 @@ import { caRotationId } from '../domain/ids.js';
 import type { Run } from '../domain/notices.js';
 import type { ExpiryNoticesResult } from '../domain/rotation.js';
 import { caRotation } from './ca-rotation.js';
+import { rootOf } from './failures.js';
 import { write } from './options.js';
 import { notTold, send } from './tell.js';
 
@@ -25,9 +26,9 @@ const { takeNotices } = proxyActivities<Activities>({
 
 /**
  * The watch over expiring certificates, which a schedule starts: looks at every CA in every bundle, every authority and the
- * leaf of every target, starts the rotation of each CA that is due, and tells people. Run as often as one likes, at the same
- * time too: what is told is claimed in the keystore first (activities/expiry.ts). A run that could not see or tell
- * everything fails at its end and says what; what was not told is told by the next one.
+ * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short, and tells people. Run
+ * as often as one likes, at the same time too: what is told is claimed in the keystore first (activities/expiry.ts). A run that
+ * could not see or tell everything fails at its end and says what; what was not told is told by the next one.
  */
 export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   const task = await takeNotices.executeWithOptions({ summary: 'Look at every certificate' }, [{ run: thisRun() }]);
@@ -35,9 +36,13 @@ export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   for (const authority of task.rotate) {
     if (await startRotation(authority)) started.push(caRotationId(authority));
   }
-  const problems = [...task.unseen, ...(await Promise.all(task.notices.map(deliver))).flat()];
+  const left = await Promise.all([recordEnds(task.unrecorded), ...task.notices.map(deliver)]);
+  const problems = [...task.unseen, ...left.flat()];
   if (problems.length > 0)
-    throw ApplicationFailure.nonRetryable(`Not seen or not told: ${problems.join('; ')}`, 'ExpiryNoticesIncomplete');
+    throw ApplicationFailure.nonRetryable(
+      `Not seen, not told or not on record: ${problems.join('; ')}`,
+      'ExpiryNoticesIncomplete',
+    );
   return { told: task.notices.map(({ notifier, message }) => `${notifier}: ${message.title}`), started };
 }
 
@@ -62,14 +67,26 @@ async function startRotation(authority: string): Promise<boolean> {
   }
 }
 
-/** What went wrong. A notifier that gave up loses its claims, so that the next run tells it. */
-async function deliver({ notifier, message }: ExpiryTask['notices'][number]): Promise<readonly string[]> {
+/** How rotations ended that could not say so themselves (safety 45), one after the other. What went wrong. */
+async function recordEnds(runs: ExpiryTask['unrecorded']): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const run of runs) {
+    const summary = `Put on record how a rotation of ${run.authority} was cut short`;
+    await write.recordCutShort
+      .executeWithOptions({ summary }, [run])
+      .catch((error: unknown) => problems.push(`the end of ${caRotationId(run.authority)}: ${rootOf(error).message}`));
+  }
+  return problems;
+}
+
+/** What went wrong. A message that was given up loses its claims, so that the next run tells it. */
+async function deliver({ notifier, message, ids }: ExpiryTask['notices'][number]): Promise<readonly string[]> {
   try {
     return await send(notifier, message);
   } catch (error) {
     await CancellationScope.nonCancellable(() =>
       write.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [
-        { notifier, run: thisRun() },
+        { notifier, run: thisRun(), ids },
       ]),
     );
     return [notTold(notifier, error)];

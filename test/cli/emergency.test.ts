@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import type { CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
-import { evidence, fakeActivities, plan, type FakeActivities } from '../support/fake-activities.js';
+import { evidence, failing, fakeActivities, plan, type FakeActivities } from '../support/fake-activities.js';
 import { runStarter } from '../support/starter.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
@@ -74,6 +74,18 @@ describe('safety 43: `cert-rotation emergency`', () => {
     const approved = await runStarter(['approve', authority, '--who', 'bob'], environment);
     assert.equal(approved.code, 0, approved.stderr);
     assert.equal((await result()).decision?.who, 'bob');
+  });
+
+  it('one that could not be put on record is not taken, and says what to do', async () => {
+    use({ declareCompromised: failing('KeystoreForbidden') });
+    const { code, stdout, stderr } = await emergency(authority);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /could not be put on record, and does not count: planted KeystoreForbidden.*declare the emergency again/s,
+    );
+    assert.doesNotMatch(stdout, /declared and on record/);
+    await handle().terminate('the test is over');
   });
 
   it('without a worker it lies there and counts as soon as one runs', async () => {

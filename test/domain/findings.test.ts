@@ -15,6 +15,7 @@ function facts(changes: Partial<AuthorityFacts> = {}): AuthorityFacts {
     lastRun: { runId: 'run-1', status: 'COMPLETED' },
     ended: [],
     bundles: new Map([['orders.acct', [old]]]),
+    exposures: [],
     ...changes,
   };
 }
@@ -56,11 +57,44 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
     assert.deepEqual(titles({ record: overlap, bundles: both, lastRun: undefined, ended }), []);
   });
 
+  it('also one that the watch has put on record since: nobody was told by that', () => {
+    const ended = [{ runId: 'run-2', outcome: 'terminated', endedAt: '2026-11-24T10:00:00.000Z' }] as const;
+    assert.deepEqual(titles({ record: overlap, bundles: both, lastRun: undefined, ended }), [cutShort]);
+  });
+
   it('another rotation that is cut short is another finding', () => {
     const one = findingsOf(facts({ record: overlap, bundles: both, lastRun: terminated }));
     const record = { ...overlap, rotation: 'run-3' };
     const other = findingsOf(facts({ record, bundles: both, lastRun: { runId: 'run-3', status: 'TERMINATED' } }));
     assert.notEqual(one[0]?.id, other[0]?.id);
+  });
+
+  describe('safety 43: a compromised CA that is still trusted while no rotation is at work', () => {
+    const exposures = [{ ca: 'old', namespaces: ['orders.acct'], targets: ['worker'] }];
+    const compromised = { generation: 1, current: 'old', signing: 'old', compromised: ['old'] };
+
+    it('is found, with what it still opens and the command that ends it', () => {
+      const [finding, ...more] = findingsOf(facts({ record: compromised, exposures, lastRun: terminated }));
+      assert.equal(finding?.title, 'CA old of orders is compromised and still trusted');
+      assert.equal(finding.event, 'emergency');
+      assert.match(finding.lines.join(' '), /trusted by 1 namespace \(orders\.acct\).*still on a leaf of it: worker/);
+      assert.match(finding.lines.join(' '), /ca\/orders does not run \(its last run: terminated\)/);
+      assert.equal(finding.command, 'cert-rotation emergency ca orders --who <you> --why <reason>');
+      assert.deepEqual(more, []);
+    });
+
+    it('by an ordinary rotation where the CA in use is clean: an emergency would take that one for compromised', () => {
+      const record = { generation: 2, current: 'old', signing: 'old', compromised: ['next'] };
+      const [finding] = findingsOf(facts({ record, bundles: both, exposures: [{ ...exposures[0]!, ca: 'next' }] }));
+      assert.equal(finding?.command, 'cert-rotation rotate ca orders');
+    });
+
+    it('not once no namespace trusts it, and nobody is told to put it back', () => {
+      const gone = facts({ record: compromised, exposures: [{ ca: 'old', namespaces: [], targets: [] }] });
+      assert.deepEqual(findingsOf(gone), []);
+      const [cutOff] = findingsOf({ ...gone, bundles: new Map([['orders.acct', []]]) });
+      assert.match(cutOff!.lines.join(' '), /It is compromised, and stays out/);
+    });
   });
 
   it('a bundle that somebody put back: the CA that leaves come from is not trusted any more', () => {

@@ -82,12 +82,16 @@ describe('what is told of an expiring certificate', () => {
     assert.deepEqual(runAt(after, 13 * day, 'run-2', [ca]), { after, told: [] });
   });
 
-  it('is left to the next run where the notifier gave up, and only there', () => {
-    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca]);
-    assert.equal(release(after, { notifier, run: aRun('another') }), after);
-    assert.equal(release(after, { notifier: 'another', run: aRun('run-1') }), after);
-    const open = release(after, { notifier, run: aRun('run-1') });
-    assert.deepEqual(runAt(open, 12 * day, 'run-2', [ca]).told, ['O=ca 14']);
+  it('is left to the next run where the message was given up, and only what that one was about', () => {
+    const other = inBundle(aWatched('other'));
+    const both = [ca, other];
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', both);
+    const ids = [ca.certificate.fingerprint];
+    assert.equal(release(after, { notifier, run: aRun('another'), ids }), after);
+    assert.equal(release(after, { notifier: 'another', run: aRun('run-1'), ids }), after);
+    assert.equal(release(after, { notifier, run: aRun('run-1'), ids: [] }), after);
+    const open = release(after, { notifier, run: aRun('run-1'), ids });
+    assert.deepEqual(runAt(open, 12 * day, 'run-2', both).told, ['O=ca 14']);
   });
 
   it('is left to the next run where the run that claimed it was broken off, whoever it was for', () => {

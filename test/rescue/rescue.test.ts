@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { Connection } from '@temporalio/client';
 import { RotationError } from '../../src/domain/failures.js';
 import { entries } from '../../src/domain/ids.js';
@@ -38,6 +38,9 @@ describe('safety 42: one rescue at a time, by the keystore', () => {
     lost: () => undefined,
   });
 
+  const holder = async (keystore: FakeKeystore) =>
+    ((await keystore.get(entries.rescue('booking')))?.record as { by: string } | undefined)?.by;
+
   it('a second one is refused and told who is at it; after the first it may', async () => {
     const keystore = new FakeKeystore();
     const first = await claimRescue(keystore, claimant('ada', 0));
@@ -52,9 +55,89 @@ describe('safety 42: one rescue at a time, by the keystore', () => {
     const dead = await claimRescue(keystore, claimant('ada', 0));
     const next = await claimRescue(keystore, claimant('bob', 5 * 60_000 + 1));
     await dead.release();
-    assert.deepEqual((await keystore.get(entries.rescue('booking')))?.record, { by: 'bob' });
+    assert.equal(await holder(keystore), 'bob');
     await next.release();
     assert.equal(await keystore.get(entries.rescue('booking')), undefined);
+  });
+
+  describe('goes on as long as nobody else has it:', () => {
+    let keystore: FakeKeystore;
+    let time: number;
+    let lost: Error | undefined;
+    const ada = () => ({
+      authority: 'booking',
+      by: 'ada',
+      now: () => new Date(time),
+      lost: (error: Error) => void (lost = error),
+    });
+    beforeEach(() => {
+      [keystore, time, lost] = [new FakeKeystore(), 0, undefined];
+      mock.timers.enable({ apis: ['setTimeout'] });
+    });
+    afterEach(() => mock.timers.reset());
+
+    /** Time passes, and what falls due meanwhile is done. */
+    async function pass(ms: number): Promise<void> {
+      for (let left = ms; left > 0; left -= 5000) {
+        time += 5000;
+        mock.timers.tick(5000);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    const minutes = 60_000;
+    const expiresAt = () => Date.parse(keystore.entries.get(entries.rescue('booking'))!.expiresAt!);
+
+    it('it is renewed, so that it never lapses', async () => {
+      const claim = await claimRescue(keystore, ada());
+      await pass(30 * minutes);
+      assert.ok(expiresAt() > time);
+      await claim.release();
+      assert.equal(await holder(keystore), undefined);
+    });
+
+    it('the answer of a renewal that was lost is no loss', async () => {
+      const update = keystore.update.bind(keystore);
+      let answersLost = 0;
+      keystore.update = async (...entry) => {
+        await update(...entry);
+        throw new RotationError('KeystoreUnavailable', `planted ${(answersLost += 1)}.`);
+      };
+      const claim = await claimRescue(keystore, ada());
+      await pass(2 * minutes);
+      assert.ok(answersLost > 1, 'it was not tried again');
+      keystore.update = update;
+      await pass(2 * minutes);
+      assert.equal(lost, undefined);
+      assert.ok(expiresAt() > time);
+      await claim.release();
+    });
+
+    it('one that lapsed in an outage is taken again', async () => {
+      const claim = await claimRescue(keystore, ada());
+      const get = keystore.get.bind(keystore);
+      keystore.get = () => Promise.reject(new RotationError('KeystoreUnavailable', 'planted.'));
+      await pass(10 * minutes);
+      assert.ok(expiresAt() < time);
+      keystore.get = get;
+      await pass(minutes);
+      assert.equal(lost, undefined);
+      assert.ok(expiresAt() > time);
+      await claim.release();
+    });
+
+    it('but not once somebody else took it over', async () => {
+      const claim = await claimRescue(keystore, ada());
+      const get = keystore.get.bind(keystore);
+      keystore.get = () => Promise.reject(new RotationError('KeystoreUnavailable', 'planted.'));
+      await pass(10 * minutes);
+      keystore.get = get;
+      const bob = await claimRescue(keystore, { ...ada(), by: 'bob' });
+      await pass(minutes);
+      assert.match((lost as Error | undefined)?.message ?? '', /^bob rescues booking already/);
+      await claim.release();
+      assert.equal(await holder(keystore), 'bob');
+      await bob.release();
+    });
   });
 
   it('of two that begin at once one gets it', async () => {

@@ -32,6 +32,8 @@ export class ExpiryWorld {
   bundleFailure: RotationError | undefined;
   /** Happens after the bundle was read and before whoever reads it has it. */
   whileBundleIsRead: () => Promise<void> = async () => {};
+  /** Runs of the rotation that were terminated or timed out, as Temporal lists them. */
+  cutShort: readonly { readonly runId: string; readonly closeTime: Date }[] = [];
   readonly keystore = new FakeKeystore();
   readonly activities: Activities;
   readonly config: Config;
@@ -80,10 +82,20 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
       cloud: { readNamespace },
       target: () => ({ read }),
       notifier: (name: string) => createNotifier(name, config.notifiers[name]!),
-      client: () => client,
+      client: () => this.#listing(client),
       searchAttributes: false,
+      audit: () => undefined,
       now: () => this.now,
     } as unknown as Dependencies);
+  }
+
+  /** The server that skips time lists nothing. */
+  #listing(client: Client): Client {
+    const list = async function* (this: ExpiryWorld) {
+      yield* this.cutShort;
+    }.bind(this);
+    const workflow = Object.assign(Object.create(client.workflow) as object, { list });
+    return Object.assign(Object.create(client) as Client, { workflow });
   }
 
   /** The authority signs with this CA, which its namespace trusts beside what it trusts already. */
@@ -96,6 +108,13 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
     if (known) await this.keystore.update(entries.authority('orders'), { record, owner }, known.version);
     else await this.keystore.create(entries.authority('orders'), { record, owner });
     this.bundle = [...this.bundle, ca.certificate];
+  }
+
+  /** Its key is in other hands. */
+  async compromise({ certificate: { fingerprint } }: KeyPair): Promise<void> {
+    const known = await this.keystore.get(entries.authority('orders'));
+    const record = { ...(known!.record as object), compromised: [fingerprint] };
+    await this.keystore.update(entries.authority('orders'), { record, owner: known!.owner }, known!.version);
   }
 
   /** A rotation made `next`, and the namespace trusts both CAs. */

@@ -96,6 +96,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     nextWindow: async () => ({ at: new Date(0).toISOString(), by: 'open', line: 'permitted now' }),
     finishCa: async () => undefined,
     recordRotation: async () => undefined,
+    recordCutShort: async () => undefined,
     moveSignerBack: async () => undefined,
     targetsOnCa: async () => ({ targets: [] }),
     dropCa: async () => undefined,
@@ -123,7 +124,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     restoreTarget: async () => ({ line: 'The previous pair is back.', restored: true }),
     followRotation: async () => undefined,
     notify: async () => ({ warnings: [] }),
-    takeNotices: async () => ({ notices: [], rotate: [], unseen: [] }),
+    takeNotices: async () => ({ notices: [], rotate: [], unrecorded: [], unseen: [] }),
     releaseNotices: async () => undefined,
     ...overrides,
   };

@@ -125,6 +125,29 @@ describe('safety 43: an emergency', () => {
       assert.equal((await result()).outcome, 'rotated');
     });
 
+    it('for a person, because of what failed before: it is tried again, urgently', async () => {
+      let rollouts = 0;
+      const rollOut = async () => ((rollouts += 1) === 1 ? failing('RolloutFailed')() : undefined);
+      await start({ rollOut });
+      await waitsForAPerson();
+      await declare();
+      assert.equal((await result()).outcome, 'rotated');
+      assert.deepEqual(
+        inputsOf('preflightLeaf').map(({ urgent }) => urgent),
+        [undefined, true],
+      );
+    });
+
+    it('for a person, because of missing evidence: everybody is moved again', async () => {
+      let looks = 0;
+      const gatherEvidence = async () =>
+        (looks += 1) === 1 ? evidence({ complete: false, missing: ['worker'] }) : evidence();
+      await start({ gatherEvidence });
+      await waitsForAPerson();
+      await declare();
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
     it('by signal, too; said twice it is declared once', async () => {
       await start();
       await tests.reach(handle, 'approve');
@@ -132,6 +155,46 @@ describe('safety 43: an emergency', () => {
       await declare().catch(() => undefined);
       assert.equal((await result()).decision?.who, 'ada');
       assert.equal(inputsOf('declareCompromised').length, 1);
+    });
+  });
+
+  describe('that could not be put on record is not accepted, and may be declared again:', () => {
+    /** Refuses once. */
+    const recording = () => {
+      let attempts = 0;
+      return async () =>
+        (attempts += 1) === 1 ? failing('KeystoreForbidden')() : { current: 'old-ca', lines: ['marked'] };
+    };
+
+    it('the answer says so', async () => {
+      await start({ declareCompromised: recording() });
+      await tests.reach(handle, 'approve');
+      assert.match(
+        await refusalOf(declare()),
+        /could not be put on record, and does not count: planted KeystoreForbidden/,
+      );
+      assert.equal((await status()).phase, 'approve', 'it counts although it is not on record');
+      await declare();
+      assert.equal((await result()).decision?.who, 'ada');
+    });
+
+    it('the status says so of one that came by signal, or with the start', async () => {
+      await start({ declareCompromised: recording() }, {}, ada);
+      const { problems } = await tests.reach(handle, 'approve');
+      assert.match(problems.join(), /could not be put on record/);
+      await handle.signal('declareEmergency', ada);
+      assert.equal((await result()).decision?.who, 'ada');
+    });
+
+    it('one that is on record is so whatever comes of hurrying the rest', async () => {
+      const { opened, open } = gate();
+      const testConnection = async () => opened;
+      await start({ testConnection, moveSigner: failing('KeystoreForbidden') });
+      await tests.reach(handle, 'leaves');
+      assert.deepEqual(await declare(), { accepted: true, phase: 'leaves' });
+      assert.match((await status()).problems.join('\n'), /Not everything that waits was hurried: planted/);
+      open();
+      await tests.failureOf(handle);
     });
   });
 

@@ -9,6 +9,7 @@ import { RotationError } from '../../src/domain/failures.js';
 import { caRotationId, entries } from '../../src/domain/ids.js';
 import type { ExpiryNoticesResult } from '../../src/domain/rotation.js';
 import type { KeyPair } from '../../src/x509/pair.js';
+import { rotationRecords } from '../../src/keystore/rotation-records.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { ExpiryWorld, type ExpiryWorldOptions } from '../support/expiry-world.js';
 import { fakeActivities, gate } from '../support/fake-activities.js';
@@ -155,6 +156,22 @@ describe('the watch over expiring certificates', () => {
     await run();
     assert.equal(ops.taken.length, 1);
     assert.equal(team.taken.length, 1);
+  });
+
+  it('tells again only what was given up of what a run had to tell one notifier', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.bundle = [];
+    world.moveTo(ca.certificate, 6);
+    ops.answer = ({ body }, response) => void response.writeHead(body.includes('"expiry"') ? 410 : 200).end();
+    use(world.activities);
+    assert.match((await failureOf(run())).message, /ops was not told: ops answers HTTP 410/);
+    ops.answer = (_request, response) => void response.end();
+    await run();
+    await run();
+    const delivered = (pattern: RegExp) => titles(ops).filter((title) => pattern.test(title)).length;
+    assert.equal(delivered(/does not trust CA/), 1, 'the message that was taken is told again');
+    assert.equal(delivered(/expires in 6 days/), 1, 'the message that was refused is not told again');
   });
 
   for (const [what, record] of [
@@ -328,6 +345,70 @@ describe('the watch over expiring certificates', () => {
       .data;
     assert.equal(title, 'The CA rotation of orders was cut short');
     assert.deepEqual(commands, ['cert-rotation rotate ca orders']);
+  });
+
+  it('safety 43: tells every hour of a compromised CA that nobody is removing, until no namespace trusts it', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    await world.compromise(ca);
+    world.leaf = await aLeaf(ca, { lifetimeMs: 90 * day });
+    use(world.activities);
+    for (const told of [1, 2]) {
+      await run();
+      await run();
+      assert.equal(ops.taken.length, told);
+      world.now = new Date(world.now.getTime() + 3_600_000);
+    }
+    const { type, data } = JSON.parse(ops.taken[0]!.body) as {
+      type: string;
+      data: { severity: string; lines: string[]; commands: string[] };
+    };
+    assert.deepEqual([type, data.severity], ['emergency', 'critical']);
+    assert.match(data.lines.join(), /still trusted by 1 namespace \(orders\.acct1\).*leaf of it: orders-worker/);
+    assert.deepEqual(data.commands, ['cert-rotation emergency ca orders --who <you> --why <reason>']);
+    const rotation = await tests.env.client.workflow.start('caRotation', {
+      workflowId: caRotationId('orders'),
+      taskQueue: 'nobody',
+      args: [],
+    });
+    await run();
+    assert.equal(ops.taken.length, 2, 'told although a rotation is at work');
+    await rotation.terminate('somebody was too quick');
+    await run();
+    assert.equal(ops.taken.length, 3);
+    await world.sign(foreign);
+    await world.compromise(ca);
+    world.bundle = [foreign.certificate];
+    world.now = new Date(world.now.getTime() + 3_600_000);
+    await run();
+    assert.equal(ops.taken.length, 3);
+  });
+
+  it('safety 45: puts on record, once, how a rotation ended that was terminated, and not while another one runs', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    use(world.activities);
+    const { workflow } = tests.env.client;
+    const begin = () =>
+      workflow.start('caRotation', {
+        workflowId: caRotationId('orders'),
+        taskQueue: 'nobody',
+        args: [{ authority: 'orders', who: 'ada' }],
+      });
+    const cut = await begin();
+    await cut.terminate('somebody was too quick');
+    world.cutShort = [{ runId: cut.firstExecutionRunId, closeTime: new Date() }];
+    const another = await begin();
+    await run();
+    assert.deepEqual(await rotationRecords(world.keystore, 'orders'), []);
+    await another.terminate('the test is over');
+    await run();
+    await run();
+    const records = await rotationRecords(world.keystore, 'orders');
+    assert.deepEqual(
+      records.map(({ runId, outcome, reason, startedBy }) => [runId, outcome, reason, startedBy]),
+      [[cut.firstExecutionRunId, 'terminated', 'somebody was too quick', 'ada']],
+    );
   });
 
   it('safety 27: tells of a bundle that somebody put back, and is silent once it is mended', async () => {

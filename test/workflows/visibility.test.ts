@@ -6,6 +6,7 @@ import { detailOf } from '../../src/cli/status-detail.js';
 import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
 import type { CaPlan } from '../../src/domain/rotation.js';
 import { tell } from '../../src/temporal/history.js';
+import { runsCutShort } from '../../src/temporal/running.js';
 import { searchAttributesRegistered } from '../../src/temporal/search-attributes.js';
 import { rotationPhase, rotationSubject } from '../../src/workflows/messages.js';
 import { automatic, evidence, fakeActivities, gate, plan } from '../support/fake-activities.js';
@@ -28,6 +29,24 @@ describe('what a person sees of a rotation', () => {
 
   const detailsOf = async (handle: WorkflowHandle): Promise<string> =>
     (await handle.query<{ currentDetails: string }>('__temporal_workflow_metadata')).currentDetails;
+
+  it('safety 45: the runs that were cut short, in the order of their ends', async () => {
+    const { workflow } = tests.env.client;
+    const workflowId = caRotationId('cut');
+    const ended: string[] = [];
+    for (const reason of ['one', 'another']) {
+      const run = await workflow.start('caRotation', { workflowId, taskQueue: 'nobody', args: [] });
+      await run.terminate(reason);
+      ended.push(run.firstExecutionRunId);
+    }
+    await workflow.start('caRotation', { workflowId, taskQueue: 'nobody', args: [] });
+    const listed = await tests.eventually(async () => {
+      const runs = await runsCutShort(tests.env.client, workflowId);
+      return runs.length >= 2 && runs;
+    });
+    assert.deepEqual(listed, ended);
+    await workflow.getHandle(workflowId).terminate('the test is over');
+  });
 
   it('every activity and timer of a CA rotation and its leaf rotations says what it does', async () => {
     const manual = { mode: 'manual', deadlineMs: 60_000, remindEveryMs: 30_000 } as const;
