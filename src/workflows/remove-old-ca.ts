@@ -73,7 +73,7 @@ async function takeOut(
     const before = await write.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
       { authority, namespace, old: old.fingerprint },
     ]);
-    const changedByUs = trusted.map((other) => other.namespace);
+    const earlier = trusted.map(goingBack);
     trusted.push(before);
     board.wait(`CA ${short(old.fingerprint)} to leave ${namespace}, and the watch after it`);
     const { lines, notes } = await watchful.removeCa.executeWithOptions(
@@ -85,10 +85,11 @@ async function takeOut(
         {
           authority,
           before,
+          ...(earlier.length > 0 && { earlier }),
           ca: ca.fingerprint,
           old: old.fingerprint,
           rotation: workflowInfo().runId,
-          approval: { decision, facts: evidence.facts, changedByUs },
+          approval: { decision, facts: evidence.facts, changedByUs: earlier.map((other) => other.namespace) },
           ...(evidence.quietSince && { quietSince: evidence.quietSince }),
         },
       ],
@@ -97,6 +98,11 @@ async function takeOut(
     lines.forEach((line) => board.prove(line));
     await sayWhatIsExposed(rotation, `CA ${short(old.fingerprint)} left ${namespace}`);
   }
+}
+
+/** Without the CAs that stay: inputs of many namespaces would fill a history. */
+function goingBack(trust: RememberedTrust): RememberedTrust {
+  return { ...trust, bundle: trust.bundle.filter(({ fingerprint }) => trust.removing.includes(fingerprint)) };
 }
 
 function isVoid(error: unknown): boolean {

@@ -220,6 +220,8 @@ describe('caRotation', () => {
         { namespace: 'one', ...trusted },
         { namespace: 'two', ...trusted },
       ]);
+      const known = fakes.calls.filter(({ name }) => name === 'removeCa').map(({ input }) => input['earlier']);
+      assert.deepEqual(known, [undefined, [{ namespace: 'one', ...trusted }]], 'by the API key alone, too');
     });
 
     it('where that fails, too, the old CA stays marked as retiring and a person is called', async () => {
