@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { TrustChange } from '../cloud/cloud.js';
+import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
 import { RotationError } from '../domain/failures.js';
 import type { Progress } from '../targets/target.js';
 import { stopOf, stopSignal } from './failures.js';
@@ -10,8 +10,8 @@ interface Remembered {
   readonly removedAt?: string;
   /** Why it is being put back: whoever takes over does only that. */
   readonly undoReason?: string;
-  /** What a change of the cloud that died before its end needs (ChangeOptions.kept). */
-  readonly keep?: string;
+  /** What changes of the cloud that died before their end need (ChangeOptions.kept), by namespace. */
+  readonly keep?: Readonly<Record<string, string>>;
   /** What a person should know of how the changes of the cloud went. */
   readonly notes?: readonly string[];
 }
@@ -31,8 +31,12 @@ export class RemovalProgress implements Progress {
     return this.#remembered.undoReason;
   }
 
-  get kept(): string | undefined {
-    return this.#remembered.keep;
+  /** How the namespace is changed: the next attempt is told what it needs. */
+  through(namespace: string): Pick<ChangeOptions, 'onProgress' | 'kept'> {
+    return {
+      onProgress: (line, keep) => this.changing(namespace, line, keep),
+      kept: this.#remembered.keep?.[namespace],
+    };
   }
 
   get notes(): readonly string[] {
@@ -51,9 +55,11 @@ export class RemovalProgress implements Progress {
   }
 
   /** Progress of a change of the cloud. */
-  changing(line: string, keep: string | undefined): void {
-    const { keep: _, ...remembered } = this.#remembered;
-    this.#remembered = { ...remembered, ...(keep && { keep }) };
+  changing(namespace: string, line: string, keep: string | undefined): void {
+    const { keep: former = {}, ...remembered } = this.#remembered;
+    const { [namespace]: _, ...others } = former;
+    const kept = { ...others, ...(keep && { [namespace]: keep }) };
+    this.#remembered = { ...remembered, ...(Object.keys(kept).length > 0 && { keep: kept }) };
     this.report(line);
   }
 

@@ -31,6 +31,8 @@ export interface Removal {
   readonly authority: string;
   /** The namespace, and what it trusted before. */
   readonly before: RememberedTrust;
+  /** Namespaces that it left before in this rotation, and of what they trusted what goes back: an undo is of all of them. */
+  readonly earlier?: readonly RememberedTrust[];
   /** The CA that stays. */
   readonly ca: Fingerprint;
   readonly old: Fingerprint;
@@ -62,11 +64,6 @@ const lookAgainMs = 5000;
 /** Then nothing of this attempt was written; what an earlier one wrote, the workflow puts back. */
 const refusedBySomebodyElsesChange = (error: unknown): boolean =>
   error instanceof RotationError && (error.type === 'EvidenceChanged' || error.type === 'NewCaNotTrusted');
-
-const through = (work: RemovalProgress): Pick<ChangeOptions, 'onProgress' | 'kept'> => ({
-  onProgress: (line, keep) => work.changing(line, keep),
-  kept: work.kept,
-});
 
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
@@ -124,9 +121,10 @@ export function removalActivities(deps: Dependencies) {
     const undone = await putBack(removal, work.undoing(reason));
     work.signal.throwIfAborted();
     if (!undone) throw error;
+    const namespaces = removedFrom(removal).map(({ namespace }) => namespace);
     throw new RotationError(
       'RemovalUndone',
-      [`CA ${short(removal.old)} is trusted by ${removal.before.namespace} again: ${reason}`, ...work.notes].join(' '),
+      [`CA ${short(removal.old)} is trusted by ${namespaces.join(', ')} again: ${reason}`, ...work.notes].join(' '),
     );
   }
 
@@ -181,10 +179,10 @@ export function removalActivities(deps: Dependencies) {
    */
   async function settled({ before, rotation }: Removal, work: RemovalProgress): Promise<NamespaceTrust> {
     const asItIs = (current: NamespaceTrust): WantedTrust => current;
-    const options = { generation: `${rotation}/settled`, ...through(work), signal: work.signal };
+    const options = { generation: `${rotation}/settled`, ...work.through(before.namespace), signal: work.signal };
     const change = await deps.cloud.changeTrust(before.namespace, asItIs, options);
     work.note(change);
-    work.changing(`${before.namespace} is not being changed`, undefined);
+    work.changing(before.namespace, `${before.namespace} is not being changed`, undefined);
     return change.after;
   }
 
@@ -227,11 +225,11 @@ export function removalActivities(deps: Dependencies) {
   }
 
   /** The watch could put nothing back without the API key; preflight looked at it days ago, perhaps (safety 24). */
-  async function refuseUnfitKey({ before: { namespace } }: Removal): Promise<void> {
+  async function refuseUnfitKey(removal: Removal): Promise<void> {
     const identity = await deps.cloud.identity();
     const until = new Date(endOfWatch().getTime() + 3 * deps.config.timing.proof.deadline);
-    const state = `Nothing was removed from ${namespace}`;
-    if (identity) judgeKey(identity, { namespaces: [namespace], until, state });
+    const namespaces = removedFrom(removal).map(({ namespace }) => namespace);
+    if (identity) judgeKey(identity, { namespaces, until, state: `Nothing was removed from ${namespaces[0]}` });
   }
 
   /** Of a removal that is made now. */
@@ -308,7 +306,7 @@ export function removalActivities(deps: Dependencies) {
         const filters = wanted && planFilters({ wanted, leaves: await leavesFor(deps, namespace) });
         return { bundle, filters: filters ?? current.filters };
       },
-      { generation: `${rotation}/remove`, ...through(work), signal: work.signal },
+      { generation: `${rotation}/remove`, ...work.through(namespace), signal: work.signal },
     );
     work.note(change);
   }
@@ -329,23 +327,38 @@ export function removalActivities(deps: Dependencies) {
     return [positive, `${namespace} refuses a leaf of CA ${short(old)} that it admitted before the removal`];
   }
 
-  /** Until it succeeds: whoever fell off is cut off until then. True when there was anything to put back. */
-  async function putBack({ authority, before, old, rotation }: Removal, work: RemovalProgress): Promise<boolean> {
-    for (;;) {
-      if (await staysOut({ authority, old })) return false;
-      try {
-        const change = await restore({ before, rotation }, through(work));
-        work.note(change);
-        // So that no further attempt removes it again. The workflow does the same; this one may have lost the workflow.
-        if (change.changed) await authorities.change(authority, unmarkRetiring).catch(() => undefined);
-        return change.changed;
-      } catch (error) {
-        if (!(error instanceof RotationError) || !error.retryable) throw error;
-        work.report(`putting back what ${before.namespace} trusted: ${error.message}`);
-        await wait(putBackAgainMs);
+  /**
+   * Until it succeeds: whoever fell off is cut off until then, and a namespace that cannot be changed now keeps no other one from
+   * it. True when there was anything to put back.
+   */
+  async function putBack(removal: Removal, work: RemovalProgress): Promise<boolean> {
+    const { authority, old, rotation } = removal;
+    let undone = false;
+    let failure: unknown;
+    for (let left = removedFrom(removal); left.length > 0;) {
+      if (await staysOut({ authority, old })) return undone;
+      const again: RememberedTrust[] = [];
+      for (const before of left) {
+        try {
+          const change = await restore({ before, rotation }, work.through(before.namespace));
+          work.note(change);
+          undone ||= change.changed;
+        } catch (error) {
+          if (error instanceof RotationError && error.retryable) again.push(before);
+          else failure ??= error;
+          work.report(`putting back what ${before.namespace} trusted: ${(error as Error).message}`);
+        }
       }
+      left = again;
+      if (left.length > 0) await wait(putBackAgainMs);
     }
+    if (failure !== undefined) throw failure;
+    // So that no further attempt removes it again. The workflow does the same; this one may have lost the workflow.
+    if (undone) await authorities.change(authority, unmarkRetiring).catch(() => undefined);
+    return undone;
   }
+
+  const removedFrom = ({ before, earlier = [] }: Removal): readonly RememberedTrust[] => [before, ...earlier];
 
   /** What the removal took goes back, by API key alone; what others changed since stays as they want it. */
   function restore(

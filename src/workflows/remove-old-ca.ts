@@ -9,6 +9,8 @@ import { sayWhatIsExposed } from './escalation.js';
 import { lasting, patient, watchful, write } from './options.js';
 import type { Rotation } from './rotation.js';
 
+type Removing = Rotation & Required<Pick<Rotation, 'old'>>;
+
 /** A removal that was approved, and what on. */
 export interface ApprovedRemoval {
   readonly decision: Decision;
@@ -44,7 +46,7 @@ export async function removeOldCa(rotation: Rotation, approved: ApprovedRemoval)
     return { kind: 'removed' };
   } catch (error) {
     if (interventions.compromised) return notPutBack(error);
-    const restored = await CancellationScope.nonCancellable(() => keepBoth(rotation, trusted));
+    const restored = await CancellationScope.nonCancellable(() => keepBoth({ ...rotation, old }, trusted));
     if (restored && interventions.undo) return { kind: 'undone', by: interventions.undo };
     if (restored && isVoid(error)) return { kind: 'void', why: rootOf(error).message };
     throw error;
@@ -60,7 +62,7 @@ function notPutBack(error: unknown): RemovalEnd {
 
 /** @param trusted grows by what each namespace trusted, before anything of it is removed */
 async function takeOut(
-  rotation: Rotation & Required<Pick<Rotation, 'old'>>,
+  rotation: Removing,
   { decision, evidence }: ApprovedRemoval,
   trusted: RememberedTrust[],
 ): Promise<void> {
@@ -70,10 +72,8 @@ async function takeOut(
     { authority, old: old.fingerprint },
   ]);
   for (const namespace of plan.namespaces) {
-    const before = await write.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
-      { authority, namespace, old: old.fingerprint },
-    ]);
-    const changedByUs = trusted.map((other) => other.namespace);
+    const before = await remember(rotation, namespace);
+    const earlier = trusted.map(goingBack);
     trusted.push(before);
     board.wait(`CA ${short(old.fingerprint)} to leave ${namespace}, and the watch after it`);
     const { lines, notes } = await watchful.removeCa.executeWithOptions(
@@ -85,10 +85,11 @@ async function takeOut(
         {
           authority,
           before,
+          ...(earlier.length > 0 && { earlier }),
           ca: ca.fingerprint,
           old: old.fingerprint,
           rotation: workflowInfo().runId,
-          approval: { decision, facts: evidence.facts, changedByUs },
+          approval: { decision, facts: evidence.facts, changedByUs: earlier.map((other) => other.namespace) },
           ...(evidence.quietSince && { quietSince: evidence.quietSince }),
         },
       ],
@@ -99,21 +100,42 @@ async function takeOut(
   }
 }
 
+/** @param before absent: this run removed nothing there */
+async function seeBothTrusted(rotation: Removing, namespace: string, before?: RememberedTrust): Promise<void> {
+  const restoration = { before: before ?? (await remember(rotation, namespace)), rotation: workflowInfo().runId };
+  const summary = `See that ${namespace} trusts both CAs`;
+  const answer: { notes?: readonly string[] } | undefined = await patient.restoreTrust.executeWithOptions({ summary }, [
+    restoration,
+  ]);
+  // Nothing is answered by the activity of an earlier version, whose history may be read again.
+  answer?.notes?.forEach((note) => rotation.board.problem(note));
+}
+
+/** Without the CAs that stay: inputs of many namespaces would fill a history. */
+function goingBack(trust: RememberedTrust): RememberedTrust {
+  return { ...trust, bundle: trust.bundle.filter(({ fingerprint }) => trust.removing.includes(fingerprint)) };
+}
+
 function isVoid(error: unknown): boolean {
   return (['EvidenceChanged', 'EvidenceMissing', 'NewCaNotTrusted'] as const).some((type) => failedWith(error, type));
 }
 
+/** What the namespace trusts now; or trusted before another run removed the CA from it, and was terminated. */
+function remember({ plan, old }: Removing, namespace: string): Promise<RememberedTrust> {
+  return write.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
+    { authority: plan.authority, namespace, old: old.fingerprint },
+  ]);
+}
+
 /** The old CA may be used again only once every namespace trusts it again. False when a person is needed. */
-async function keepBoth({ plan, board }: Rotation, trusted: readonly RememberedTrust[]): Promise<boolean> {
+async function keepBoth(rotation: Removing, trusted: readonly RememberedTrust[]): Promise<boolean> {
+  const { plan, board } = rotation;
   const failures: string[] = [];
-  for (const before of trusted) {
-    await patient.restoreTrust
-      .executeWithOptions({ summary: `See that ${before.namespace} trusts both CAs` }, [
-        { before, rotation: workflowInfo().runId },
-      ])
-      // Nothing is answered by the activity of an earlier version, whose history may be read again.
-      .then((answer?: { notes?: readonly string[] }) => answer?.notes?.forEach((note) => board.problem(note)))
-      .catch((error: unknown) => failures.push(`${before.namespace}: ${rootOf(error).message}`));
+  for (const namespace of trusted.length > 0 ? plan.namespaces : []) {
+    const before = trusted.find((one) => one.namespace === namespace);
+    await seeBothTrusted(rotation, namespace, before).catch((error: unknown) =>
+      failures.push(`${namespace}: ${rootOf(error).message}`),
+    );
   }
   failures.forEach((line) => board.problem(`A person is needed: the old CA could not be put back. ${line}`));
   if (failures.length > 0) return false;

@@ -69,7 +69,7 @@ export class FakeCloud implements Cloud {
   /** An operation of somebody else, which a change waits for. */
   whileBusy: (generation: string) => void | Promise<void> = () => undefined;
   /** Called before each change is written. */
-  beforeWrite: (generation: string) => void | Promise<void> = () => undefined;
+  beforeWrite: (generation: string, namespace: string) => void | Promise<void> = () => undefined;
   /** Called after it was written, before the caller knows. */
   afterWrite: (generation: string) => void | Promise<void> = () => undefined;
 
@@ -92,7 +92,7 @@ export class FakeCloud implements Cloud {
     const set = (cas: readonly CertificateFacts[]) => JSON.stringify(cas.map((ca) => ca.fingerprint).sort());
     if (set(wanted.bundle) === set(before.bundle) && sameFilters(wanted.filters, before.filters))
       return { changed: false, before, after: before };
-    await this.beforeWrite(generation);
+    await this.beforeWrite(generation, namespace);
     const after = { ...before, ...wanted, resourceVersion: String(Number(before.resourceVersion) + 1) };
     this.namespaces.set(namespace, after);
     this.writes.push({ namespace, generation });

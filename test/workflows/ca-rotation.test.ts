@@ -210,7 +210,7 @@ describe('caRotation', () => {
       assert.match(problems.join('\n'), /restoreTrust lost a field/);
     });
 
-    it('in every namespace that it had left', async () => {
+    it('safety 41: in every namespace, also where it was another run that removed it and was terminated', async () => {
       let removals = 0;
       const removeCa = async () => ((removals += 1) === 2 ? failing('RemovalUndone')() : { lines: [] });
       const { handle, fakes } = await start({ removeCa }, { namespaces: ['one', 'two', 'three'] });
@@ -220,7 +220,10 @@ describe('caRotation', () => {
       assert.deepEqual(restored, [
         { namespace: 'one', ...trusted },
         { namespace: 'two', ...trusted },
+        { namespace: 'three', ...trusted },
       ]);
+      const known = fakes.calls.filter(({ name }) => name === 'removeCa').map(({ input }) => input['earlier']);
+      assert.deepEqual(known, [undefined, [{ namespace: 'one', ...trusted }]], 'by the API key alone, too');
     });
 
     it('where that fails, too, the old CA stays marked as retiring and a person is called', async () => {
