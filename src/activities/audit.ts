@@ -31,8 +31,8 @@ function auditedCloud(deps: Dependencies): Cloud {
     close: () => cloud.close(),
     async changeTrust(namespace, decide, options) {
       let [asked, begun] = [false, false];
-      const deciding = (current: NamespaceTrust): WantedTrust => {
-        const wanted = decide(current);
+      const deciding = async (current: NamespaceTrust): Promise<WantedTrust> => {
+        const wanted = await decide(current);
         // Whoever wants it as it is only waits until nobody changes it.
         asked ||= wanted !== current;
         const begins = wantedFacts(namespace, current, wanted);
