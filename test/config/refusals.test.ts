@@ -329,6 +329,13 @@ describe('a configuration that cannot work is refused with line, column, key, pr
       ['19:45: authorities.shop.approval.approvers: nobody could approve. List somebody, or leave approvers out.'],
     ],
     [
+      'a second person who cannot be told from the first',
+      edited('deadline: 5d }', 'deadline: 5d, secondPerson: true }'),
+      [
+        '19:45: authorities.shop.approval.secondPerson: without approvers nobody can tell two people from one with two names. List approval.approvers with the public key of each, or leave secondPerson out.',
+      ],
+    ],
+    [
       'a second person where there is one approver',
       edited('deadline: 5d }', `deadline: 5d, secondPerson: true, approvers: { ada: { publicKey: "${publicKey}" } } }`),
       [
