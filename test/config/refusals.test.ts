@@ -472,7 +472,7 @@ describe('what the configuration refers to is checked by validate', () => {
   const problemsOf = async (text: string) => {
     const file = join(folder, 'rotation.yaml');
     await writeFile(file, text);
-    const issues = await validateConfig(file);
+    const { issues } = await validateConfig(file, () => 'rotations');
     return issues.map(({ line, column, key, message }) => `${line}:${column} ${key}: ${message}`);
   };
 
