@@ -20,12 +20,14 @@ export interface FollowOptions {
 }
 
 /**
- * For any TypeScript worker: connects, follows the certificate files, moves workers and client onto a new certificate without
+ * For any TypeScript process: connects, follows the certificate files, moves workers and client onto a new certificate without
  * a restart, and reports which certificate is presented, so that a target with `rollout: none` is proved to be on it.
  *
  *     const certificates = await followCertificates({ address, namespace, certificateFile, keyFile });
  *     const worker = await Worker.create({ connection: certificates.native, namespace, taskQueue, workflowsPath });
  *     certificates.follow(worker);
+ *
+ * Or without a worker: `certificates.follow()`, and `certificates.client()`.
  *
  * Throws RotationError: TemporalProfileInvalid, ReferenceUnreadable, TemporalUnreachable, TemporalRefused.
  */

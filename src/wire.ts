@@ -18,6 +18,7 @@ import { assertPrograms } from './programs.js';
 import { ownNamespaces } from './config/own-namespaces.js';
 import { endpointsOf } from './config/endpoints.js';
 import { createTarget } from './targets/index.js';
+import { presentedCertificates } from './temporal/connect.js';
 
 export interface WireOptions {
   /** The worker's client; swapped when its certificate is. */
@@ -31,7 +32,8 @@ export interface WireOptions {
 }
 
 /** Configuration → objects: the only place where kinds meet. */
-export async function wire({ config, digest }: LoadedConfig, options: WireOptions): Promise<Dependencies> {
+export async function wire(loaded: LoadedConfig, options: WireOptions): Promise<Dependencies> {
+  const { config, digest } = loaded;
   const kubernetes = await createKubernetesClient(config.kubernetes);
   await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
@@ -71,6 +73,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     pollers,
     clients,
     client: () => options.client(),
+    ownCertificate: async () => (await presentedCertificates(loaded))?.certificate,
     searchAttributes: options.searchAttributes,
     audit: (event) => options.journal.write(event),
     now: () => new Date(),

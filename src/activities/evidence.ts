@@ -61,17 +61,18 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
   ];
   const holders = parts.flatMap((part) => part.holders);
   const strangers = await unknownPollers(deps, request, holders);
+  const names = [...strangers.keys()];
   const facts = factLines({
     namespaces,
     issuers: new Map(parts.map(({ target, issuer }) => [target, issuer])),
-    unknownPollers: strangers,
+    unknownPollers: names,
     configDigest: deps.configDigest,
   });
   const evidence: Evidence = {
     complete: missing.length === 0,
     lines: parts.flatMap((part) => part.lines),
     missing,
-    unknownPollers: strangers,
+    unknownPollers: names.map((poller) => `${poller}, last polled ${strangers.get(poller)}`),
     facts,
     digest: digestOf(facts),
     ...(request.quietSince && { quietSince: request.quietSince }),
@@ -154,22 +155,25 @@ async function issuerOf(
 const nonEmpty = (missing: readonly string[], target: string): readonly string[] =>
   missing.length > 0 ? missing : [`${target}: no pod uses its Secret`];
 
-/** Pollers seen during the soak, when nobody but the known pods should have polled. */
+/** Pollers seen during the soak, when nobody but the known pods should have polled, each with when it polled last. */
 async function unknownPollers(
   deps: Dependencies,
   { authority, quietSince }: EvidenceRequest,
   holders: readonly string[],
-): Promise<readonly string[]> {
+): Promise<ReadonlyMap<string, string>> {
   const since = quietSince ? Date.parse(quietSince) : (await clusterClock(deps))().getTime() - deps.config.timing.soak;
   const queues = targetsOf(deps, authority).flatMap((target) => targetConfig(deps, target).taskQueues);
-  const unknown = new Set<string>();
+  const unknown = new Map<string, string>();
   for (const queue of queues) {
     for (const { identity, lastAccessTime } of await deps.pollers(queue)) {
       const known = holders.some((pod) => isOfPod(identity, pod));
-      if (!known && Date.parse(lastAccessTime) > since) unknown.add(`${identity} (${queue.name})`);
+      if (known || Date.parse(lastAccessTime) <= since) continue;
+      const name = `${identity} (${queue.name})`;
+      const before = unknown.get(name) ?? lastAccessTime;
+      unknown.set(name, before > lastAccessTime ? before : lastAccessTime);
     }
   }
-  return [...unknown];
+  return unknown;
 }
 
 /** Long enough for what comes once a day. */

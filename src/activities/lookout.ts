@@ -38,8 +38,8 @@ interface Known {
 type Look = () => Promise<Partial<Omit<Seen, 'unseen'>>>;
 
 /**
- * Every CA in every bundle, every CA of every authority and the leaf of every target, and what rotations left behind that
- * nobody is at work on. An authority whose rotation runs, or went on meanwhile, is that one's business.
+ * Every CA in every bundle, every CA of every authority, the leaf of every target and that of the worker itself, and what
+ * rotations left behind that nobody is at work on. An authority whose rotation runs, or went on meanwhile, is that one's business.
  */
 export async function lookEverywhere(deps: Dependencies): Promise<Seen> {
   const places = new Lookout(deps).places();
@@ -86,6 +86,7 @@ class Lookout {
       ...names.map((name) => [`the rotation of ${name}`, () => this.#rotation(name)] as const),
       ...names.map((name) => [`the ends of the rotations of ${name}`, () => this.#ends(name)] as const),
       ['leaves on their way', () => this.#staged()] as const,
+      ['the certificate of the rotation worker itself', () => this.#own()] as const,
     ];
   }
 
@@ -188,6 +189,11 @@ class Lookout {
       found.push(...stagedFinding({ entry, target, authority: config.authority, lastRun }));
     }
     return { findings: found };
+  }
+
+  async #own(): ReturnType<Look> {
+    const certificate = await this.#deps.ownCertificate();
+    return certificate ? { sightings: [{ certificate: watched(certificate), place: { kind: 'worker' } }] } : {};
   }
 
   async #known(authority: string): Promise<Known> {

@@ -6,6 +6,7 @@ import type { Cloud, TrustChange } from '../cloud/cloud.js';
 import { restoreTrust } from '../cloud/restore-trust.js';
 import { trustFacts } from '../cloud/trust-facts.js';
 import { loadConfig, type LoadedConfig } from '../config/load.js';
+import { allowVariable, refuseCloudPowers } from '../config/powers.js';
 import { resolveSecret } from '../config/references.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
 import { entries } from '../domain/ids.js';
@@ -193,6 +194,8 @@ async function cloudOfKey(env: string): Promise<Cloud> {
   return createCloud({ kind: 'ops-api', address: cloudOpsAddress, apiKey: { env } }, { apiKey });
 }
 
+/** What the configuration has it do with the API key is granted as for the worker (safety 24). */
 async function configuredCloud({ config }: LoadedConfig): Promise<Cloud> {
+  refuseCloudPowers(config, process.env[allowVariable]);
   return createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) });
 }

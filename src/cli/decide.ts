@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.js';
 import { parseDecision, signedText, unseenLines, type Decision, type SentDecision } from '../domain/approval.js';
 import { short } from '../domain/certificate.js';
+import { clientText } from '../domain/clients.js';
 import { caRotationId } from '../domain/ids.js';
 import { presentedCertificates } from '../temporal/connect.js';
 import { tellIfKnown } from '../temporal/history.js';
@@ -104,9 +105,17 @@ export async function refuseOwnLockOut(loaded: LoadedConfig, { old }: Pick<Asked
   );
 }
 
-function evidenceLines({ evidence, plan }: AskedRemoval): readonly string[] {
-  const { digest, lines, facts } = evidence;
-  return [...lines, `Evidence ${digest}:`, ...facts.map((line) => `  ${line}`), ...unseenLines(plan.clients)];
+export function evidenceLines({ evidence, plan }: Pick<AskedRemoval, 'evidence' | 'plan'>): readonly string[] {
+  const { digest, lines, facts, unknownPollers, unknownClients = [] } = evidence;
+  const strangers = [...unknownPollers, ...unknownClients.map(clientText)];
+  const doubts = strangers.map((stranger) => `Belongs to nobody known, and may be locked out: ${stranger}`);
+  return [
+    ...lines,
+    ...doubts,
+    `Evidence ${digest}:`,
+    ...facts.map((line) => `  ${line}`),
+    ...unseenLines(plan.clients),
+  ];
 }
 
 type Sent = SentDecision & Pick<Decision, 'decision'>;

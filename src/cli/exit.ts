@@ -35,6 +35,7 @@ const exitCodeOf: Partial<Record<FailureType, number>> = {
   UnknownAuthority: exitCodes.badInput,
   UnknownTarget: exitCodes.badInput,
   ConfigurationInvalid: exitCodes.badInput,
+  NotGranted: exitCodes.badInput,
   ReferenceUnreadable: exitCodes.badInput,
   TemporalProfileInvalid: exitCodes.badInput,
   RescueNotNeeded: exitCodes.badInput,

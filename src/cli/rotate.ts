@@ -3,12 +3,13 @@ import type { Client } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { Command } from 'commander';
 import type { LoadedConfig } from '../config/load.js';
+import { objectionToStart } from '../domain/approval.js';
 import { RotationError } from '../domain/failures.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
 import type { CaRotationResult } from '../domain/rotation.js';
 import type { Told } from '../temporal/history.js';
 import { answer, globalOptions, mustHave, withClient, withExamples, type GlobalOptions } from './context.js';
-import { exitCodes } from './exit.js';
+import { BadInput, exitCodes } from './exit.js';
 import { Follower, type Run, type Teller } from './follow.js';
 import { streamTeller } from './teller.js';
 
@@ -23,9 +24,9 @@ export function addRotateCommands(program: Command): void {
     .command('ca <authority>')
     .description('rotate a CA and every leaf that it signs')
     .option('--no-wait', 'start it and return')
-    .option('--who <who>', 'who starts it; recorded as claimed, and never its second approver')
+    .option('--who <who>', 'who starts it; recorded as claimed, and needed where two others must approve')
     .action((authority: string, { who }: { who?: string }, command: Command) =>
-      start(command, mustHave('authorities', authority), {
+      start(command, mayStart(authority, who), {
         type: 'caRotation',
         workflowId: caRotationId(authority),
         input: { authority, ...(who && { who }) },
@@ -44,9 +45,19 @@ export function addRotateCommands(program: Command): void {
         summary: `Rotate the leaf of ${target}`,
       }),
     );
-  withExamples(ca, 'rotate ca temporal-booking', 'rotate ca temporal-booking --no-wait -o json');
+  withExamples(ca, 'rotate ca temporal-booking --who ada', 'rotate ca temporal-booking --no-wait -o json');
   withExamples(leaf, 'rotate leaf booking-worker');
   withExamples(rotate, 'rotate leaf booking-worker', 'rotate ca temporal-booking --no-wait');
+}
+
+/** Of a rotation that needs two approvers its starter is known, and leaves two. */
+export function mayStart(authority: string, who: string | undefined): (loaded: LoadedConfig) => void {
+  return (loaded) => {
+    mustHave('authorities', authority)(loaded);
+    const { secondPerson, approvers = {} } = loaded.config.authorities[authority]!.approval;
+    const objection = objectionToStart({ secondPerson, approvers: Object.keys(approvers) }, who);
+    if (objection !== undefined) throw new BadInput(`not started: ${objection}`);
+  };
 }
 
 interface Start {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { configJsonSchema } from '../config/json-schema.js';
-import { ConfigurationError } from '../config/load.js';
+import { issueLines } from '../config/load.js';
 import { validateConfig } from '../config/validate.js';
+import { addressFrom } from '../temporal/connect.js';
 import { answer, configFile, globalOptions, print, withExamples } from './context.js';
 import { exitCodes } from './exit.js';
 
@@ -20,9 +21,10 @@ export function addValidateCommand(program: Command): void {
 async function validate(command: Command): Promise<void> {
   const options = globalOptions(command);
   const file = configFile(options);
-  const issues = await validateConfig(file);
+  const { issues, warnings } = await validateConfig(file, (temporal) => addressFrom(temporal).namespace);
   const valid = issues.length === 0;
-  if (!valid) console.error(new ConfigurationError(file, issues).message);
-  if (valid || options.output === 'json') answer(options, { file, valid, issues }, `${file} is valid`);
+  if (!valid) console.error(issueLines(file, issues));
+  if (warnings.length > 0) console.error(issueLines(file, warnings).replace(/^/gm, 'warning: '));
+  if (valid || options.output === 'json') answer(options, { file, valid, issues, warnings }, `${file} is valid`);
   process.exitCode = valid ? exitCodes.done : exitCodes.badInput;
 }

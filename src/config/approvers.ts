@@ -2,11 +2,11 @@ import { publicKeyId } from '../x509/detached-signature.js';
 import type { BrokenRule } from './rules.js';
 import type { Config } from './schema.js';
 
-/** Every key can be read, no two people share one, and a second person exists where one is wanted. */
+/** Every key can be read, no two people share one, and a second person can be told from the first where one is wanted. */
 export function approversCanDecide({ authorities }: Config): BrokenRule[] {
   return Object.entries(authorities).flatMap(([authority, { approval }]) => {
     const { approvers, secondPerson } = approval;
-    if (!approvers) return [];
+    if (!approvers) return secondPerson ? [unverified(authority)] : [];
     const path = ['authorities', authority, 'approval', 'approvers'];
     const people = Object.entries(approvers).map(([who, { publicKey }]) => ({ who, id: publicKeyId(publicKey) }));
     const unreadable = people
@@ -27,4 +27,13 @@ export function approversCanDecide({ authorities }: Config): BrokenRule[] {
         : [];
     return [...unreadable, ...shared, ...alone];
   });
+}
+
+/** Without keys one person can send two names (safety 23). */
+function unverified(authority: string): BrokenRule {
+  return {
+    path: ['authorities', authority, 'approval', 'secondPerson'],
+    message: 'without approvers nobody can tell two people from one with two names',
+    fix: 'List approval.approvers with the public key of each, or leave secondPerson out',
+  };
 }

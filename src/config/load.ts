@@ -20,11 +20,21 @@ export class ConfigurationError extends Error {
   readonly issues: readonly ConfigIssue[];
 
   constructor(file: string, issues: readonly ConfigIssue[]) {
-    const inOrder = issues.toSorted((a, b) => a.line - b.line || a.column - b.column);
-    super(inOrder.map((issue) => lineOf(file, issue)).join('\n'));
+    super(issueLines(file, issues));
     this.name = 'ConfigurationInvalid';
-    this.issues = inOrder;
+    this.issues = inOrder(issues);
   }
+}
+
+/** One per line, in the order of the file. */
+export function issueLines(file: string, issues: readonly ConfigIssue[]): string {
+  return inOrder(issues)
+    .map((issue) => lineOf(file, issue))
+    .join('\n');
+}
+
+function inOrder(issues: readonly ConfigIssue[]): readonly ConfigIssue[] {
+  return issues.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
 function lineOf(file: string, { line, column, key, message, fix }: ConfigIssue): string {

@@ -179,7 +179,7 @@ const approval = z
     secondPerson: z
       .boolean()
       .default(false)
-      .describe('Two people must approve, neither of them whoever started the rotation.'),
+      .describe('Two approvers must approve, neither of them whoever started the rotation.'),
     approvers: z
       .record(name, z.strictObject({ publicKey: z.string().describe('PEM: Ed25519, ECDSA or RSA.') }))
       .refine((all) => Object.keys(all).length > 0, 'nobody could approve: list somebody, or leave approvers out')

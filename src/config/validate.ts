@@ -8,14 +8,31 @@ import type { Path, Placer } from './places.js';
 import { resolveSecret } from './references.js';
 import type { Config } from './schema.js';
 import { secretReferences } from './secret-references.js';
+import { warningsOf } from './warnings.js';
 
-/** Everything that is wrong with the file, and with the secrets and files that it refers to, as this process sees them. */
-export async function validateConfig(file: string): Promise<readonly ConfigIssue[]> {
+export interface Validation {
+  readonly issues: readonly ConfigIssue[];
+  /** Of a file that can be used. */
+  readonly warnings: readonly ConfigIssue[];
+}
+
+/**
+ * Everything that is wrong with the file, and with the secrets and files that it refers to, as this process sees them.
+ * @param rotationNamespace where its rotations run, with what comes from the environment
+ */
+export async function validateConfig(
+  file: string,
+  rotationNamespace: (temporal: Config['temporal']) => string,
+): Promise<Validation> {
   try {
     const { config, at } = parseConfig(await readConfig(file), file, dirname(resolve(file)));
-    return [...(await unreadableSecrets(config, at)), ...(await unreadableFiles(config, at))];
+    const warnings = warningsOf(config, rotationNamespace(config.temporal));
+    return {
+      issues: [...(await unreadableSecrets(config, at)), ...(await unreadableFiles(config, at))],
+      warnings: warnings.map(({ path, message, fix }) => issue(path, at, message, fix)),
+    };
   } catch (error) {
-    if (error instanceof ConfigurationError) return error.issues;
+    if (error instanceof ConfigurationError) return { issues: error.issues, warnings: [] };
     throw error;
   }
 }

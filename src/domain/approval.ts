@@ -66,6 +66,7 @@ export interface OpenQuestion {
   readonly renewed: boolean;
   /** Two people must approve, neither of them whoever started the rotation. */
   readonly secondPerson: boolean;
+  /** Absent: nobody did, but a schedule, the expiry watch or an emergency. */
   readonly startedBy?: string | undefined;
   /** Whose signature counts; absent: nobody's is asked for. */
   readonly approvers?: readonly string[] | undefined;
@@ -89,6 +90,19 @@ export function objectionToApproval(question: OpenQuestion, sent: SentDecision):
   if (startedBy && samePerson(startedBy, sent.who)) return `${sent.who} started the rotation: others must approve`;
   if (approved.some(({ who }) => samePerson(who, sent.who))) return `${sent.who} has approved: a second person must`;
   return undefined;
+}
+
+/** Why nobody should start a rotation by hand like this: its removal could not be approved as the policy wants. */
+export function objectionToStart(
+  { secondPerson, approvers = [] }: { readonly secondPerson: boolean; readonly approvers?: readonly string[] },
+  who: string | undefined,
+): string | undefined {
+  if (!secondPerson) return undefined;
+  if (who === undefined) return 'two people must approve, neither of them whoever starts it: say --who';
+  const others = approvers.filter((approver) => !samePerson(approver, who));
+  return others.length < 2
+    ? `${who} may not approve what they start, and without them there are no two approvers: somebody else must start it`
+    : undefined;
 }
 
 function samePerson(one: string, other: string): boolean {

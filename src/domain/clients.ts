@@ -7,6 +7,8 @@ export interface SeenClient {
   readonly namespace: string;
   /** In words: `starts workflows`. */
   readonly does: string;
+  /** When it did so last (RFC 3339), where that is known. */
+  readonly at?: string;
 }
 
 /** One who belongs to nobody known. */
@@ -14,6 +16,8 @@ export interface UnknownClient {
   readonly name: string;
   readonly namespace: string;
   readonly does: readonly string[];
+  /** RFC 3339. */
+  readonly lastSeen?: string;
 }
 
 export interface KnownClients {
@@ -30,7 +34,7 @@ export interface KnownClients {
 export function unknownClients(seen: readonly SeenClient[], known: KnownClients): readonly UnknownClient[] {
   const workloads = new Set(known.holders.map(workloadOf));
   const found = new Map<string, UnknownClient>();
-  for (const { identity, namespace, does } of seen) {
+  for (const { identity, namespace, does, at } of seen) {
     const name = nameOf(identity);
     const isKnown =
       known.holders.some((pod) => isOfPod(identity, pod)) ||
@@ -38,7 +42,17 @@ export function unknownClients(seen: readonly SeenClient[], known: KnownClients)
       known.declared.some((pattern) => matches(pattern, identity) || matches(pattern, name));
     if (isKnown || name === '') continue;
     const key = `${name} ${namespace}`;
-    found.set(key, { name, namespace, does: [...new Set([...(found.get(key)?.does ?? []), does])].sort() });
+    const before = found.get(key);
+    const lastSeen = [before?.lastSeen, at]
+      .filter((time) => time !== undefined)
+      .sort()
+      .at(-1);
+    found.set(key, {
+      name,
+      namespace,
+      does: [...new Set([...(before?.does ?? []), does])].sort(),
+      ...(lastSeen && { lastSeen }),
+    });
   }
   return [...found.values()].sort((a, b) => textOf(a).localeCompare(textOf(b)));
 }
@@ -46,8 +60,8 @@ export function unknownClients(seen: readonly SeenClient[], known: KnownClients)
 const textOf = ({ name, namespace }: UnknownClient): string => `${name} ${namespace}`;
 
 /** For a person. */
-export function clientText({ name, namespace, does }: UnknownClient): string {
-  return `${name} (${does.join(', ')} in ${namespace})`;
+export function clientText({ name, namespace, does, lastSeen }: UnknownClient): string {
+  return `${name} (${does.join(', ')} in ${namespace}${lastSeen ? `, last seen ${lastSeen}` : ''})`;
 }
 
 /** The same for every process of a client: SDKs say `<pid>@<host name>`, some with `@` and a task queue behind it. */

@@ -9,7 +9,7 @@ export interface Evidence {
   /** One line per target holder: what is proved, or what is missing. */
   readonly lines: readonly string[];
   readonly missing: readonly string[];
-  /** Pollers of the targets' task queues that belong to no known target: `identity (queue)`. */
+  /** Pollers of the targets' task queues that belong to no known target: `identity (queue), last polled <RFC 3339>`. */
   readonly unknownPollers: readonly string[];
   /** Clients that do not poll and belong to nobody known. Absent in what earlier versions gathered. */
   readonly unknownClients?: readonly UnknownClient[];
@@ -29,6 +29,7 @@ export interface EvidenceFacts {
   readonly namespaces: readonly TrustFacts[];
   /** The CA that signed the leaf in each target; undefined: none of this authority. */
   readonly issuers: ReadonlyMap<string, Fingerprint | undefined>;
+  /** `identity (queue)`. */
   readonly unknownPollers: readonly string[];
   readonly configDigest: string;
 }

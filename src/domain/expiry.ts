@@ -33,7 +33,9 @@ export type Place =
       readonly authority: string;
       /** The schedule has renewed it before less than this is left (milliseconds). */
       readonly leastLeft: number;
-    };
+    }
+  /** Presented by the rotation worker: where that is a target's leaf, it is seen there, too. */
+  | { readonly kind: 'worker' };
 
 export interface Expiring {
   readonly certificate: Watched;
@@ -90,9 +92,9 @@ export function rotationsDue(sightings: readonly Sighting[], now: Date): readonl
   return [...new Set(due)];
 }
 
-/** The authorities that have to do with it; none for a CA of somebody else. */
+/** The authorities that have to do with it; none for a CA, or a leaf, of somebody else. */
 export function authoritiesOf({ places }: Pick<Expiring, 'places'>): readonly string[] {
-  return [...new Set(places.flatMap((place) => (place.kind === 'bundle' ? [] : [place.authority])))];
+  return [...new Set(places.flatMap((place) => ('authority' in place ? [place.authority] : [])))];
 }
 
 export interface ExpiryText {
@@ -148,6 +150,8 @@ function placeOf(place: Place): string {
       return `${place.signing ? 'signs' : 'does not sign'} for authority ${place.authority}`;
     case 'leaf':
       return `used by target ${place.target}`;
+    case 'worker':
+      return 'presented by the rotation worker, which Temporal refuses once it has expired';
   }
 }
 
@@ -160,7 +164,7 @@ function story(one: Expiring, now: Date): string {
 
 /** What becomes of it if nobody does anything. */
 function outlookOf(place: Place, one: Expiring, now: Date): string | undefined {
-  if (place.kind === 'bundle') return undefined;
+  if (place.kind === 'bundle' || place.kind === 'worker') return undefined;
   if (place.kind === 'leaf') return 'its schedule should have renewed it';
   if (!place.signing) return 'the rotation that replaces it has not ended';
   if (place.renewBefore === 'never') return 'nothing rotates it by itself';
@@ -171,7 +175,7 @@ function outlookOf(place: Place, one: Expiring, now: Date): string | undefined {
 }
 
 function commandFor(place: Place, one: Expiring, now: Date): readonly string[] {
-  if (place.kind === 'bundle') return [];
+  if (place.kind === 'bundle' || place.kind === 'worker') return [];
   if (place.kind === 'leaf') return [`cert-rotation rotate leaf ${place.target}`];
   const started = rotationsDue([{ certificate: one.certificate, place }], now).length > 0;
   return [started ? `cert-rotation status ${place.authority}` : `cert-rotation rotate ca ${place.authority}`];

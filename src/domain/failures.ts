@@ -9,7 +9,7 @@ export const failures = {
   ConfigurationInvalid: { retryable: false, fix: 'Run `cert-rotation validate` and mend what it names.' },
   NotGranted: {
     retryable: false,
-    fix: 'If it is meant, start the worker with the variable that the message names; otherwise mend the configuration.',
+    fix: 'If it is meant, set the variable that the message names, for the worker or in your shell; otherwise mend the configuration.',
   },
   ReferenceUnreadable: {
     retryable: false,

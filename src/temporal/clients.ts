@@ -93,8 +93,9 @@ async function callersOf(
       throw error;
     });
   return (history?.events ?? []).flatMap((event) => {
-    const call = Number(event.eventTime?.seconds ?? 0) * 1000 >= since.getTime() && callOf(event);
-    return call && call.identity ? [{ ...call, namespace }] : [];
+    const at = Number(event.eventTime?.seconds ?? 0) * 1000;
+    const call = at >= since.getTime() && callOf(event);
+    return call && call.identity ? [{ ...call, namespace, at: new Date(at).toISOString() }] : [];
   });
 }
 
@@ -123,7 +124,8 @@ async function unknownQueuesOf(client: Client, seeking: Seeking, executions: rea
     names.slice(0, queues).map(async (name) => {
       const pollers = await pollersOf(client, { namespace, name });
       const recent = pollers.filter(({ lastAccessTime }) => Date.parse(lastAccessTime) >= since.getTime());
-      return recent.map(({ identity }): SeenClient => ({ identity, namespace, does: `polls task queue ${name}` }));
+      const does = `polls task queue ${name}`;
+      return recent.map(({ identity, lastAccessTime: at }): SeenClient => ({ identity, namespace, does, at }));
     }),
   );
   return found.flat();

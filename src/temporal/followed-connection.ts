@@ -20,7 +20,6 @@ interface Log {
 interface Connected {
   readonly native: NativeConnection;
   readonly connection: Connection;
-  readonly client: Client;
   /** Leaf it presents; undefined without mTLS. */
   readonly leaf?: Fingerprint;
 }
@@ -36,6 +35,7 @@ export class FollowedConnection {
   readonly #stopped = new AbortController();
   readonly #closing = new Set<NodeJS.Timeout>();
   readonly #workers = new Set<Worker>();
+  readonly #client: Client;
   #current: Connected;
   #followed = false;
   /** By task queue: what this process says there. */
@@ -47,6 +47,9 @@ export class FollowedConnection {
     this.#address = address;
     this.#log = log;
     this.#current = current;
+    const { namespace } = address;
+    const connection = connectionOfNow(() => this.#current.connection);
+    this.#client = new Client({ connection, namespace, identity: processName() });
   }
 
   static async connect(address: TemporalAddress, log: Log): Promise<FollowedConnection> {
@@ -59,9 +62,9 @@ export class FollowedConnection {
     return this.#current.native;
   }
 
-  /** On the connection of now: ask for it anew for each piece of work, and keep none. */
+  /** Each of its calls goes over the connection of now, however long it is kept. */
   client(): Client {
-    return this.#current.client;
+    return this.#client;
   }
 
   /** Fingerprint of the leaf that the connections present now. */
@@ -69,10 +72,15 @@ export class FollowedConnection {
     return this.#current.leaf;
   }
 
-  /** Moves `worker` whenever the files change, until `close`. Without mTLS there is nothing to follow. */
-  follow(worker: Worker): void {
-    this.#workers.add(worker);
-    worker.connection = this.#current.native;
+  /**
+   * Follows the files until `close`, and moves `worker` with the client; a process that has only the client gives none. Without
+   * mTLS there is nothing to follow.
+   */
+  follow(worker?: Worker): void {
+    if (worker) {
+      this.#workers.add(worker);
+      worker.connection = this.#current.native;
+    }
     if (!this.#address.files || this.#followed) return;
     this.#followed = true;
     if (this.#current.leaf) this.report(presentedQueue, this.#current.leaf);
@@ -152,12 +160,23 @@ async function connectBoth(address: TemporalAddress, pair: KeyPair | undefined):
       ...(options.tls !== undefined && { tls: options.tls }),
       ...(typeof options.apiKey === 'string' && { apiKey: options.apiKey }),
     });
-    const client = new Client({ connection, namespace, identity: processName() });
-    return { native, connection, client, ...(pair && { leaf: pair.certificate.fingerprint }) };
+    return { native, connection, ...(pair && { leaf: pair.certificate.fingerprint }) };
   } catch (error) {
     await connection.close();
     throw error;
   }
+}
+
+/** Who keeps it keeps none that is closed meanwhile: whatever is asked of it is asked of the connection of now. */
+function connectionOfNow(current: () => Connection): Connection {
+  return new Proxy({} as Connection, {
+    get(_none, key) {
+      const connection = current();
+      const value: unknown = Reflect.get(connection, key, connection);
+      return typeof value === 'function' ? (value.bind(connection) as unknown) : value;
+    },
+    getPrototypeOf: () => Connection.prototype,
+  });
 }
 
 async function closeAll({ connection, native }: Connected): Promise<void> {

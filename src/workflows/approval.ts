@@ -51,9 +51,12 @@ export class Approval {
   }
 
   /** Asks, and waits for a decision, reminding while there is time; undefined when the deadline passes. */
-  async decide(question: Omit<OpenQuestion, 'renewed'>, deadline: Deadline): Promise<Decision | undefined> {
+  async decide(
+    question: Omit<OpenQuestion, 'renewed' | 'approved'>,
+    deadline: Deadline,
+  ): Promise<Decision | undefined> {
     const { until, remindEveryMs, remind, standing } = deadline;
-    this.#question = { ...question, renewed: this.#asked > 0 };
+    this.#question = { ...question, renewed: this.#asked > 0, approved: [] };
     this.#asked += 1;
     this.#decision = undefined;
     for (let left = until - Date.now(); left > 0 && !this.#decision; left = until - Date.now()) {

@@ -54,7 +54,9 @@ export async function caRotation(request: CaRotationRequest): Promise<CaRotation
   const board = new StatusBoard(`CA of ${authority}`);
   const emergencies = new Emergencies(authority, board);
   const interventions = new Interventions(board);
-  const people = { approval: new Approval(board), interventions, emergencies, startedBy: wanted.who };
+  // Whoever declares an emergency is no starter who must stay out of it: they may sign as one of the approvers.
+  const startedBy = wanted.emergency ? undefined : wanted.who;
+  const people = { approval: new Approval(board), interventions, emergencies, startedBy };
   try {
     if (wanted.emergency) await emergencies.take(wanted.emergency);
     const plan = await resolve(authority, board);
@@ -285,15 +287,14 @@ async function approve(rotation: Rotation, asking: Asking): Promise<Decision> {
 }
 
 /**
- * The word of whoever declared an emergency, while the evidence is clean. Where two people must approve it is the first one's,
- * and where approvers must sign it is none: otherwise declaring an emergency would be a way around them.
+ * The word of whoever declared an emergency, while the evidence is clean. Where approvers must sign it is none: otherwise
+ * declaring an emergency would be a way around them.
  */
 function standingDecision({ plan, old, emergencies }: Rotation, evidence: Evidence): Decision | undefined {
-  const { secondPerson, approvers } = plan.approval;
   // A rescue whose old CA has expired: its removal shuts nobody out, and nobody could reach the question.
   const isMoot = emergencies.declared?.leaked === 'none' && old && Date.parse(old.notAfter) <= Date.now();
   if (isMoot) return decisionOf(emergencies.declared!, evidence);
-  return emergencies.declared && !secondPerson && !approvers ? decisionOf(emergencies.declared, evidence) : undefined;
+  return emergencies.declared && !plan.approval.approvers ? decisionOf(emergencies.declared, evidence) : undefined;
 }
 
 async function askAPerson(
@@ -301,7 +302,7 @@ async function askAPerson(
   old: CertificateFacts,
   { approval, evidence, startedBy }: Asking,
 ): Promise<Decision> {
-  const { plan, ca, board, emergencies } = rotation;
+  const { plan, ca, board } = rotation;
   const { authority, namespaces, notifiers } = plan;
   const { deadlineMs, remindEveryMs, secondPerson = false, approvers } = plan.approval;
   const { digest, facts, unknownPollers, unknownClients = [] } = evidence;
@@ -325,11 +326,8 @@ async function askAPerson(
       approvalWanted({ ...question, authority, namespaces, old, ca, unknownPollers, unknownClients, reminder }),
     );
   ask(false);
-  const first =
-    emergencies.declared && secondPerson && !approvers ? decisionOf(emergencies.declared, evidence) : undefined;
-  const approved = first ? [{ who: first.who, why: first.why, evidence: digest }] : [];
   const decision = await approval.decide(
-    { authority, evidence: digest, secondPerson, startedBy, approvers, approved },
+    { authority, evidence: digest, secondPerson, startedBy, approvers },
     { until, remindEveryMs, remind: () => ask(true), standing: () => standingDecision(rotation, evidence) },
   );
   if (decision) return decision;

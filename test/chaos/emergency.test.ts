@@ -38,6 +38,7 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
       PATH: process.env['PATH'],
       HOME: run.dir,
       CERT_ROTATION_CONFIG: run.sandbox.configFile,
+      CERT_ROTATION_ALLOW: 'foreign-cloud',
       TEMPORAL_ADDRESS: run.sandbox.gateway.address,
       TEMPORAL_TLS_CLIENT_CERT_PATH: pair.files.certificate,
       TEMPORAL_TLS_CLIENT_KEY_PATH: pair.files.key,

@@ -51,6 +51,7 @@ describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
     KUBECONFIG: join(dir, 'none'),
     TEMPORAL_ADDRESS: '127.0.0.1:1',
     CERT_ROTATION_CONFIG: sandbox.configFile,
+    CERT_ROTATION_ALLOW: 'foreign-cloud',
   });
 
   it('the removal locks out the rotation worker itself, and the old CA returns', async () => {

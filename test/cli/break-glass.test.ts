@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it, mock } from 'node:test';
 import { withoutCompromised } from '../../src/cli/break-glass.js';
+import { main } from '../../src/cli/main.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { aCa } from '../support/certificates.js';
 
@@ -17,4 +22,60 @@ describe('safety 43: `break-glass restore` brings back no CA whose key leaked', 
     );
     assert.equal(bundleOf([]).length, 2);
   });
+});
+
+describe('safety 24: `break-glass` hands the API key to no address and no program that the shell does not grant', () => {
+  let folder: string;
+  let elsewhere: Server;
+  let connections = 0;
+  let printed: string[];
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'cert-rotation-'));
+    elsewhere = createServer((socket) => {
+      connections += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+    for (const method of ['log', 'error'] as const)
+      mock.method(console, method, (line: string) => void printed.push(line));
+    const bundle = (await aCa()).certificate.pem;
+    const saved = { version: 1, kind: 'savedTrust', at: '2026-11-24T00:00:00.000Z' };
+    const namespaces = [{ namespace: 'shop.acct', bundle, filters: [] }];
+    await writeFile(join(folder, 'trust.json'), JSON.stringify({ ...saved, namespaces }));
+    await writeFile(join(folder, 'key'), 'secret', { mode: 0o600 });
+  });
+  after(async () => {
+    mock.restoreAll();
+    elsewhere?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function breakGlass(cloud: string, ...args: readonly string[]) {
+    printed = [];
+    await writeFile(
+      join(folder, 'rotation.yaml'),
+      `version: 1
+temporal: {}
+cloud: { ${cloud}, apiKey: { file: key } }
+keystore: { kind: kubernetes, allowPlaintext: true }
+kubernetes: { kubeconfig: nowhere }
+namespaces: { shop.acct: {} }
+authorities: { shop: { subject: { organization: Shop }, namespaces: [shop.acct] } }
+targets: {}
+`,
+    );
+    return main(['node', 'cert-rotation', '--config', join(folder, 'rotation.yaml'), 'break-glass', ...args]);
+  }
+
+  for (const verb of ['save', 'restore'])
+    it(`${verb}: a foreign address, and tcld, are refused`, async () => {
+      const { port } = elsewhere.address() as AddressInfo;
+      const file = join(folder, 'trust.json');
+      const args = verb === 'save' ? ['save', 'shop', '--to', join(folder, 'new.json')] : ['restore', '--from', file];
+      assert.equal(await breakGlass(`kind: ops-api, address: "127.0.0.1:${port}"`, ...args), 2);
+      assert.match(printed.join('\n'), /API key would go to 127\.0\.0\.1.*CERT_ROTATION_ALLOW=foreign-cloud/);
+      assert.equal(await breakGlass('kind: tcld, binary: /tmp/tcld', ...args), 2);
+      assert.match(printed.join('\n'), /\/tmp\/tcld would be run.*CERT_ROTATION_ALLOW=commands/);
+      assert.equal(connections, 0, 'it was connected to');
+    });
 });

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
-import { refuseOwnLockOut } from '../../src/cli/decide.js';
+import { evidenceLines, refuseOwnLockOut } from '../../src/cli/decide.js';
 import { loadConfig, type LoadedConfig } from '../../src/config/load.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
+import { evidence, plan } from '../support/fake-activities.js';
 
 const example = fileURLToPath(new URL('../../examples/temporal-booking/rotation.yaml', import.meta.url));
 
@@ -45,4 +46,17 @@ describe('safety 40: nobody approves with a certificate that the removal would l
   it('nor is a connection without a certificate', async () => {
     await refuseOwnLockOut(await loadConfig(example), { old: old.certificate });
   });
+});
+
+it('safety 13: whoever approves reads who may be locked out, and when each was seen last', () => {
+  const lastSeen = '2026-11-20T09:00:00.000Z';
+  const doubtful = evidence({
+    unknownPollers: [`1@laptop (booking), last polled ${lastSeen}`],
+    unknownClients: [{ name: 'web', namespace: 'booking', does: ['starts workflows'], lastSeen }],
+  });
+  const lines = evidenceLines({ evidence: doubtful, plan: plan('booking') }).filter((line) => line.includes(lastSeen));
+  assert.deepEqual(lines, [
+    `Belongs to nobody known, and may be locked out: 1@laptop (booking), last polled ${lastSeen}`,
+    `Belongs to nobody known, and may be locked out: web (starts workflows in booking, last seen ${lastSeen})`,
+  ]);
 });

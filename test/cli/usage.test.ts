@@ -109,7 +109,14 @@ describe('the command line', async () => {
 describe('validate', () => {
   it('a valid configuration: exit code 0', async () => {
     const { code, stdout } = await runStarter(['validate', '--config', example, '-o', 'json'], secrets);
-    assert.deepEqual([code, JSON.parse(stdout)], [0, { file: example, valid: true, issues: [] }]);
+    const { warnings, ...answer } = JSON.parse(stdout) as { warnings: { key: string }[] };
+    assert.deepEqual([code, answer], [0, { file: example, valid: true, issues: [] }]);
+    const keys = warnings.map(({ key }) => key);
+    assert.deepEqual(
+      keys,
+      ['targets.booking-worker.taskQueues.0.namespace'],
+      'one namespace for both: the article has it',
+    );
   });
 
   it('$CERT_ROTATION_CONFIG names the file, and a secret that is not there is an issue with its line', async () => {

@@ -329,6 +329,13 @@ describe('a configuration that cannot work is refused with line, column, key, pr
       ['19:45: authorities.shop.approval.approvers: nobody could approve. List somebody, or leave approvers out.'],
     ],
     [
+      'a second person who cannot be told from the first',
+      edited('deadline: 5d }', 'deadline: 5d, secondPerson: true }'),
+      [
+        '19:45: authorities.shop.approval.secondPerson: without approvers nobody can tell two people from one with two names. List approval.approvers with the public key of each, or leave secondPerson out.',
+      ],
+    ],
+    [
       'a second person where there is one approver',
       edited('deadline: 5d }', `deadline: 5d, secondPerson: true, approvers: { ada: { publicKey: "${publicKey}" } } }`),
       [
@@ -465,7 +472,7 @@ describe('what the configuration refers to is checked by validate', () => {
   const problemsOf = async (text: string) => {
     const file = join(folder, 'rotation.yaml');
     await writeFile(file, text);
-    const issues = await validateConfig(file);
+    const { issues } = await validateConfig(file, () => 'rotations');
     return issues.map(({ line, column, key, message }) => `${line}:${column} ${key}: ${message}`);
   };
 

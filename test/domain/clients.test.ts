@@ -22,6 +22,14 @@ describe('safety 13: a client that was seen and belongs to nobody known', () => 
     ]);
   });
 
+  it('is named with when it was seen last, by whichever of its processes', () => {
+    const at = (time: string) => ({ ...starts('7@web'), at: `2026-11-20T0${time}:00.000Z` });
+    const texts = unknownClients([at('7:00'), at('9:00'), at('8:00'), starts('7@web')], { holders, declared: [] });
+    assert.deepEqual(texts.map(clientText), [
+      'web (starts workflows in booking.acct, last seen 2026-11-20T09:00:00.000Z)',
+    ]);
+  });
+
   for (const [identity, name] of [
     ['temporal-cli:ada@laptop', 'temporal-cli:ada@laptop'],
     ['4711@build-host.example.com', 'build-host.example.com'],

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { expiring, expiryText, rotationsDue } from '../../src/domain/expiry.js';
-import { aWatched, before, day, inBundle, ofAuthority, ofTarget, steps, theEnd } from '../support/sightings.js';
+import {
+  aWatched,
+  before,
+  day,
+  inBundle,
+  ofAuthority,
+  ofTarget,
+  ofWorker,
+  steps,
+  theEnd,
+} from '../support/sightings.js';
 
 const hour = 3_600_000;
 
@@ -135,6 +145,17 @@ describe('what people read of it', () => {
     const { line, commands } = tellOf(ofAuthority(ca, { renewBefore: 'never' }), 20 * day);
     assert.match(line, /nothing rotates it by itself/);
     assert.deepEqual(commands, ['cert-rotation rotate ca orders']);
+  });
+
+  it('the leaf of the rotation worker, where it is no target: what its end would mean, and that its owner has to act', () => {
+    const { line, commands } = tellOf(ofWorker(aWatched('own', { isCa: false })), 3 * day);
+    assert.match(line, /presented by the rotation worker, which Temporal refuses once it has expired; .*its owner has/);
+    assert.deepEqual(commands, []);
+  });
+
+  it('the leaf of the rotation worker, where it is a target: it is that one’s', () => {
+    const own = aWatched('own', { isCa: false });
+    assert.deepEqual(expiring([ofWorker(own), ofTarget(own, 10 * day)], steps, before(12 * day)), []);
   });
 
   it('a leaf whose schedule is late: the command that renews it', () => {

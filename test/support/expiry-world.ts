@@ -28,6 +28,8 @@ export class ExpiryWorld {
   now = new Date('2027-01-01T06:00:00.000Z');
   bundle: readonly CertificateFacts[] = [];
   leaf: KeyPair | undefined;
+  /** What the rotation worker connects with. */
+  own: CertificateFacts | undefined;
   /** Thrown by whoever reads the bundle. */
   bundleFailure: RotationError | undefined;
   /** Happens after the bundle was read and before whoever reads it has it. */
@@ -83,6 +85,7 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
       target: () => ({ read }),
       notifier: (name: string) => createNotifier(name, config.notifiers[name]!),
       client: () => this.#listing(client),
+      ownCertificate: async () => this.own,
       searchAttributes: false,
       audit: () => undefined,
       now: () => this.now,

@@ -36,5 +36,7 @@ export const ofTarget = (certificate: Watched, leastLeft: number): Sighting => (
   place: { kind: 'leaf', target: 'orders-worker', authority: 'orders', leastLeft },
 });
 
+export const ofWorker = (certificate: Watched): Sighting => ({ certificate, place: { kind: 'worker' } });
+
 /** So long before `theEnd`. */
 export const before = (ms: number): Date => new Date(theEnd - ms);

@@ -270,33 +270,45 @@ describe('approval of a removal', () => {
   });
 
   describe('safety 23: a second person', () => {
-    const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day, secondPerson: true } as const;
+    const approvers = ['ann', 'bob', 'carl'];
+    const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day, secondPerson: true, approvers } as const;
     const approve = (who: string) =>
       handle.executeUpdate<{ decided: boolean }, [object]>('decideCaRemoval', {
-        args: [{ decision: 'approve', ...ann, who }],
+        args: [{ decision: 'approve', ...ann, who, signature: `of ${who}` }],
       });
     const refusal = async (who: string) => rootOf(await approve(who).catch((error: unknown) => error)).message;
 
-    beforeEach(async () => {
+    async function startedBy(starter: object): Promise<void> {
       const authority = `authority-${(count += 1)}`;
       fakes = fakeActivities({ resolveCaRotation: async () => plan(authority, { approval }) });
       tests.use(fakes);
-      handle = await tests.start('caRotation', caRotationId(authority), { authority, who: 'Carl' });
+      handle = await tests.start('caRotation', caRotationId(authority), { authority, ...starter });
       await tests.reach(handle, 'approve');
-    });
+    }
 
-    it('is another one than the first, and neither started the rotation; all are on record as claimed', async () => {
+    it('is another one than the first, and neither started the rotation', async () => {
+      await startedBy({ who: 'Carl' });
       assert.match(await refusal('carl'), /carl started the rotation/);
       assert.equal((await approve('ann')).decided, false);
       assert.match((await status()).waitingFor, /a second person to approve; ann has/);
-      assert.match(await refusal(' ANN '), /has approved: a second person must/);
+      assert.match(await refusal('ann'), /has approved: a second person must/);
       assert.ok(!fakes.names().includes('markRetiring'));
       assert.equal((await approve('bob')).decided, true);
       const { decision } = await result();
-      assert.deepEqual([decision?.who, decision?.seconded?.who, decision?.identity], ['ann', 'bob', 'claimed']);
+      assert.deepEqual([decision?.who, decision?.seconded?.who, decision?.identity], ['ann', 'bob', 'verified']);
+    });
+
+    it('is wanted all the same where nobody started it, but a schedule or the expiry watch', async () => {
+      await startedBy({});
+      assert.equal((await approve('carl')).decided, false);
+      assert.match(await refusal('carl'), /has approved: a second person must/);
+      assert.ok(!fakes.names().includes('markRetiring'));
+      assert.equal((await approve('ann')).decided, true);
+      assert.equal((await result()).outcome, 'rotated');
     });
 
     it('is not needed to reject', async () => {
+      await startedBy({ who: 'Carl' });
       await approve('ann');
       await handle.signal('rejectCaRemoval', { who: 'bob' });
       assert.equal((await result()).outcome, 'keptBoth');

@@ -253,6 +253,17 @@ describe('the watch over expiring certificates', () => {
     );
   });
 
+  it('tells of the certificate that the rotation worker itself connects with, though it is no target', async () => {
+    const world = aWorld();
+    world.own = (await aLeaf(foreign)).certificate;
+    use(world.activities);
+    world.moveTo(world.own, 0.5);
+    await run();
+    assert.match(titles(ops).join(), /^Leaf \w{8} .* expires in 12 hours$/);
+    await run();
+    assert.equal(ops.taken.length, 1);
+  });
+
   it('costs one activity where there is nothing to tell, and keeps no record without notifiers', async () => {
     const world = aWorld({ notifiers: {} });
     await world.sign(ca);

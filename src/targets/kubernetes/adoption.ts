@@ -27,7 +27,9 @@ export function judgePod(facts: AdoptionFacts): HolderEvidence {
   return {
     name,
     adopted: true,
-    evidence: facts.presented ? `presents the leaf${polls}` : `started with the leaf, ready${polls}`,
+    evidence: facts.presented
+      ? `presents the leaf${polls}`
+      : `started with the leaf, ready${polls || ', polls nothing that is looked at'}`,
   };
 }
 

@@ -25,8 +25,15 @@ export interface Container {
   readonly name: string;
   readonly env?: readonly { readonly valueFrom?: { readonly secretKeyRef?: { readonly name?: string } } }[];
   readonly envFrom?: readonly { readonly secretRef?: { readonly name?: string } }[];
-  readonly volumeMounts?: readonly { readonly name?: string; readonly subPath?: string }[];
+  readonly volumeMounts?: readonly VolumeMount[];
   readonly readinessProbe?: object;
+}
+
+interface VolumeMount {
+  readonly name?: string;
+  readonly subPath?: string;
+  /** The same, with variables in it. */
+  readonly subPathExpr?: string;
 }
 
 export interface Pod extends KubernetesObject {

@@ -6,13 +6,15 @@ export function usesSecret(spec: PodSpec | undefined, secret: string): boolean {
   return mounted || containersOf(spec).some((container) => readsAsEnvironment(container, secret));
 }
 
-/** Environment variables and subPath mounts never see a new Secret without a restart. */
+/** Environment variables and subPath mounts, subPathExpr included, never see a new Secret without a restart. */
 export function neverSeesUpdates(spec: PodSpec | undefined, secret: string): boolean {
   const volumes = (spec?.volumes ?? []).filter((volume) => holdsSecret(volume, secret)).map(({ name }) => name);
   return containersOf(spec).some(
     (container) =>
       readsAsEnvironment(container, secret) ||
-      container.volumeMounts?.some((mount) => mount.subPath !== undefined && volumes.includes(mount.name)),
+      container.volumeMounts?.some(
+        ({ name, subPath, subPathExpr }) => (subPath ?? subPathExpr) !== undefined && volumes.includes(name),
+      ),
   );
 }
 
