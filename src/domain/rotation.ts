@@ -135,6 +135,8 @@ export interface LeafPreflight {
   readonly warnings: readonly string[];
   /** Why nothing needs to be done; absent = rotate. */
   readonly skip?: string;
+  /** Pairs of a run that died are in the keystore, and the target needs none of them. */
+  readonly leftOver?: boolean;
 }
 
 export interface LeafRotationResult {

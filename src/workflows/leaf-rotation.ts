@@ -44,7 +44,10 @@ async function renew(
   const { target } = plan;
   const found = await read.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [wanted]);
   found.warnings.forEach((warning) => board.problem(warning));
-  if (found.skip && !haste.leak) return skipped(plan, found, board);
+  if (found.skip && !haste.leak) {
+    if (found.leftOver) await discardAll(target);
+    return skipped(plan, found, board);
+  }
   await sayLeak(plan, found, board, haste, 'a new one is on its way');
   if (plan.windowed && found.current)
     await waitForWindow(board, { step: 'restarts', latest: latestRestart(plan, found.current) }, () => haste.isUrgent);
@@ -52,7 +55,7 @@ async function renew(
   const leaf = await issueTested(plan, wanted, board);
   const delivery = await moveTarget(plan, leaf, board, haste);
   board.enter('discard');
-  await CancellationScope.nonCancellable(() => discard(target, `Discard the previous pair of ${target}`));
+  await CancellationScope.nonCancellable(() => discardAll(target));
   await sayLeak(plan, found, board, haste, 'every pod has a new one');
   board.enter('done');
   return {
@@ -112,13 +115,18 @@ async function issueTested(plan: LeafPlan, { target, ca }: LeafRotationRequest, 
     board.prove(`${namespaces} admits leaf ${name}`);
     return leaf;
   } catch (error) {
-    await CancellationScope.nonCancellable(() => discard(target, 'Discard the new leaf; nothing used it'));
+    await CancellationScope.nonCancellable(() =>
+      write.discardPairs.executeWithOptions({ summary: 'Discard the new leaf; nothing used it' }, [{ target }]),
+    );
     throw error;
   }
 }
 
-async function discard(target: string, summary: string): Promise<void> {
-  await write.discardPairs.executeWithOptions({ summary }, [{ target, rotation: workflowInfo().runId }]);
+/** The target is proved to be on its pair: every other one is of no use any more. */
+async function discardAll(target: string): Promise<void> {
+  await write.discardPairs.executeWithOptions({ summary: `Discard the previous pair of ${target}` }, [
+    { target, settled: true },
+  ]);
 }
 
 async function moveTarget(plan: LeafPlan, leaf: LeafReference, board: StatusBoard, haste: Haste) {
