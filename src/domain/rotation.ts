@@ -37,6 +37,7 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
   keepBothCas: 'remove',
   finishCa: 'finish',
   recordRotation: 'finish',
+  takeUpNext: 'abort',
   moveSignerBack: 'abort',
   targetsOnCa: 'abort',
   dropCa: 'abort',

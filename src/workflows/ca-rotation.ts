@@ -88,7 +88,9 @@ async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise
     });
     if ('result' in end) return end.result;
     if ('anew' in end) continue;
-    const undone = await interventions.unlessStopped(() => aborted(plan, rotation, end.abort));
+    const undone = await interventions.unlessStopped(() =>
+      aborted(rotation, end.abort, { plan, board, interventions, emergencies }),
+    );
     if ('result' in undone) return undone.result;
   }
 }
@@ -146,19 +148,29 @@ async function retryWanted(rotation: Rotation, { missing }: Evidence): Promise<s
 }
 
 async function aborted(
-  plan: CaPlan,
   rotation: Rotation | undefined,
   { who, why, keepBoth = false }: Intervention,
+  underWay: Omit<Rotation, 'ca' | 'old'>,
 ): Promise<CaRotationResult> {
+  const { authority } = underWay.plan;
   const by = `Aborted by ${who} (claimed): ${why}.`;
-  if (!rotation)
-    return { authority: plan.authority, outcome: 'aborted', reason: `${by} Nothing was changed.`, leaves: [] };
+  const begun = rotation ?? (keepBoth ? undefined : await begunBefore(underWay));
+  if (!begun) return { authority, outcome: 'aborted', reason: `${by} Nothing was changed.`, leaves: [] };
   if (keepBoth)
-    return keptBoth(rotation, [], { reason: `${by} Both CAs stay trusted; start the rotation again to go on.` });
-  await undoRotation(rotation);
-  rotation.board.enter('done');
-  const reason = `${by} The new CA ${short(rotation.ca.fingerprint)} is trusted by nobody any more.`;
-  return { authority: plan.authority, outcome: 'aborted', reason, leaves: [] };
+    return keptBoth(begun, [], { reason: `${by} Both CAs stay trusted; start the rotation again to go on.` });
+  await undoRotation(begun);
+  begun.board.enter('done');
+  const reason = `${by} The new CA ${short(begun.ca.fingerprint)} is trusted by nobody any more.`;
+  return { authority, outcome: 'aborted', reason, leaves: [] };
+}
+
+/** Aborted before it has a new CA: an attempt that died may have made one, or an earlier run have come further. */
+async function begunBefore(underWay: Omit<Rotation, 'ca' | 'old'>): Promise<Rotation | undefined> {
+  const { authority } = underWay.plan;
+  const { ca, old } = await write.takeUpNext.executeWithOptions({ summary: `See whether ${authority} has a next CA` }, [
+    { authority, rotation: workflowInfo().runId },
+  ]);
+  return ca && { ...underWay, ca, ...(old && { old }) };
 }
 
 async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
@@ -190,7 +202,7 @@ async function issue(plan: CaPlan, board: StatusBoard, { interventions, emergenc
     { authority: plan.authority, rotation: workflowInfo().runId },
   ]);
   warnings.forEach((warning) => board.problem(warning));
-  interventions.knows({ ca, compromised: compromised || interventions.compromised, ...(old && { old }) });
+  interventions.knows({ compromised: compromised || interventions.compromised });
   emergencies.knows(ca.fingerprint);
   return { plan, ca, board, interventions, emergencies, ...(old && { old }) };
 }

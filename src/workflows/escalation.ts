@@ -39,7 +39,7 @@ export async function escalate(
     interventions.beginAnew();
   } else if (rotation && board.phase === 'leaves') {
     await moveSigner(rotation);
-    await Promise.all(interventions.touched.map((target) => hurry(leafRotationId(target))));
+    await Promise.all(interventions.moving.map((target) => hurry(leafRotationId(target))));
   }
   await sayWhatIsExposed(underWay, 'it is on record which CA is compromised');
 }

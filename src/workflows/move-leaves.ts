@@ -48,10 +48,10 @@ export async function moveSigner({ plan, ca }: Rotation): Promise<void> {
 /** A failure ends nothing (safety 39): a person says whether to try again, to go on without the target, or to abort. */
 async function moveOrAsk(rotation: Rotation, target: string): Promise<LeafRotationResult> {
   const { plan, ca, board, interventions, emergencies } = rotation;
-  interventions.touches(target);
   for (;;) {
     try {
-      const result = await moveOne(target, ca, emergencies.declared !== undefined);
+      const isUrgent = emergencies.declared !== undefined;
+      const result = await interventions.moves(target, () => moveOne(target, ca, isUrgent));
       board.prove(`${target} is on leaf ${short(result.newFingerprint ?? '')} of the new CA`);
       return result;
     } catch (error) {

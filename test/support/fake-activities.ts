@@ -96,6 +96,13 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     nextWindow: async () => ({ at: new Date(0).toISOString(), by: 'open', line: 'permitted now' }),
     finishCa: async () => undefined,
     recordRotation: async () => undefined,
+    abortFacts: async () => ({
+      ca: certificateFacts('new-ca'),
+      old: certificateFacts('old-ca'),
+      trustedBy: ['booking.acct'],
+      moved: [],
+    }),
+    takeUpNext: async () => ({}),
     moveSignerBack: async () => undefined,
     targetsOnCa: async () => ({ targets: [] }),
     dropCa: async () => undefined,
