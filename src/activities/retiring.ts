@@ -29,13 +29,14 @@ export function retiringActivities(deps: Dependencies) {
 export async function nothingOnItsWay(deps: Dependencies, authority: string): Promise<void> {
   for (const target of targetsOf(deps, authority)) {
     const id = leafRotationId(target);
-    while (await hasIssued(deps, id)) await pause(1000, `waiting for ${id} to end`);
+    while (await holdsLeaf(deps, id)) await pause(1000, `waiting for ${id} to end`);
   }
 }
 
-/** One that has issued nothing yet may wait for its maintenance window for days; what it issues then is of another CA. */
-async function hasIssued(deps: Dependencies, leafRotation: string): Promise<boolean> {
+/** One without a leaf yet, or any more, may wait for its maintenance window for days; what it issues then is of another CA. */
+async function holdsLeaf(deps: Dependencies, leafRotation: string): Promise<boolean> {
   const client = deps.client();
   if (!(await isRunning(client, leafRotation))) return false;
-  return (await tell(client, leafRotation)).steps.some(({ activity }) => activity === 'issueLeaf');
+  const { steps } = await tell(client, leafRotation);
+  return steps.findLast(({ activity }) => ['issueLeaf', 'discardPairs'].includes(activity))?.activity === 'issueLeaf';
 }

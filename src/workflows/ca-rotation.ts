@@ -28,10 +28,10 @@ import { moveLeaves } from './move-leaves.js';
 import { inspecting, lasting, patient, read, write } from './options.js';
 import { recordingTheEnd } from './record.js';
 import { removeOldCa } from './remove-old-ca.js';
-import type { Rotation } from './rotation.js';
+import type { Rotation, UnderWay } from './rotation.js';
 import { StatusBoard } from './status.js';
 import { tell, tellingTheEnd } from './tell.js';
-import { waitForWindow } from './windows.js';
+import { removalWindow, Windows } from './windows.js';
 
 export async function caRotation(request: CaRotationRequest): Promise<CaRotationResult> {
   const wanted = accepted('caRotation', parseCaRequest(request));
@@ -77,26 +77,28 @@ interface People {
 /** The runbook, until it ends or a person aborts it; from its beginning when the CA that it made turns out to be compromised. */
 async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise<CaRotationResult> {
   const { interventions, emergencies } = people;
+  const { authority: name, notifiers } = plan;
+  const windows = new Windows({ board, notifiers, name, isUrgent: () => emergencies.declared !== undefined });
+  const underWay = { plan, board, interventions, emergencies, windows };
   interventions.knows({ plan });
   for (;;) {
     let rotation: Rotation | undefined;
-    await emergencies.whenDeclared((cas) => escalate({ plan, board, ...people }, rotation, cas));
+    await emergencies.whenDeclared((cas) => escalate(underWay, rotation, cas));
     const end = await interventions.unlessStopped(async () => {
       await preflight(plan, board, emergencies);
-      rotation = await issue(plan, board, people);
+      rotation = await issue(underWay);
       return phases(rotation, people);
     });
     if ('result' in end) return end.result;
     if ('anew' in end) continue;
-    const undone = await interventions.unlessStopped(() =>
-      aborted(rotation, end.abort, { plan, board, interventions, emergencies }),
-    );
+    const undone = await interventions.unlessStopped(() => aborted(rotation, end.abort, underWay));
     if ('result' in undone) return undone.result;
   }
 }
 
 /** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
 async function phases(rotation: Rotation, people: People): Promise<CaRotationResult> {
+  const { plan } = rotation;
   await trust(rotation);
   await widenFilters(rotation);
   const incidents: string[] = [];
@@ -113,7 +115,8 @@ async function phases(rotation: Rotation, people: People): Promise<CaRotationRes
     const decision = await approve(rotation, { ...people, evidence, incidents });
     const decided = { decision, evidence: { digest: evidence.digest, facts: evidence.facts } };
     if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), ...decided });
-    await removalWindow(rotation);
+    // Still before the removal: an abort is possible, and the removal checks the evidence anew.
+    await removalWindow(rotation, plan.namespaces.length);
     const removal = await removeOldCa(rotation, { decision, evidence });
     if (removal.kind === 'removed') {
       await stillTheNextOne(rotation);
@@ -150,7 +153,7 @@ async function retryWanted(rotation: Rotation, { missing }: Evidence): Promise<s
 async function aborted(
   rotation: Rotation | undefined,
   { who, why, keepBoth = false }: Intervention,
-  underWay: Omit<Rotation, 'ca' | 'old'>,
+  underWay: UnderWay,
 ): Promise<CaRotationResult> {
   const { authority } = underWay.plan;
   const by = `Aborted by ${who} (claimed): ${why}.`;
@@ -165,7 +168,7 @@ async function aborted(
 }
 
 /** Aborted before it has a new CA: an attempt that died may have made one, or an earlier run have come further. */
-async function begunBefore(underWay: Omit<Rotation, 'ca' | 'old'>): Promise<Rotation | undefined> {
+async function begunBefore(underWay: UnderWay): Promise<Rotation | undefined> {
   const { authority } = underWay.plan;
   const { ca, old } = await write.takeUpNext.executeWithOptions({ summary: `See whether ${authority} has a next CA` }, [
     { authority, rotation: workflowInfo().runId },
@@ -191,7 +194,8 @@ async function preflight({ authority }: CaPlan, board: StatusBoard, { declared }
   lines.forEach((line) => board.prove(line));
 }
 
-async function issue(plan: CaPlan, board: StatusBoard, { interventions, emergencies }: People): Promise<Rotation> {
+async function issue(underWay: UnderWay): Promise<Rotation> {
+  const { plan, board, interventions, emergencies } = underWay;
   board.enter('issue');
   const {
     ca,
@@ -204,7 +208,7 @@ async function issue(plan: CaPlan, board: StatusBoard, { interventions, emergenc
   warnings.forEach((warning) => board.problem(warning));
   interventions.knows({ compromised: compromised || interventions.compromised });
   emergencies.knows(ca.fingerprint);
-  return { plan, ca, board, interventions, emergencies, ...(old && { old }) };
+  return { ...underWay, ca, ...(old && { old }) };
 }
 
 async function trust(rotation: Rotation): Promise<void> {
@@ -342,14 +346,6 @@ async function askAPerson(
     `Nobody decided by ${question.until}. Both CAs stay trusted; start the rotation again.`,
     'ApprovalExpired',
   );
-}
-
-/** Still before the removal: an abort is possible, and the removal checks the evidence anew. */
-async function removalWindow({ plan, old, board, emergencies }: Rotation): Promise<void> {
-  if (!plan.windowed || !old) return;
-  const neededMs = plan.watchMs + plan.blindMs + plan.proofDeadlineMs;
-  const latest = new Date(Date.parse(old.notAfter) - neededMs).toISOString();
-  await waitForWindow(board, { step: 'removals', latest }, () => emergencies.declared !== undefined);
 }
 
 /** The removal is done and watched: whoever cancels now comes too late, and an old key left behind would help nobody. */

@@ -8,6 +8,7 @@ import { failedWith, rootOf } from './failures.js';
 import { sayWhatIsExposed } from './escalation.js';
 import { lasting, patient, watchful, write } from './options.js';
 import type { Rotation } from './rotation.js';
+import { removalWindow } from './windows.js';
 
 /** A removal that was approved, and what on. */
 export interface ApprovedRemoval {
@@ -69,7 +70,8 @@ async function takeOut(
   await patient.markRetiring.executeWithOptions({ summary: `Stop every use of CA ${short(old.fingerprint)}` }, [
     { authority, old: old.fingerprint },
   ]);
-  for (const namespace of plan.namespaces) {
+  for (const [done, namespace] of plan.namespaces.entries()) {
+    await removalWindow(rotation, plan.namespaces.length - done);
     const before = await write.rememberTrust.executeWithOptions({ summary: `Keep what ${namespace} trusts` }, [
       { authority, namespace, old: old.fingerprint },
     ]);
