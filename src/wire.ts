@@ -71,6 +71,7 @@ export async function wire({ config, digest }: LoadedConfig, options: WireOption
     pollers,
     clients,
     client: () => options.client(),
+    presented: () => options.presented(),
     searchAttributes: options.searchAttributes,
     audit: (event) => options.journal.write(event),
     now: () => new Date(),

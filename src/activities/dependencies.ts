@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Cloud } from '../cloud/cloud.js';
 import type { Config } from '../config/schema.js';
 import type { AuditContext, AuditFacts } from '../domain/audit.js';
+import type { Fingerprint } from '../domain/certificate.js';
 import type { SeenClient } from '../domain/clients.js';
 import type { Issuer } from '../issuers/issuer.js';
 import type { Keystore } from '../keystore/keystore.js';
@@ -31,6 +32,8 @@ export interface Dependencies {
   clients(seeking: { namespace: string; since: Date; knownQueues: readonly string[] }): Promise<readonly SeenClient[]>;
   /** The client of the worker's own namespace; swapped when its certificate is. */
   client(): Client;
+  /** The leaf that it presents; undefined where it presents none. */
+  presented(): Fingerprint | undefined;
   readonly searchAttributes: boolean;
   /** Puts a change on record, as it is made. */
   audit(event: AuditFacts & AuditContext): void;

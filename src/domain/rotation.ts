@@ -84,7 +84,7 @@ export interface ScheduledLeafRotationRequest {
 export interface CaPlan {
   readonly authority: string;
   readonly namespaces: readonly string[];
-  /** In the order of moving: canaries, then (alone) those that reload by themselves, then the others. */
+  /** In the order of moving: canaries, then (alone) those that reload by themselves and the rotation worker's own, then the others. */
   readonly canaries: readonly string[];
   readonly alone: readonly string[];
   readonly others: readonly string[];

@@ -14,8 +14,8 @@ import { tell } from './tell.js';
 
 /**
  * Moves every target onto the new CA: canaries first, naming it explicitly; then the signing pointer moves, so that every
- * leaf from then on comes from it, whoever asks (safety 12); then those that reload by themselves, one at a time; then the
- * others, a few at once. One that fails waits for a person; those that are skipped are among the results, with the reason.
+ * leaf from then on comes from it, whoever asks (safety 12); then those that reload by themselves, and the rotation worker's
+ * own, one at a time; then the others, a few at once. One that fails waits for a person; those that are skipped are among the results, with the reason.
  */
 export async function moveLeaves(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
   const { plan, board } = rotation;

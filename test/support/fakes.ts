@@ -367,6 +367,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       },
       clients: async () => world.clients,
       client: () => clientThatKnows(world.running),
+      presented: () => undefined,
       searchAttributes: false,
       audit: (event) => void world.audited.push(event),
       now: () => new Date(world.frozenAt ?? Date.now() + world.clockOffsetMs),
