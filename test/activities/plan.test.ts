@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { RotationError } from '../../src/domain/failures.js';
+import type { Target } from '../../src/targets/target.js';
 import { runActivity } from '../support/activity-run.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
 
@@ -38,9 +39,10 @@ describe('safety 33: the target of the rotation worker itself goes after the can
     assert.deepEqual((await order()).alone, ['reloads']);
     const { pair } = world.target;
     const { target } = world.deps;
+    const withoutPair: Pick<Target, 'read'> = { read: async () => undefined };
     Object.assign(world.deps, {
       presented: () => pair!.certificate.fingerprint,
-      target: (name: string) => (name === 'rotation' ? target(name) : { read: async () => undefined }),
+      target: (name: string) => (name === 'rotation' ? target(name) : withoutPair),
     });
     assert.deepEqual((await order()).alone, ['rotation', 'reloads']);
   });
