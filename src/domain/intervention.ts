@@ -72,9 +72,9 @@ const pastAbort: readonly RotationStatus['phase'][] = ['watch', 'finish', 'done'
 )[];
 const keepBothInstead = 'cert-rotation abort --keep-both ends it with both CAs trusted';
 
-/** Why an abort is refused; undefined when it is not. @param now milliseconds since the epoch */
+/** Why an abort is refused; undefined when it is not, as far as was looked. @param now milliseconds since the epoch */
 export function objectionToAbort(
-  { phase, plan, old, moved, moving, compromised = false }: AbortState,
+  { phase, plan, ca, old, moved, moving, compromised = false }: AbortState,
   { keepBoth = false }: Pick<Intervention, 'keepBoth'>,
   now: number,
 ): string | undefined {
@@ -84,7 +84,7 @@ export function objectionToAbort(
   if (compromised && !keepBoth)
     return `the old CA is compromised, and nothing goes back to it; ${keepBothInstead}, the compromised one, too`;
   if (!plan) return 'the rotation has not even read its configuration: try again in a moment';
-  if (keepBoth || moved.length + moving.length === 0) return undefined;
+  if (keepBoth || !ca || moved.length + moving.length === 0) return undefined;
   if (!old) return `targets moved, and there is no old CA to move them back to; ${keepBothInstead}`;
   if (Date.parse(old.notAfter) - now > 2 * rolloutTimeMs(plan)) return undefined;
   return `the old CA ${short(old.fingerprint)} expires at ${old.notAfter}, within twice the time of a rollout; ${keepBothInstead}`;
