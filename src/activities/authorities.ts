@@ -1,6 +1,6 @@
 import type { AuthorityConfig } from '../config/schema.js';
 import type { RotationRecord } from '../domain/audit.js';
-import { newAuthority, type AuthorityRecord } from '../domain/authority.js';
+import { abandonedCas, isCompromised, newAuthority, type AuthorityRecord } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
@@ -38,6 +38,25 @@ export class Authorities {
     if (changed === record) foundOnRecord(this.#deps, facts);
     else await onRecord(this.#deps, { ...facts, before: record }, () => this.#write(authority, changed, version));
     return changed;
+  }
+
+  /** Entries of CAs that no role of the record names. By owner, because names have dots: the CAs of `a.b` begin as those of `a` do. */
+  async unnamedCas(authority: string, record: AuthorityRecord): Promise<readonly string[]> {
+    const kept = await this.#deps.keystore.list(`ca.${authority}.`);
+    const ours = kept.filter(({ owner }) => owner === ownerOf(authority)).map(({ name }) => name);
+    return abandonedCas(record, ours, (ca) => entries.ca(authority, ca));
+  }
+
+  /** A CA that an attempt of this run stored, and died before the record could name it. */
+  async madeEarlier(authority: string, rotation: string): Promise<CertificateFacts | undefined> {
+    const record = await this.record(authority);
+    for (const name of await this.unnamedCas(authority, record)) {
+      const entry = await this.#deps.keystore.get(name);
+      const { certificate } = entry ?? {};
+      const ours = (entry?.record as { rotation?: string } | undefined)?.rotation === rotation;
+      if (ours && certificate && !isCompromised(record, certificate.fingerprint)) return certificate;
+    }
+    return undefined;
   }
 
   /** Destroys the key of a CA, and what is beside it. */

@@ -1,14 +1,12 @@
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import { isExpired, isValidAt, short } from '../domain/certificate.js';
 import {
-  abandonedCas,
   finishRotation,
   isCompromised,
   signWith,
   withNext,
   withoutExpiredNext,
   withoutNext,
-  type AuthorityRecord,
 } from '../domain/authority.js';
 import type { AuditFacts } from '../domain/audit.js';
 import { RotationError } from '../domain/failures.js';
@@ -38,7 +36,9 @@ export function authorityActivities(deps: Dependencies) {
     const leaving = record.current ?? record.compromised?.at(-1);
     const old = leaving === undefined ? undefined : await authorities.certificate(authority, leaving);
     const next = record.next ? await usableNext(authority, record.next) : undefined;
-    const ca = next ?? (await madeEarlier(authority, rotation)) ?? (await makeCa(authority, rotation));
+    const earlier = next ? undefined : await authorities.madeEarlier(authority, rotation);
+    if (earlier) foundOnRecord(deps, madeFacts(authority, earlier));
+    const ca = next ?? earlier ?? (await makeCa(authority, rotation));
     await authorities.change(authority, (latest) => withNext(latest, ca.fingerprint, rotation));
     const warnings = [...warningsOf(ca), ...(record.current ? await copiesOf(authority, record.current) : [])];
     const compromised = leaving !== undefined && isCompromised(record, leaving);
@@ -87,27 +87,6 @@ export function authorityActivities(deps: Dependencies) {
     ];
   }
 
-  /** What an earlier attempt of this run stored, and died before the record could name it. */
-  async function madeEarlier(authority: string, rotation: string): Promise<CertificateFacts | undefined> {
-    const record = await authorities.record(authority);
-    for (const name of await unnamedCas(authority, record)) {
-      const entry = await deps.keystore.get(name);
-      const { certificate } = entry ?? {};
-      const ours = (entry?.record as { rotation?: string } | undefined)?.rotation === rotation;
-      if (!ours || !certificate || isCompromised(record, certificate.fingerprint)) continue;
-      foundOnRecord(deps, madeFacts(authority, certificate));
-      return certificate;
-    }
-    return undefined;
-  }
-
-  /** By owner, because names have dots: the CAs of `a.b` begin as those of `a` do. */
-  async function unnamedCas(authority: string, record: AuthorityRecord): Promise<readonly string[]> {
-    const kept = await deps.keystore.list(`ca.${authority}.`);
-    const ours = kept.filter(({ owner }) => owner === ownerOf(authority)).map(({ name }) => name);
-    return abandonedCas(record, ours, (ca) => entries.ca(authority, ca));
-  }
-
   async function makeCa(authority: string, rotation: string): Promise<CertificateFacts> {
     const config = authorities.config(authority);
     const { generation } = await authorities.record(authority);
@@ -132,7 +111,7 @@ export function authorityActivities(deps: Dependencies) {
   /** `next` becomes current; the keys of all other CAs of this authority are destroyed. */
   async function finishCa({ authority, ca }: { authority: string; ca: Fingerprint }): Promise<void> {
     const record = await authorities.change(authority, (latest) => finishRotation(latest, ca));
-    for (const name of await unnamedCas(authority, record)) await authorities.destroy(authority, name);
+    for (const name of await authorities.unnamedCas(authority, record)) await authorities.destroy(authority, name);
   }
 
   return { issueCa, moveSigner, finishCa };

@@ -4,6 +4,7 @@ import type { NamespaceTrust } from '../cloud/cloud.js';
 import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import { unknownClients } from '../domain/clients.js';
 import { factLines, type Evidence } from '../domain/evidence.js';
+import { RotationError } from '../domain/failures.js';
 import { isOfPod } from '../domain/pollers.js';
 import { configuredQueue, otherConfigurations } from '../domain/reports.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
@@ -24,6 +25,8 @@ interface TargetEvidence {
   readonly target: string;
   /** The CA of the authority that signed its leaf. */
   readonly issuer: Fingerprint | undefined;
+  /** It could not be looked at. */
+  readonly unseen?: true;
   readonly lines: readonly string[];
   readonly missing: readonly string[];
   /** Names of the pods that use the target's leaf. */
@@ -49,7 +52,7 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
   const parts: TargetEvidence[] = [];
   for (const target of targetsOf(deps, request.authority)) {
     work.report(`looking at ${target}`);
-    parts.push(await targetEvidence(deps, request, target));
+    parts.push(await targetEvidence(deps, request, target, work));
   }
   const namespaces = await Promise.all(
     authorityConfig(deps, request.authority).namespaces.map((name) => deps.cloud.readNamespace(name)),
@@ -64,7 +67,7 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
   const names = [...strangers.keys()];
   const facts = factLines({
     namespaces,
-    issuers: new Map(parts.map(({ target, issuer }) => [target, issuer])),
+    issuers: new Map(parts.filter(({ unseen }) => !unseen).map(({ target, issuer }) => [target, issuer])),
     unknownPollers: names,
     configDigest: deps.configDigest,
   });
@@ -114,7 +117,29 @@ export function digestOf(facts: readonly string[]): string {
   return createHash('sha256').update(facts.join('\n')).digest('hex');
 }
 
+/** One that cannot be looked at ends nothing (safety 39): that is missing evidence, once trying again for a while did not help. */
 async function targetEvidence(
+  deps: Dependencies,
+  request: EvidenceRequest,
+  target: string,
+  work: Progress,
+): Promise<TargetEvidence> {
+  const until = performance.now() + deps.config.timing.proof.deadline;
+  for (;;) {
+    try {
+      return await evidenceSeen(deps, request, target);
+    } catch (error) {
+      if (!(error instanceof RotationError)) throw error;
+      const line = `${target}: could not be looked at: ${error.message.replace(/\.$/, '')}`;
+      if (!error.retryable || performance.now() >= until)
+        return { target, issuer: undefined, unseen: true, lines: [], holders: [], missing: [line] };
+      work.report(line);
+      await wait(lookAgainMs, undefined, { signal: work.signal });
+    }
+  }
+}
+
+async function evidenceSeen(
   deps: Dependencies,
   { authority, ca }: EvidenceRequest,
   target: string,

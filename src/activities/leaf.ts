@@ -17,6 +17,12 @@ import { targetConfig } from './plan.js';
 import { refuseOwnOutage } from './preflight.js';
 import { StagedLeaves, noCaYet } from './staged-leaves.js';
 
+export interface Discard {
+  readonly target: string;
+  /** The target is on a pair that works: the previous ones are of no use any more. */
+  readonly settled?: boolean;
+}
+
 export function leafActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
   const staged = new StagedLeaves(deps);
@@ -25,7 +31,7 @@ export function leafActivities(deps: Dependencies) {
     const { authority } = targetConfig(deps, request.target);
     const facts = await deps.target(request.target).inspect();
     const skip = await reasonToSkip(request, facts.current);
-    if (skip) return { ...facts, skip };
+    if (skip) return { ...facts, skip, ...((await hasLeftOver(request.target, facts.current)) && { leftOver: true }) };
     await deps.assertPrograms(authority);
     await refuseOwnOutage(deps, request.target, facts.gap);
     const { signing } = await authorities.record(authority);
@@ -39,16 +45,22 @@ export function leafActivities(deps: Dependencies) {
     if (request.ca) {
       const ca = await authorities.certificate(authority, request.ca);
       const moved = ca && signedBy(current, ca) && isValidAt(current, deps.now());
-      if (!moved) return undefined;
-      const delivery = await deps.target(request.target).delivered();
-      if (delivery?.leaf !== current.fingerprint) return undefined;
-      const { adopted } = await deps.target(request.target).adoption(delivery);
-      return adopted ? 'It is on a leaf of that CA already' : undefined;
+      return moved && (await isAdopted(request.target, current)) ? 'It is on a leaf of that CA already' : undefined;
     }
     if (!request.onlyWhenDue) return undefined;
     const left = Date.parse(current.notAfter) - deps.now().getTime();
     if (renew !== 'always' && left > renew.before) return `Not due: valid until ${current.notAfter}`;
     return leftToCaRotation(request.target, current);
+  }
+
+  /** A run that died left pairs behind, and the target needs none of them. */
+  async function hasLeftOver(target: string, current?: CertificateFacts): Promise<boolean> {
+    return current !== undefined && (await staged.kept(target)).length > 0 && isAdopted(target, current);
+  }
+
+  async function isAdopted(target: string, { fingerprint }: CertificateFacts): Promise<boolean> {
+    const delivery = await deps.target(target).delivered();
+    return delivery?.leaf === fingerprint && (await deps.target(target).adoption(delivery)).adopted;
   }
 
   async function leftToCaRotation(target: string, { notAfter }: CertificateFacts): Promise<string | undefined> {
@@ -80,12 +92,16 @@ export function leafActivities(deps: Dependencies) {
     return deps.target(target).deliver({ certificate, key, chain });
   }
 
-  /** Write-once per rotation, and never the new pair: a second attempt finds that in place (safety 32). */
+  /**
+   * Write-once per rotation, and never the new pair: a second attempt finds that in place (safety 32). What a run kept that was
+   * terminated or reset counts for this one, too, until every pod is proved to be on the pair that it left in place.
+   */
   async function keepPrevious(target: string, rotation: string, leaf: KeyPair): Promise<void> {
     const previous = await deps.target(target).read();
     const entry = entries.previous(target, rotation);
     if (!previous || previous.certificate.fingerprint === leaf.certificate.fingerprint) return;
     if (await deps.keystore.get(entry)) return;
+    if ((await staged.previous(target, rotation)) && !(await isAdopted(target, previous.certificate))) return;
     await staged.keep(target, entry, previous);
   }
 
@@ -108,10 +124,10 @@ export function leafActivities(deps: Dependencies) {
     }
   }
 
-  async function discardPairs({ target, rotation }: { target: string; rotation: string }): Promise<void> {
-    await deps.keystore.delete(entries.leaf(target, rotation));
-    await deps.keystore.delete(entries.fresh(target, rotation));
-    await deps.keystore.delete(entries.previous(target, rotation));
+  /** Leaves on their way, those of runs that died too: the fixed id is a lock, so nobody else has any for this target. */
+  async function discardPairs({ target, settled = false }: Discard): Promise<void> {
+    for (const { name } of await staged.kept(target))
+      if (settled || !name.startsWith(entries.previous(target, ''))) await deps.keystore.delete(name);
   }
 
   return { preflightLeaf, issueLeaf, testConnection, updateTarget, rollOut, confirmAdoption, discardPairs };

@@ -24,6 +24,25 @@ export function targetsOf(deps: Dependencies, authority: string): readonly strin
     .map(([name]) => name);
 }
 
+/** Does the configuration say that its pods poll the rotation's own task queue? */
+export function isSaidToBeOwn(deps: Dependencies, target: string): boolean {
+  const own = { namespace: deps.client().options.namespace, name: deps.config.temporal.taskQueue };
+  const { taskQueues } = targetConfig(deps, target);
+  return taskQueues.some(({ namespace, name }) => namespace === own.namespace && name === own.name);
+}
+
+/** Does the rotation worker itself work with it (safety 33)? A Secret that cannot be read is named by preflight. */
+async function isOwn(deps: Dependencies, target: string): Promise<boolean> {
+  if (isSaidToBeOwn(deps, target)) return true;
+  try {
+    const own = await deps.ownCertificate();
+    return own !== undefined && (await deps.target(target).read())?.certificate.fingerprint === own.fingerprint;
+  } catch (error) {
+    if (error instanceof RotationError) return false;
+    throw error;
+  }
+}
+
 function clientLine(client: NonNullable<AuthorityConfig['clients']>[number]): string {
   const { name, target, attestedBy, attestedOn, because } = client;
   if (target) return `Declared: ${name}, by its target ${target}.`;
@@ -37,7 +56,9 @@ export function planActivities(deps: Dependencies) {
     const { timing } = deps.config;
     const targets = targetsOf(deps, authority);
     const canaries = targets.filter((name) => targetConfig(deps, name).canary);
-    const alone = targets.filter((name) => !canaries.includes(name) && targetConfig(deps, name).rollout === 'none');
+    const alone: string[] = [];
+    for (const name of targets.filter((name) => !canaries.includes(name)))
+      if (targetConfig(deps, name).rollout === 'none' || (await isOwn(deps, name))) alone.push(name);
     return {
       authority,
       namespaces,

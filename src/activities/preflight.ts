@@ -9,7 +9,7 @@ import { aheadOfCluster } from './cluster-clock.js';
 import type { Dependencies } from './dependencies.js';
 import { progress } from './failures.js';
 import { leavesFor } from './leaves.js';
-import { authorityConfig, targetConfig, targetsOf } from './plan.js';
+import { authorityConfig, isSaidToBeOwn, targetsOf } from './plan.js';
 
 /** A certificate made by a clock that is off by more is not valid yet, or no longer, to everybody else. */
 const clockToleranceMs = 5 * 60_000;
@@ -116,11 +116,9 @@ async function room(
  * on with it (safety 33): refused by what the configuration says and by who really polls.
  */
 export async function refuseOwnOutage(deps: Dependencies, target: string, gap: string | undefined): Promise<void> {
-  const { taskQueues } = targetConfig(deps, target);
   if (!gap) return;
   const own = { namespace: deps.client().options.namespace, name: deps.config.temporal.taskQueue };
-  const says = taskQueues.some(({ namespace, name }) => namespace === own.namespace && name === own.name);
-  if (!says && !(await polls(deps, target, own))) return;
+  if (!isSaidToBeOwn(deps, target) && !(await polls(deps, target, own))) return;
   throw new RotationError(
     'WouldLockOut',
     `${target} polls the task queue ${own.name} of the rotation itself, and ${gap}: nobody would be left to go on. Use rollout: none; or rolling, with maxUnavailable 0 and a readiness probe that fails when Temporal refuses the worker.`,

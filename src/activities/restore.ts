@@ -37,13 +37,15 @@ export function restoreActivities(deps: Dependencies) {
    * calls for a person. Returns what was done, for one, and whether anything was.
    */
   async function restoreTarget({ target, rotation, rolledOut, leaked }: Restoration): Promise<Restored> {
-    const previous = await deps.keystore.get(entries.previous(target, rotation));
+    const previous = await staged.previous(target, rotation);
     const { line, pair } = await chosen({ target, rotation, leaked }, previous);
     if (pair) {
       const delivery = await deps.target(target).deliver(pair);
-      if (rolledOut) await deps.target(target).rollOut(delivery, progress());
+      // How far the rollout of a run came that died, nobody knows.
+      const isOfDeadRun = previous?.name !== entries.previous(target, rotation);
+      if (rolledOut || isOfDeadRun) await deps.target(target).rollOut(delivery, progress());
     }
-    await discardPairs({ target, rotation });
+    await discardPairs({ target, settled: true });
     return { line, restored: pair !== undefined };
   }
 

@@ -14,17 +14,7 @@ export function retiringActivities(deps: Dependencies) {
   /** No leaf of the old CA is issued or delivered from here on; then waits until nobody is on the way with an earlier one. */
   async function markRetiring({ authority, old }: { authority: string; old: Fingerprint }): Promise<void> {
     await authorities.change(authority, (record) => retire(record, old));
-    for (const target of targetsOf(deps, authority)) {
-      const id = leafRotationId(target);
-      while (await hasIssued(id)) await pause(1000, `waiting for ${id} to end`);
-    }
-  }
-
-  /** One that has issued nothing yet may wait for its maintenance window for days; what it issues then is of another CA. */
-  async function hasIssued(leafRotation: string): Promise<boolean> {
-    const client = deps.client();
-    if (!(await isRunning(client, leafRotation))) return false;
-    return (await tell(client, leafRotation)).steps.some(({ activity }) => activity === 'issueLeaf');
+    await nothingOnItsWay(deps, authority);
   }
 
   /** The removal did not happen, or was undone: the old CA may be used again. */
@@ -33,4 +23,20 @@ export function retiringActivities(deps: Dependencies) {
   }
 
   return { markRetiring, keepBothCas };
+}
+
+/** Waits until no leaf of the authority is on its way that was issued by now. */
+export async function nothingOnItsWay(deps: Dependencies, authority: string): Promise<void> {
+  for (const target of targetsOf(deps, authority)) {
+    const id = leafRotationId(target);
+    while (await holdsLeaf(deps, id)) await pause(1000, `waiting for ${id} to end`);
+  }
+}
+
+/** One without a leaf yet, or any more, may wait for its maintenance window for days; what it issues then is of another CA. */
+async function holdsLeaf(deps: Dependencies, leafRotation: string): Promise<boolean> {
+  const client = deps.client();
+  if (!(await isRunning(client, leafRotation))) return false;
+  const { steps } = await tell(client, leafRotation);
+  return steps.findLast(({ activity }) => ['issueLeaf', 'discardPairs'].includes(activity))?.activity === 'issueLeaf';
 }

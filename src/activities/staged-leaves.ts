@@ -2,6 +2,8 @@ import { ownNamespaces } from '../config/own-namespaces.js';
 import { mayIssueFrom } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint, LeafReference } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
+import { entries, leafRotationId } from '../domain/ids.js';
+import type { EntrySummary, StoredEntry } from '../keystore/keystore.js';
 import { proveAccepted } from '../probes/streak.js';
 import { warningsOf } from '../x509/check.js';
 import type { KeyPair } from '../x509/pair.js';
@@ -66,9 +68,23 @@ export class StagedLeaves {
       key,
       chain,
       ...(issuedBy && { record: { issuedBy } }),
-      owner: `leaf/${target}`,
+      owner: leafRotationId(target),
       expiresAt: new Date(this.#deps.now().getTime() + abandonedAfterMs).toISOString(),
     });
+  }
+
+  /** Everything that this run of `leaf/<target>` keeps, or one before it did that died. By owner, because names have dots. */
+  async kept(target: string): Promise<readonly EntrySummary[]> {
+    return (await this.#deps.keystore.list('')).filter(({ owner }) => owner === leafRotationId(target));
+  }
+
+  /** The pair to put back: what this run kept, else the last that one kept that died before it had proved its own. */
+  async previous(target: string, rotation: string): Promise<StoredEntry | undefined> {
+    const own = await this.#deps.keystore.get(entries.previous(target, rotation));
+    if (own) return own;
+    const dead = (await this.kept(target)).filter(({ name }) => name.startsWith(entries.previous(target, '')));
+    const last = dead.toSorted((a, b) => (a.expiresAt ?? '').localeCompare(b.expiresAt ?? '')).at(-1);
+    return last && this.#deps.keystore.get(last.name);
   }
 
   async take(entry: string): Promise<StagedLeaf> {

@@ -9,8 +9,8 @@ export interface WindowRequest {
 }
 
 export interface WindowAnswer {
-  /** When the step may begin, RFC 3339. */
-  readonly at: string;
+  /** Until the step may begin; 0: now. Not a time of the day: the clock here is not that of the workflow. */
+  readonly waitMs: number;
   /** `expiry`: without a window, which people must be told. */
   readonly by: 'open' | 'window' | 'expiry';
   /** For a person. */
@@ -27,14 +27,15 @@ export function windowActivities(deps: Dependencies) {
   /** Here and not in the workflow: what a time zone's clocks show is the runtime's knowledge, and changes with it. */
   async function nextWindow({ step, latest }: WindowRequest): Promise<WindowAnswer> {
     const rules = windowRules(deps.config, step);
-    const { at, by, opens } = permission(rules, { now: deps.now(), latest: new Date(latest) });
+    const now = deps.now();
+    const { at, by, opens } = permission(rules, { now, latest: new Date(latest) });
     const next = opens ? `the next one opens at ${opens.toISOString()}` : 'none opens within a year';
     const lines = {
       open: `${step} are permitted now`,
       window: `waiting for windows.${step}: ${next}`,
       expiry: `${step} go ahead at ${at.toISOString()} outside of windows.${step}, because ${next}: too late before an expiry`,
     };
-    return { at: at.toISOString(), by, line: lines[by] };
+    return { waitMs: at.getTime() - now.getTime(), by, line: lines[by] };
   }
 
   return { nextWindow };

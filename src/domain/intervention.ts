@@ -42,18 +42,29 @@ export function objectionToSkip({ canaries }: Pick<CaPlan, 'canaries'>, target: 
   return `${target} is a canary: until it moved, nothing proves that the new CA works. Retry it, or abort`;
 }
 
+export interface BothCas {
+  /** The new one; absent: none was made. */
+  readonly ca?: CertificateFacts;
+  readonly old?: CertificateFacts;
+}
+
+/** What there is to undo, whoever did it: this run, one before it that was terminated, or a schedule. */
+export interface AbortFacts extends BothCas {
+  /** Nothing goes back to the old CA (safety 43). */
+  readonly compromised?: boolean;
+  /** Namespaces that trust the new CA. */
+  readonly trustedBy: readonly string[];
+  /** Targets that are on a leaf of the new CA. */
+  readonly moved: readonly string[];
+}
+
 /** How far a rotation is, as its abort sees it. */
-export interface AbortState {
+export interface AbortState extends AbortFacts {
   readonly phase: RotationStatus['phase'];
   /** Absent: not resolved yet. */
   readonly plan?: CaPlan;
-  /** Absent: not made yet. */
-  readonly ca?: CertificateFacts;
-  readonly old?: CertificateFacts;
-  /** Targets whose move has begun. */
-  readonly touched: readonly string[];
-  /** The old CA is: nothing goes back to it (safety 43). */
-  readonly compromised?: boolean;
+  /** Targets whose move is under way: it is cancelled. */
+  readonly moving: readonly string[];
 }
 
 const pastAbort: readonly RotationStatus['phase'][] = ['watch', 'finish', 'done', 'abort'] satisfies (
@@ -61,9 +72,9 @@ const pastAbort: readonly RotationStatus['phase'][] = ['watch', 'finish', 'done'
 )[];
 const keepBothInstead = 'cert-rotation abort --keep-both ends it with both CAs trusted';
 
-/** Why an abort is refused; undefined when it is not. @param now milliseconds since the epoch */
+/** Why an abort is refused; undefined when it is not, as far as was looked. @param now milliseconds since the epoch */
 export function objectionToAbort(
-  { phase, plan, old, touched, compromised = false }: AbortState,
+  { phase, plan, ca, old, moved, moving, compromised = false }: AbortState,
   { keepBoth = false }: Pick<Intervention, 'keepBoth'>,
   now: number,
 ): string | undefined {
@@ -72,7 +83,8 @@ export function objectionToAbort(
   if (pastAbort.includes(phase)) return `too late: the rotation is in phase ${phase}`;
   if (compromised && !keepBoth)
     return `the old CA is compromised, and nothing goes back to it; ${keepBothInstead}, the compromised one, too`;
-  if (keepBoth || touched.length === 0 || !plan) return undefined;
+  if (!plan) return 'the rotation has not even read its configuration: try again in a moment';
+  if (keepBoth || !ca || moved.length + moving.length === 0) return undefined;
   if (!old) return `targets moved, and there is no old CA to move them back to; ${keepBothInstead}`;
   if (Date.parse(old.notAfter) - now > 2 * rolloutTimeMs(plan)) return undefined;
   return `the old CA ${short(old.fingerprint)} expires at ${old.notAfter}, within twice the time of a rollout; ${keepBothInstead}`;
@@ -94,18 +106,17 @@ export function rolloutTimeMs({ canaries, alone, others, rolloutDeadlineMs }: Ca
 }
 
 /** What an abort will undo, in its order. */
-export function abortLines({ plan, ca, old, touched }: AbortState, keepBoth: boolean): readonly string[] {
-  if (!plan || !ca) return ['Nothing was changed yet; nothing is to be undone.'];
-  if (keepBoth) return ['Nothing is undone: both CAs stay trusted, and leaves come from the one that signs now.'];
-  const namespaces = plan.namespaces.join(', ');
+export function abortLines({ ca, old, moved, moving, trustedBy }: AbortState, keepBoth: boolean): readonly string[] {
+  if (keepBoth) return ['Nothing is undone: what is trusted stays so, and leaves come from the CA that signs now.'];
+  if (!ca) return ['Nothing was changed yet; nothing is to be undone.'];
+  const under = moving.filter((target) => !moved.includes(target));
+  const isAnyOnIt = moved.length + under.length > 0;
+  const where = trustedBy.length > 0 ? `leaves ${trustedBy.join(', ')}` : 'is trusted by nobody';
   return [
-    ...(touched.length > 0 && old
-      ? [
-          `Leaves come from the old CA ${short(old.fingerprint)} again.`,
-          `Moved back onto it, by ordinary leaf rotations: ${touched.join(', ')}.`,
-        ]
-      : []),
-    `The new CA ${short(ca.fingerprint)} leaves ${namespaces}${touched.length > 0 ? ', only after that' : ''}; its key is destroyed.`,
+    ...(under.length > 0 ? [`Cancelled, and put back onto a pair that works: ${under.join(', ')}.`] : []),
+    ...(old && isAnyOnIt ? [`Leaves come from the old CA ${short(old.fingerprint)} again.`] : []),
+    ...(moved.length > 0 ? [`Moved back onto it, by ordinary leaf rotations: ${moved.join(', ')}.`] : []),
+    `The new CA ${short(ca.fingerprint)} ${where}${isAnyOnIt ? ', only after that' : ''}; its key is destroyed.`,
     'Filters that were widened stay as wide.',
   ];
 }

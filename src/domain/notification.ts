@@ -9,6 +9,8 @@ export const notificationEvents = [
   'approvalWanted',
   /** A target of a CA rotation failed, and waits for a person: retry, skip or abort. */
   'decisionWanted',
+  /** A restart or a removal does not wait for its maintenance window, because a certificate expires before that opens. */
+  'windowsGaveWay',
   /** A CA is compromised: what whoever has its key can still do, after each step. */
   'emergency',
   /** A CA rotation ended: rotated, both CAs kept because somebody rejected the removal, or aborted. */
@@ -75,6 +77,7 @@ export const severityOf: Readonly<Record<NotificationEvent, Severity>> = {
   expiry: 'warning',
   approvalWanted: 'warning',
   decisionWanted: 'critical',
+  windowsGaveWay: 'warning',
   emergency: 'critical',
   caDone: 'info',
   leafDone: 'info',

@@ -70,6 +70,24 @@ export function targetStuck({ authority, target, reason, canSkip, compromised = 
   };
 }
 
+export interface GivenWay {
+  /** `CA of <authority>` or `Leaf of <target>`. */
+  readonly subject: string;
+  /** What `cert-rotation status` takes. */
+  readonly name: string;
+  readonly line: string;
+}
+
+/** Told before it happens, where there is time. */
+export function windowsGaveWay({ subject, name, line }: GivenWay): Message {
+  return {
+    event: 'windowsGaveWay',
+    title: `${subject}: goes ahead outside of its maintenance windows`,
+    lines: [line],
+    commands: [`cert-rotation status ${name}`],
+  };
+}
+
 /** After each step of an emergency: what was done, and what is still exposed. */
 export function emergencyStep(authority: string, step: string, exposed: readonly string[]): Message {
   return {

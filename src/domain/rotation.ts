@@ -37,6 +37,7 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
   keepBothCas: 'remove',
   finishCa: 'finish',
   recordRotation: 'finish',
+  takeUpNext: 'abort',
   moveSignerBack: 'abort',
   targetsOnCa: 'abort',
   dropCa: 'abort',
@@ -83,7 +84,7 @@ export interface ScheduledLeafRotationRequest {
 export interface CaPlan {
   readonly authority: string;
   readonly namespaces: readonly string[];
-  /** In the order of moving: canaries, then (alone) those that reload by themselves, then the others. */
+  /** In the order of moving: canaries, then (alone) those that reload by themselves and the rotation worker's own, then the others. */
   readonly canaries: readonly string[];
   readonly alone: readonly string[];
   readonly others: readonly string[];
@@ -135,6 +136,8 @@ export interface LeafPreflight {
   readonly warnings: readonly string[];
   /** Why nothing needs to be done; absent = rotate. */
   readonly skip?: string;
+  /** Pairs of a run that died are in the keystore, and the target needs none of them. */
+  readonly leftOver?: boolean;
 }
 
 export interface LeafRotationResult {

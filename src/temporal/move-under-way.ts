@@ -14,7 +14,7 @@ export async function moveUnderWay(client: Client, authority: string): Promise<M
 
 /** While targets move only a wait for a person, about one that failed, has a timer: it may take days. */
 function moveIn({ outcome, waiting, steps, results }: Told): MoveUnderWay | undefined {
-  const step = steps.findLast(({ activity }) => activity !== 'notify');
+  const step = steps.findLast(({ phase }) => phase !== '');
   const isMoving = step?.phase === 'leaves' || (step?.phase === 'filters' && step.state === 'done');
   if (outcome !== 'running' || waiting || !isMoving) return undefined;
   return { plan: results['resolveCaRotation'] as CaPlan };

@@ -29,10 +29,10 @@ import { moveLeaves } from './move-leaves.js';
 import { inspecting, lasting, patient, write } from './options.js';
 import { recordingTheEnd } from './record.js';
 import { removeOldCa } from './remove-old-ca.js';
-import type { Rotation } from './rotation.js';
+import type { Rotation, UnderWay } from './rotation.js';
 import { StatusBoard } from './status.js';
 import { tell, tellingTheEnd } from './tell.js';
-import { waitForWindow } from './windows.js';
+import { removalWindow, Windows } from './windows.js';
 
 export async function caRotation(request: CaRotationRequest): Promise<CaRotationResult> {
   const wanted = accepted('caRotation', parseCaRequest(request));
@@ -80,18 +80,21 @@ interface People {
 /** The runbook, until it ends or a person aborts it; from its beginning when the CA that it made turns out to be compromised. */
 async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise<CaRotationResult> {
   const { interventions, emergencies } = people;
+  const { authority: name, notifiers } = plan;
+  const windows = new Windows({ board, notifiers, name, isUrgent: () => emergencies.declared !== undefined });
+  const underWay = { plan, board, interventions, emergencies, windows };
   interventions.knows({ plan });
   for (;;) {
     let rotation: Rotation | undefined;
-    await emergencies.whenDeclared((cas) => escalate({ plan, board, ...people }, rotation, cas));
+    await emergencies.whenDeclared((cas) => escalate(underWay, rotation, cas));
     const end = await interventions.unlessStopped(async () => {
       await preflight(plan, board, emergencies);
-      rotation = await issue(plan, board, people);
+      rotation = await issue(underWay);
       return phases(rotation, people);
     });
     if ('result' in end) return end.result;
     if ('anew' in end) continue;
-    const undone = await interventions.unlessStopped(() => aborted(plan, rotation, end.abort));
+    const undone = await interventions.unlessStopped(() => aborted(rotation, end.abort, underWay));
     if ('result' in undone) return undone.result;
   }
 }
@@ -123,7 +126,8 @@ async function phases(begun: Rotation, people: People): Promise<CaRotationResult
     const decision = await approve(rotation, { ...people, evidence, incidents });
     const decided = { decision, evidence: { digest: evidence.digest, facts: evidence.facts } };
     if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), ...decided });
-    await removalWindow(rotation);
+    // Still before the removal: an abort is possible, and the removal checks the evidence anew.
+    await removalWindow(rotation, rotation.plan.namespaces.length);
     const removal = await removeOldCa(rotation, { decision, evidence });
     if (removal.kind === 'removed') {
       await stillTheNextOne(rotation);
@@ -163,19 +167,29 @@ async function retryWanted(rotation: Rotation, reason: string): Promise<string> 
 }
 
 async function aborted(
-  plan: CaPlan,
   rotation: Rotation | undefined,
   { who, why, keepBoth = false }: Intervention,
+  underWay: UnderWay,
 ): Promise<CaRotationResult> {
+  const { authority } = underWay.plan;
   const by = `Aborted by ${who} (claimed): ${why}.`;
-  if (!rotation)
-    return { authority: plan.authority, outcome: 'aborted', reason: `${by} Nothing was changed.`, leaves: [] };
+  const begun = rotation ?? (keepBoth ? undefined : await begunBefore(underWay));
+  if (!begun) return { authority, outcome: 'aborted', reason: `${by} Nothing was changed.`, leaves: [] };
   if (keepBoth)
-    return keptBoth(rotation, [], { reason: `${by} Both CAs stay trusted; start the rotation again to go on.` });
-  await undoRotation(rotation);
-  rotation.board.enter('done');
-  const reason = `${by} The new CA ${short(rotation.ca.fingerprint)} is trusted by nobody any more.`;
-  return { authority: plan.authority, outcome: 'aborted', reason, leaves: [] };
+    return keptBoth(begun, [], { reason: `${by} Both CAs stay trusted; start the rotation again to go on.` });
+  await undoRotation(begun);
+  begun.board.enter('done');
+  const reason = `${by} The new CA ${short(begun.ca.fingerprint)} is trusted by nobody any more.`;
+  return { authority, outcome: 'aborted', reason, leaves: [] };
+}
+
+/** Aborted before it has a new CA: an attempt that died may have made one, or an earlier run have come further. */
+async function begunBefore(underWay: UnderWay): Promise<Rotation | undefined> {
+  const { authority } = underWay.plan;
+  const { ca, old } = await write.takeUpNext.executeWithOptions({ summary: `See whether ${authority} has a next CA` }, [
+    { authority, rotation: workflowInfo().runId },
+  ]);
+  return ca && { ...underWay, ca, ...(old && { old }) };
 }
 
 async function preflight({ authority }: CaPlan, board: StatusBoard, { declared }: Emergencies): Promise<void> {
@@ -188,7 +202,8 @@ async function preflight({ authority }: CaPlan, board: StatusBoard, { declared }
   lines.forEach((line) => board.prove(line));
 }
 
-async function issue(plan: CaPlan, board: StatusBoard, { interventions, emergencies }: People): Promise<Rotation> {
+async function issue(underWay: UnderWay): Promise<Rotation> {
+  const { plan, board, interventions, emergencies } = underWay;
   board.enter('issue');
   const {
     ca,
@@ -199,9 +214,9 @@ async function issue(plan: CaPlan, board: StatusBoard, { interventions, emergenc
     { authority: plan.authority, rotation: workflowInfo().runId },
   ]);
   warnings.forEach((warning) => board.problem(warning));
-  interventions.knows({ ca, compromised: compromised || interventions.compromised, ...(old && { old }) });
+  interventions.knows({ compromised: compromised || interventions.compromised });
   emergencies.knows(ca.fingerprint);
-  return { plan, ca, board, interventions, emergencies, ...(old && { old }) };
+  return { ...underWay, ca, ...(old && { old }) };
 }
 
 async function trust(rotation: Rotation): Promise<void> {
@@ -335,14 +350,6 @@ async function askAPerson(
     `Nobody decided by ${question.until}. Both CAs stay trusted; start the rotation again.`,
     'ApprovalExpired',
   );
-}
-
-/** Still before the removal: an abort is possible, and the removal checks the evidence anew. */
-async function removalWindow({ plan, old, board, emergencies }: Rotation): Promise<void> {
-  if (!plan.windowed || !old) return;
-  const neededMs = plan.watchMs + plan.blindMs + plan.proofDeadlineMs;
-  const latest = new Date(Date.parse(old.notAfter) - neededMs).toISOString();
-  await waitForWindow(board, { step: 'removals', latest }, () => emergencies.declared !== undefined);
 }
 
 /** The removal is done and watched: whoever cancels now comes too late, and an old key left behind would help nobody. */

@@ -3,24 +3,13 @@ import type { CompromisedCas } from '../activities/compromised.js';
 import { short } from '../domain/certificate.js';
 import { exposureLines } from '../domain/emergency.js';
 import { leafRotationId } from '../domain/ids.js';
-import type { CaPlan, LeafRotationResult } from '../domain/rotation.js';
+import type { LeafRotationResult } from '../domain/rotation.js';
 import { emergencyStep, targetStuck } from '../domain/rotation-messages.js';
-import type { Emergencies } from './emergencies.js';
 import { rootOf } from './failures.js';
-import type { Interventions } from './interventions.js';
 import { hurry, moveLeaves, moveSigner } from './move-leaves.js';
 import { lasting, patient, read } from './options.js';
-import type { Rotation } from './rotation.js';
-import type { StatusBoard } from './status.js';
+import type { Rotation, UnderWay } from './rotation.js';
 import { tell } from './tell.js';
-
-/** A rotation under way, also before it has a new CA. */
-interface UnderWay {
-  readonly plan: CaPlan;
-  readonly board: StatusBoard;
-  readonly interventions: Interventions;
-  readonly emergencies: Emergencies;
-}
 
 /**
  * An emergency is on record. Where the CA that the rotation made is compromised, or an abort moves everybody back to the one
@@ -47,7 +36,7 @@ export async function escalate(
 
 async function hurryLeaves(rotation: Rotation): Promise<void> {
   await moveSigner(rotation);
-  await Promise.all(rotation.interventions.touched.map((target) => hurry(leafRotationId(target))));
+  await Promise.all(rotation.interventions.moving.map((target) => hurry(leafRotationId(target))));
 }
 
 /** In the status, and to people: what a compromised CA still opens. Without an emergency it asks nobody. */

@@ -1,21 +1,32 @@
-import { ApplicationFailure, CancellationScope, CancelledFailure, condition, setHandler } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import {
   abortLines,
   objectionToAbort,
   objectionToSkip,
   objectionToUndo,
   parseIntervention,
+  type AbortFacts,
   type AbortState,
   type Intervention,
 } from '../domain/intervention.js';
 import type { CaPlan } from '../domain/rotation.js';
+import { rootOf } from './failures.js';
 import {
   abortCaRotationSignal,
   interveneUpdate,
   retryTargetSignal,
   skipTargetSignal,
   undoRemovalSignal,
+  type InterventionTaken,
 } from './messages.js';
+import { read } from './options.js';
 import type { StatusBoard } from './status.js';
 
 /** Something that failed, and waits for a person. */
@@ -25,6 +36,11 @@ interface Stuck {
   readonly canSkip: boolean;
 }
 
+type Known = Partial<Pick<AbortState, 'plan' | 'compromised'>>;
+
+/** What is not looked at is not there. */
+const unseen: AbortFacts = { trustedBy: [], moved: [] };
+
 /**
  * Takes what people tell a rotation under way: `retry` and `skip` of what failed, `abort` of the whole, `undoRemoval` of its
  * last step. As with approvals, handlers never throw: what does not fit is shown in the status (safety 30).
@@ -33,7 +49,8 @@ export class Interventions {
   readonly #board: StatusBoard;
   readonly #stuck = new Map<string, Stuck>();
   readonly #answers = new Map<string, Intervention>();
-  #state: Omit<AbortState, 'phase'> = { touched: [] };
+  #known: Known = {};
+  #moving: readonly string[] = [];
   #abort: Intervention | undefined;
   #undo: Intervention | undefined;
   #anew = false;
@@ -47,7 +64,7 @@ export class Interventions {
     setHandler(skipTargetSignal, signalled('skip'));
     setHandler(abortCaRotationSignal, signalled('abort'));
     setHandler(undoRemovalSignal, signalled('undoRemoval'));
-    setHandler(interveneUpdate, (sent) => ({ accepted: true, undoes: this.#take(parseIntervention(sent)) }), {
+    setHandler(interveneUpdate, (sent) => this.#updated(parseIntervention(sent) as Intervention), {
       validator: (sent: unknown) => {
         const problem = this.#refusal(parseIntervention(sent));
         if (problem) throw ApplicationFailure.nonRetryable(problem, 'InterventionRefused');
@@ -57,25 +74,29 @@ export class Interventions {
     });
   }
 
-  /** What an abort would have to undo. */
-  knows(state: Partial<Omit<AbortState, 'phase' | 'touched'>>): void {
-    this.#state = { ...this.#state, ...state };
+  /** What this run knows of itself; an abort looks at the rest. */
+  knows(known: Known): void {
+    this.#known = { ...this.#known, ...known };
   }
 
   /** The old CA is: there is no way back to it. */
   get compromised(): boolean {
-    return this.#state.compromised ?? false;
+    return this.#known.compromised ?? false;
   }
 
-  /** Targets whose move has begun. */
-  get touched(): readonly string[] {
-    return this.#state.touched;
+  /** Targets whose move is under way. */
+  get moving(): readonly string[] {
+    return this.#moving;
   }
 
-  /** The move of this target begins. */
-  touches(target: string): void {
-    if (this.#state.touched.includes(target)) return;
-    this.#state = { ...this.#state, touched: [...this.#state.touched, target] };
+  /** Moves `target`. */
+  async moves<Result>(target: string, move: () => Promise<Result>): Promise<Result> {
+    this.#moving = [...this.#moving, target];
+    try {
+      return await move();
+    } finally {
+      this.#moving = this.#moving.filter((other) => other !== target);
+    }
   }
 
   /** Does `work` to its end, or until a person aborts, or it is to begin anew: then what is under way is cancelled. */
@@ -145,45 +166,59 @@ export class Interventions {
     return this.#answers.get(what);
   }
 
-  #signalled(action: Intervention['action'], payload: unknown): void {
+  async #signalled(action: Intervention['action'], payload: unknown): Promise<void> {
     const intervention = parseIntervention(typeof payload === 'object' ? { ...payload, action } : payload);
+    const ignored = (problem: string) => this.#board.problem(`Ignored "${action}": ${problem}`);
     const problem = this.#refusal(intervention);
-    if (problem) this.#board.problem(`Ignored "${action}": ${problem}`);
-    else this.#take(intervention);
+    if (problem) return ignored(problem);
+    await this.#take(intervention as Intervention).catch((error: unknown) => ignored(rootOf(error).message));
   }
 
-  #refusal(intervention: Intervention | string): string | undefined {
+  async #updated(intervention: Intervention): Promise<InterventionTaken> {
+    return { accepted: true, undoes: await this.#take(intervention) };
+  }
+
+  #refusal(intervention: Intervention | string, facts: AbortFacts = unseen): string | undefined {
     if (typeof intervention === 'string') return intervention;
     const { action, target } = intervention;
     if (this.#abort) return `${this.#abort.who} has aborted the rotation already`;
-    if (action === 'abort')
-      return objectionToAbort({ ...this.#state, phase: this.#board.phase }, intervention, Date.now());
+    if (action === 'abort') return objectionToAbort(this.#abortState(facts), intervention, Date.now());
     if (action === 'undoRemoval')
-      return this.#undo
-        ? `${this.#undo.who} has it undone already`
-        : objectionToUndo({ ...this.#state, phase: this.#board.phase });
+      return this.#undo ? `${this.#undo.who} has it undone already` : objectionToUndo(this.#abortState(facts));
     const stuck = target === undefined ? [...this.#stuck.values()][0] : this.#stuck.get(target);
     if (!stuck) return `nothing${target ? ` of ${target}` : ''} waits for a ${action}`;
     if (action === 'skip' && !stuck.canSkip)
-      return (this.#state.plan && objectionToSkip(this.#state.plan, stuck.what)) ?? `${stuck.what} cannot be skipped`;
+      return (this.#known.plan && objectionToSkip(this.#known.plan, stuck.what)) ?? `${stuck.what} cannot be skipped`;
     return undefined;
   }
 
-  #take(intervention: Intervention | string): readonly string[] {
-    if (typeof intervention === 'string') return [];
-    const { action, target, who, why, keepBoth = false, dryRun } = intervention;
+  #abortState(facts: AbortFacts): AbortState {
+    const compromised = this.compromised || facts.compromised === true;
+    return { ...this.#known, ...facts, compromised, moving: this.#moving, phase: this.#board.phase };
+  }
+
+  /** Of an abort: what it undoes. */
+  async #take(intervention: Intervention): Promise<readonly string[]> {
+    const { action, target, who, why } = intervention;
+    if (action === 'abort') return this.#takeAbort(intervention);
     if (action === 'undoRemoval') {
       this.#undo = intervention;
       this.#board.problem(`${who} (claimed) has the removal undone: ${why}`);
       this.#stopRemoval();
       return [];
     }
-    if (action !== 'abort') {
-      for (const what of target ? [target] : this.#stuck.keys()) this.#answers.set(what, intervention);
-      this.#board.problem(`${who} (claimed): ${action} ${target ?? 'all'}${why && `: ${why}`}`);
-      return [];
-    }
-    const lines = abortLines({ ...this.#state, phase: this.#board.phase }, keepBoth);
+    for (const what of target ? [target] : this.#stuck.keys()) this.#answers.set(what, intervention);
+    this.#board.problem(`${who} (claimed): ${action} ${target ?? 'all'}${why && `: ${why}`}`);
+    return [];
+  }
+
+  /** Throws when the facts speak against it. Meanwhile the rotation goes on. */
+  async #takeAbort(intervention: Intervention): Promise<readonly string[]> {
+    const { who, why, keepBoth = false, dryRun } = intervention;
+    const facts = keepBoth ? unseen : await this.#look();
+    const problem = this.#refusal(intervention, facts);
+    if (problem) throw ApplicationFailure.nonRetryable(problem, 'InterventionRefused');
+    const lines = abortLines(this.#abortState(facts), keepBoth);
     if (dryRun) return lines;
     this.#abort = intervention;
     this.#board.problem(`${who} (claimed) aborts: ${why}. ${lines.join(' ')}`);
@@ -191,10 +226,17 @@ export class Interventions {
     return lines;
   }
 
+  async #look(): Promise<AbortFacts> {
+    const { authority = '' } = this.#known.plan ?? {};
+    return read.abortFacts.executeWithOptions({ summary: 'See what an abort would undo' }, [
+      { authority, rotation: workflowInfo().runId },
+    ]);
+  }
+
   #show(): void {
     const stuck = [...this.#stuck.values()];
     if (stuck.length === 0) return this.#board.wait('', '');
-    const authority = this.#state.plan?.authority ?? '';
+    const authority = this.#known.plan?.authority ?? '';
     const [first] = stuck;
     const skip = first!.canSkip ? ` | skip ${authority} ${first!.what} --who <you> --why <reason>` : '';
     this.#board.wait(

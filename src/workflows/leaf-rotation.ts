@@ -11,7 +11,7 @@ import { Haste } from './haste.js';
 import { lasting, patient, read, write } from './options.js';
 import { StatusBoard } from './status.js';
 import { tell, tellingTheEnd } from './tell.js';
-import { waitForWindow } from './windows.js';
+import { Windows } from './windows.js';
 
 /**
  * Renews the leaf of one target: issue, test with that very leaf, update, roll out, prove adoption, discard. Before the
@@ -44,15 +44,15 @@ async function renew(
   const { target } = plan;
   const found = await read.preflightLeaf.executeWithOptions({ summary: `Inspect ${target}` }, [wanted]);
   found.warnings.forEach((warning) => board.problem(warning));
-  if (found.skip && !haste.leak) return skipped(plan, found, board);
+  if (found.skip && !haste.leak) {
+    if (found.leftOver) await discardAll(target);
+    return skipped(plan, found, board);
+  }
   await sayLeak(plan, found, board, haste, 'a new one is on its way');
-  if (plan.windowed && found.current)
-    await waitForWindow(board, { step: 'restarts', latest: latestRestart(plan, found.current) }, () => haste.isUrgent);
-
-  const leaf = await issueTested(plan, wanted, board);
+  const leaf = await issuedInWindow(plan, wanted, found, board, haste);
   const delivery = await moveTarget(plan, leaf, board, haste);
   board.enter('discard');
-  await CancellationScope.nonCancellable(() => discard(target, `Discard the previous pair of ${target}`));
+  await CancellationScope.nonCancellable(() => discardAll(target));
   await sayLeak(plan, found, board, haste, 'every pod has a new one');
   board.enter('done');
   return {
@@ -79,6 +79,27 @@ async function sayLeak(
   await tell(notifiers, board, leafLeaked(target, authority, step, lines));
 }
 
+/**
+ * A tested leaf, and a window that is open: a leaf that is held until the next one opens would age, and whoever removes its CA
+ * would wait for it. Making and testing one may outlast the window; then it is discarded, and made anew in the next.
+ */
+async function issuedInWindow(
+  plan: LeafPlan,
+  wanted: LeafRotationRequest,
+  { current }: LeafPreflight,
+  board: StatusBoard,
+  haste: Haste,
+): Promise<LeafReference> {
+  const { target: name, notifiers, windowed = false } = plan;
+  const windows = new Windows({ board, notifiers, name, isUrgent: () => haste.isUrgent });
+  const restart = windowed && current && ({ step: 'restarts', latest: latestRestart(plan, current) } as const);
+  for (;;) {
+    if (restart) await windows.opened(restart);
+    const leaf = await issueTested(plan, wanted, board, async () => !restart || windows.areOpen(restart));
+    if (leaf) return leaf;
+  }
+}
+
 /** A rollout that fails takes its deadline twice, there and back; the leaf in place must last that long. */
 function latestRestart({ proofDeadlineMs, rolloutDeadlineMs }: LeafPlan, { notAfter }: CertificateFacts): string {
   return new Date(Date.parse(notAfter) - proofDeadlineMs - 2 * rolloutDeadlineMs).toISOString();
@@ -94,8 +115,13 @@ function skipped({ target }: LeafPlan, { skip, current }: LeafPreflight, board: 
   };
 }
 
-/** A leaf that every namespace admits. On failure it is discarded: nothing used it. */
-async function issueTested(plan: LeafPlan, { target, ca }: LeafRotationRequest, board: StatusBoard) {
+/** A leaf that every namespace admits. On failure, and when it may not be used now, it is discarded: nothing used it. */
+async function issueTested(
+  plan: LeafPlan,
+  { target, ca }: LeafRotationRequest,
+  board: StatusBoard,
+  mayUse: () => Promise<boolean>,
+): Promise<LeafReference | undefined> {
   try {
     board.enter('issue');
     const leaf = await write.issueLeaf.executeWithOptions({ summary: `Issue a leaf for ${target}` }, [
@@ -110,15 +136,24 @@ async function issueTested(plan: LeafPlan, { target, ca }: LeafRotationRequest, 
       [{ target, entry: leaf.entry }],
     );
     board.prove(`${namespaces} admits leaf ${name}`);
-    return leaf;
+    if (await mayUse()) return leaf;
   } catch (error) {
-    await CancellationScope.nonCancellable(() => discard(target, 'Discard the new leaf; nothing used it'));
+    await CancellationScope.nonCancellable(() => discardUnused(target));
     throw error;
   }
+  await discardUnused(target);
+  return undefined;
 }
 
-async function discard(target: string, summary: string): Promise<void> {
-  await write.discardPairs.executeWithOptions({ summary }, [{ target, rotation: workflowInfo().runId }]);
+async function discardUnused(target: string): Promise<void> {
+  await write.discardPairs.executeWithOptions({ summary: 'Discard the new leaf; nothing used it' }, [{ target }]);
+}
+
+/** The target is proved to be on its pair: every other one is of no use any more. */
+async function discardAll(target: string): Promise<void> {
+  await write.discardPairs.executeWithOptions({ summary: `Discard the previous pair of ${target}` }, [
+    { target, settled: true },
+  ]);
 }
 
 async function moveTarget(plan: LeafPlan, leaf: LeafReference, board: StatusBoard, haste: Haste) {

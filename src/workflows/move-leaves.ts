@@ -14,8 +14,8 @@ import { tell } from './tell.js';
 
 /**
  * Moves every target onto the new CA: canaries first, naming it explicitly; then the signing pointer moves, so that every
- * leaf from then on comes from it, whoever asks (safety 12); then those that reload by themselves, one at a time; then the
- * others, a few at once. One that fails waits for a person; those that are skipped are among the results, with the reason.
+ * leaf from then on comes from it, whoever asks (safety 12); then those that reload by themselves, and the rotation worker's
+ * own, one at a time; then the others, a few at once. One that fails waits for a person; those that are skipped are among the results, with the reason.
  */
 export async function moveLeaves(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
   const { plan, board } = rotation;
@@ -48,10 +48,10 @@ export async function moveSigner({ plan, ca }: Rotation): Promise<void> {
 /** A failure ends nothing (safety 39): a person says whether to try again, to go on without the target, or to abort. */
 async function moveOrAsk(rotation: Rotation, target: string): Promise<LeafRotationResult> {
   const { plan, ca, board, interventions, emergencies } = rotation;
-  interventions.touches(target);
   for (;;) {
     try {
-      const result = await moveOne(target, ca, emergencies.declared !== undefined);
+      const isUrgent = emergencies.declared !== undefined;
+      const result = await interventions.moves(target, () => moveOne(target, ca, isUrgent));
       board.prove(`${target} is on leaf ${short(result.newFingerprint ?? '')} of the new CA`);
       return result;
     } catch (error) {

@@ -8,6 +8,7 @@ import { failedWith, rootOf } from './failures.js';
 import { sayWhatIsExposed } from './escalation.js';
 import { lasting, patient, watchful, write } from './options.js';
 import type { Rotation } from './rotation.js';
+import { removalWindow } from './windows.js';
 
 type Removing = Rotation & Required<Pick<Rotation, 'old'>>;
 
@@ -71,7 +72,8 @@ async function takeOut(
   await patient.markRetiring.executeWithOptions({ summary: `Stop every use of CA ${short(old.fingerprint)}` }, [
     { authority, old: old.fingerprint },
   ]);
-  for (const namespace of plan.namespaces) {
+  for (const [done, namespace] of plan.namespaces.entries()) {
+    await removalWindow(rotation, plan.namespaces.length - done);
     const before = await remember(rotation, namespace);
     const earlier = trusted.map(goingBack);
     trusted.push(before);

@@ -3,14 +3,20 @@ import type { CaPlan } from '../domain/rotation.js';
 import type { Emergencies } from './emergencies.js';
 import type { Interventions } from './interventions.js';
 import type { StatusBoard } from './status.js';
+import type { Windows } from './windows.js';
 
-/** A CA rotation under way: what its phases share. */
-export interface Rotation {
+/** A CA rotation under way, also before it has a new CA: what its phases share. */
+export interface UnderWay {
   readonly plan: CaPlan;
-  readonly ca: CertificateFacts;
-  /** Absent when the authority had no CA before. */
-  readonly old?: CertificateFacts;
   readonly board: StatusBoard;
   readonly interventions: Interventions;
   readonly emergencies: Emergencies;
+  readonly windows: Windows;
+}
+
+/** One that has a new CA. */
+export interface Rotation extends UnderWay {
+  readonly ca: CertificateFacts;
+  /** Absent when the authority had no CA before. */
+  readonly old?: CertificateFacts;
 }

@@ -171,13 +171,17 @@ describe('markRetiring', () => {
     await run.result;
   });
 
-  it('safety 12: does not wait for one that waits for its window: what that issues later is of the new CA', async () => {
-    const world = await aWorld();
-    await world.moved();
-    world.running.set('leaf/worker', ['preflightLeaf', 'nextWindow']);
-    const old = world.old.certificate.fingerprint;
-    await runActivity(world, 'markRetiring', { authority: 'booking', old }).result;
-    const { issuedBy } = await runActivity(world, 'issueLeaf', { target: 'worker', rotation: 'waiting' }).result;
-    assert.equal(issuedBy, world.record().next);
-  });
+  for (const [waiting, steps] of [
+    ['that has issued nothing yet', ['preflightLeaf', 'nextWindow']],
+    ['whose leaf took too long and is discarded', ['issueLeaf', 'testConnection', 'discardPairs', 'nextWindow']],
+  ] as const)
+    it(`safety 12: does not wait for one ${waiting} and waits for its window: what it issues later is of the new CA`, async () => {
+      const world = await aWorld();
+      await world.moved();
+      world.running.set('leaf/worker', steps);
+      const old = world.old.certificate.fingerprint;
+      await runActivity(world, 'markRetiring', { authority: 'booking', old }).result;
+      const { issuedBy } = await runActivity(world, 'issueLeaf', { target: 'worker', rotation: 'waiting' }).result;
+      assert.equal(issuedBy, world.record().next);
+    });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import { changedFacts } from '../../src/domain/evidence.js';
+import { RotationError, type FailureType } from '../../src/domain/failures.js';
 import { reportIdentity } from '../../src/domain/reports.js';
 import type { CertificateFilter } from '../../src/domain/filters.js';
 import type { KeyPair } from '../../src/x509/pair.js';
@@ -55,6 +56,29 @@ describe('gatherEvidence', () => {
     world.target.pods[1]!.leaf = 'another';
     const { complete, missing } = await gather();
     assert.deepEqual([complete, missing], [false, ['worker worker-10: has another leaf']]);
+  });
+
+  describe('safety 39: a target that cannot be looked at is missing evidence, named with the reason, and ends nothing', () => {
+    const failsWith = (type: FailureType, times = Infinity) => {
+      let left = times;
+      world.target.before = (verb) => {
+        if (verb === 'inspect' && (left -= 1) >= 0) throw new RotationError(type, 'GET /secrets/worker-tls: planted.');
+      };
+    };
+
+    for (const type of ['KubernetesForbidden', 'SecretUnusable', 'NoConsumer', 'KubernetesUnavailable'] as const)
+      it(type, async () => {
+        failsWith(type);
+        const { complete, missing, facts } = await gather();
+        assert.equal(complete, false);
+        assert.deepEqual(missing, ['worker: could not be looked at: GET /secrets/worker-tls: planted']);
+        assert.ok(!facts.some((line) => line.startsWith('target worker')), 'what was not seen is no fact');
+      });
+
+    it('but not where it can be after a moment', async () => {
+      failsWith('KubernetesUnavailable', 1);
+      assert.equal((await gather()).complete, true);
+    });
   });
 
   it('a poller that belongs to nobody known shows, though the clock is four minutes ahead', async () => {

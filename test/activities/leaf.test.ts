@@ -41,6 +41,52 @@ describe('activities of a leaf rotation', () => {
     assert.equal(world.target.pair.certificate.fingerprint, certificate.fingerprint);
   });
 
+  describe('safety 44: after a run that was terminated or reset, and left its pairs in the keystore', () => {
+    const left = () => [...world.keystore.entries.keys()].filter((name) => /^(leaf|fresh|previous)\./.test(name));
+    let before: string;
+    beforeEach(async () => {
+      before = world.target.pair!.certificate.fingerprint;
+      const { entry } = await runActivity(world, 'issueLeaf', { ...ids, rotation: 'dead' }).result;
+      await runActivity(world, 'updateTarget', { ...ids, rotation: 'dead', entry }).result;
+    });
+    const kept = (rotation: string) =>
+      world.keystore.entries.get(entries.previous('worker', rotation))?.certificate?.fingerprint;
+
+    it('the next run discards them with its own, and those of no other target', async () => {
+      const owner = 'leaf/worker.2';
+      await world.keystore.create(entries.leaf('worker.2', 'run'), { ...world.old, owner });
+      await update((await issue()).entry);
+      await runActivity(world, 'discardPairs', { target: 'worker', settled: true }).result;
+      assert.deepEqual(left(), [entries.leaf('worker.2', 'run')]);
+    });
+
+    it('a run that delivers nothing discards its leaves, and keeps the pair that may have to go back', async () => {
+      await issue();
+      await runActivity(world, 'discardPairs', { target: 'worker' }).result;
+      assert.deepEqual(left(), [entries.previous('worker', 'dead')]);
+    });
+
+    it('a run that has nothing to do says that they are of no use, once every pod is on the leaf in place', async () => {
+      const ca = world.old.certificate.fingerprint;
+      const preflight = () => runActivity(world, 'preflightLeaf', { target: 'worker', ca }).result;
+      assert.equal((await preflight()).leftOver, undefined);
+      for (const pod of world.target.pods) pod.leaf = world.target.pair!.certificate.fingerprint;
+      assert.equal((await preflight()).leftOver, true);
+    });
+
+    it('a pair in place that was never proved is not kept as the previous one: that of the dead run is', async () => {
+      await update((await issue()).entry);
+      assert.deepEqual([kept('run'), kept('dead')], [undefined, before]);
+    });
+
+    it('a pair in place that every pod uses is', async () => {
+      const inPlace = world.target.pair!.certificate.fingerprint;
+      for (const pod of world.target.pods) pod.leaf = inPlace;
+      await update((await issue()).entry);
+      assert.equal(kept('run'), inPlace);
+    });
+  });
+
   it('safety 12: a leaf paused between test and update while the removal of its CA begins is refused inside the write', async () => {
     const { entry } = await issue();
     await runActivity(world, 'testConnection', { target: 'worker', entry }).result;

@@ -75,6 +75,37 @@ describe('restoreTarget', () => {
     assert.deepEqual(left(), []);
   });
 
+  describe('safety 44: a run that was terminated or reset had replaced the pair', () => {
+    const dead = { target: 'worker', rotation: 'dead' };
+    let entry: string;
+    beforeEach(async () => {
+      ({ entry } = await runActivity(world, 'issueLeaf', dead).result);
+      await runActivity(world, 'updateTarget', { ...dead, entry }).result;
+    });
+
+    async function assertPrevious(rolledOut?: boolean): Promise<void> {
+      const { line, restored } = await restore(rolledOut);
+      assert.equal(restored, true, line);
+      assert.equal(world.target.pair!.certificate.fingerprint, previous.certificate.fingerprint);
+      assert.deepEqual(world.target.rollouts, [previous.certificate.fingerprint]);
+      assert.deepEqual(left(), []);
+    }
+
+    it('the run after the reset goes on with its leaf, fails, and puts the previous pair back', async () => {
+      await runActivity(world, 'updateTarget', { ...ids, entry }).result;
+      await assertPrevious();
+    });
+
+    it('the next run fails: what was never proved does not go back, the pair before it does', async () => {
+      await deliver();
+      await assertPrevious();
+    });
+
+    it('it is rolled out also where this run restarted nothing: how far the dead one came, nobody knows', async () => {
+      await assertPrevious(false);
+    });
+  });
+
   describe('safety 32: a previous pair that works no more is refused; a fresh leaf of the signing CA goes in, and that is said', () => {
     async function assertFresh(reason: RegExp, signer: KeyPair): Promise<void> {
       const replaced = world.target.pair!;

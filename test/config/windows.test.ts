@@ -126,17 +126,17 @@ describe('the activity nextWindow', () => {
     const next = (step: 'restarts' | 'removals', latest: string) =>
       runActivity(world, 'nextWindow', { step, latest }).result;
     assert.deepEqual(await next('removals', '2026-07-01T00:00:00Z'), {
-      at: '2026-06-03T00:00:00.000Z',
+      waitMs: 0,
       by: 'open',
       line: 'removals are permitted now',
     });
     assert.deepEqual(await next('restarts', '2026-07-01T00:00:00Z'), {
-      at: '2026-06-08T02:00:00.000Z',
+      waitMs: 5 * 86_400_000 + 2 * 3_600_000,
       by: 'window',
       line: 'waiting for windows.restarts: the next one opens at 2026-06-08T02:00:00.000Z',
     });
     const late = await next('restarts', '2026-06-05T00:00:00Z');
-    assert.deepEqual([late.at, late.by], ['2026-06-05T00:00:00.000Z', 'expiry']);
+    assert.deepEqual([late.waitMs, late.by], [2 * 86_400_000, 'expiry']);
     assert.match(late.line, /^restarts go ahead at 2026-06-05.* outside of windows\.restarts, .*before an expiry$/);
   });
 });

@@ -73,7 +73,7 @@ describe('safety 43: an emergency', () => {
 
   it('that comes with the start waits for proofs only, and the word of who declared it is the approval', async () => {
     const waits = { trustSoakMs: day, soakMs: 10 * hour, windowed: true };
-    const windows = async () => ({ at: '2099-01-01T00:00:00.000Z', by: 'window', line: 'waiting' }) as const;
+    const windows = async () => ({ waitMs: 1000 * day, by: 'window', line: 'waiting' }) as const;
     await start({ nextWindow: windows }, waits, ada);
     const { outcome, decision } = await result();
     assert.equal(await waited(), 70_000, 'a long poll, and no other time');
@@ -118,8 +118,7 @@ describe('safety 43: an emergency', () => {
     });
 
     it('for its window', async () => {
-      const at = new Date((await tests.env.currentTimeMs()) + 3 * day).toISOString();
-      const nextWindow = async () => ({ at, by: 'window', line: 'waiting for windows.removals' }) as const;
+      const nextWindow = async () => ({ waitMs: 3 * day, by: 'window', line: 'waiting for windows.removals' }) as const;
       await start({ nextWindow }, { windowed: true, approval: { ...patient, mode: 'automatic' } });
       await tests.eventually(async () => /windows\.removals/.test((await status()).waitingFor));
       await declare();

@@ -189,24 +189,84 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       const { outcome, reason, newFingerprint } = await result();
       assert.deepEqual([outcome, newFingerprint], ['aborted', undefined]);
       assert.match(reason!, /Aborted by ann \(claimed\): she knows\. The new CA new-ca is trusted by nobody/);
-      assert.deepEqual(namesAfter('proveTrust'), ['moveSignerBack', 'targetsOnCa', ...dropped]);
+      assert.deepEqual(namesAfter('abortFacts'), ['moveSignerBack', 'targetsOnCa', ...dropped]);
       const { input } = fakes.calls.find(({ name }) => name === 'markRetiring')!;
       assert.equal(input['old'], 'new-ca');
     });
 
     it('before a CA was made: nothing is to be undone', async () => {
-      await start({ preflightCa: untilCancelled });
+      await start({ preflightCa: untilCancelled, abortFacts: async () => ({ trustedBy: [], moved: [] }) });
       await tests.eventually(async () => fakes.names().includes('preflightCa'));
       await handle.signal('abortCaRotation', ann);
+      const { outcome, reason } = await result();
+      assert.deepEqual(
+        [outcome, reason],
+        ['aborted', 'Aborted by ann (claimed): she knows. Nothing was changed.'],
+      );
+      assert.deepEqual(namesAfter('abortFacts'), ['takeUpNext']);
+    });
+
+    it('before a CA was made, when an attempt that died or an earlier run left one: it goes, and who is on it moves back', async () => {
+      const cas = { ca: certificateFacts('new-ca'), old: certificateFacts('old-ca') };
+      const abortFacts = async () => ({ ...cas, trustedBy: [], moved: ['moved-before'] });
+      await start({
+        issueCa: untilCancelled,
+        abortFacts,
+        takeUpNext: async () => cas,
+        targetsOnCa: async () => ({ targets: ['moved-before'] }),
+      });
+      await tests.eventually(async () => fakes.names().includes('issueCa'));
+      assert.deepEqual((await intervene({ action: 'abort', dryRun: true })).undoes, [
+        'Leaves come from the old CA old-ca again.',
+        'Moved back onto it, by ordinary leaf rotations: moved-before.',
+        'The new CA new-ca is trusted by nobody, only after that; its key is destroyed.',
+        'Filters that were widened stay as wide.',
+      ]);
+      await intervene({ action: 'abort' });
+      assert.match((await result()).reason!, /The new CA new-ca is trusted by nobody any more/);
+      const names = namesAfter('takeUpNext');
+      assert.deepEqual(names.slice(-3), dropped);
+      assert.ok(names.includes('issueLeaf'));
+    });
+
+    it('lists and moves back what this run never touched: a target that a schedule renewed under the new CA', async () => {
+      const { opened, open } = gate();
+      const facts = await fakeActivities().activities.abortFacts({ authority: '', rotation: '' });
+      await start({
+        proveTrust: async () => opened.then(() => ({ line: 'proved' })),
+        abortFacts: async () => ({ ...facts, moved: ['renewed'] }),
+        targetsOnCa: async () => ({ targets: ['renewed'] }),
+      });
+      await tests.eventually(async () => fakes.names().includes('proveTrust'));
+      const { undoes } = await intervene({ action: 'abort' });
+      open();
+      assert.match(undoes.join(), /Moved back onto it, by ordinary leaf rotations: renewed\./);
       assert.equal((await result()).outcome, 'aborted');
-      assert.deepEqual(namesAfter('preflightCa'), []);
+      const issued = fakes.calls.filter(({ name }) => name === 'issueLeaf').map(({ input }) => input['target']);
+      assert.deepEqual(issued, ['renewed']);
+    });
+
+    it('is refused when it cannot be seen what it would undo; the rotation goes on', async () => {
+      const { opened, open } = gate();
+      await start({
+        proveTrust: async () => opened.then(() => ({ line: 'proved' })),
+        abortFacts: failing('KubernetesForbidden'),
+      });
+      await tests.eventually(async () => fakes.names().includes('proveTrust'));
+      assert.match(await refusal({ action: 'abort' }), /planted KubernetesForbidden/);
+      await handle.signal('abortCaRotation', ann);
+      await tests.eventually(async () => (await status()).problems.some((line) => /^Ignored "abort": planted/.test(line)));
+      open();
+      assert.equal((await result()).outcome, 'rotated');
     });
 
     it('after: the pointer goes back, who moved moves back by leaf rotations, and only then the new CA goes', async () => {
       const targetsOnCa = async () => ({ targets: ['canary', 'other'] });
+      const facts = await fakeActivities().activities.abortFacts({ authority: '', rotation: '' });
+      const abortFacts = async () => ({ ...facts, moved: ['canary', 'other'] });
       const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day } as const;
       const soakMs = 3 * 3_600_000;
-      await start({ targetsOnCa }, { approval, soakMs, canaries: ['canary'], others: ['other'] });
+      await start({ targetsOnCa, abortFacts }, { approval, soakMs, canaries: ['canary'], others: ['other'] });
       await tests.env.sleep(soakMs + 60_000);
       await tests.reach(handle, 'approve');
       const { undoes } = await intervene({ action: 'abort' });
@@ -227,9 +287,10 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
     it('while a target moves: its leaf rotation is cancelled, and puts back what works', async () => {
       await start({ rollOut: untilCancelled });
       await tests.eventually(async () => fakes.names().includes('rollOut'));
-      await intervene({ action: 'abort' });
+      const { undoes } = await intervene({ action: 'abort' });
+      assert.match(undoes.join(), /Cancelled, and put back onto a pair that works: authority-\d+-canary\./);
       assert.equal((await result()).outcome, 'aborted');
-      assert.deepEqual(namesAfter('rollOut'), ['restoreTarget', 'moveSignerBack', 'targetsOnCa', ...dropped]);
+      assert.deepEqual(namesAfter('rollOut'), ['abortFacts', 'restoreTarget', 'moveSignerBack', 'targetsOnCa', ...dropped]);
     });
 
     it('that keeps both undoes nothing', async () => {
@@ -245,8 +306,9 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
     it('is refused when the old CA expires within twice the time of a rollout, once targets moved; keep-both is offered', async () => {
       const now = await tests.env.currentTimeMs();
       const old = certificateFacts('old-ca', { notAfter: new Date(now + day).toISOString() });
-      const issueCa = async () => ({ ca: certificateFacts('new-ca'), old });
-      await start({ issueCa, rollOut: failing('RolloutFailed') }, { rolloutDeadlineMs: 0.6 * day });
+      const facts = await fakeActivities().activities.abortFacts({ authority: '', rotation: '' });
+      const abortFacts = async () => ({ ...facts, old, moved: ['moved-before'] });
+      await start({ abortFacts, rollOut: failing('RolloutFailed') }, { rolloutDeadlineMs: 0.6 * day });
       await waitsForAPerson();
       assert.match(
         await refusal({ action: 'abort' }),
@@ -254,6 +316,16 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       );
       await intervene({ action: 'abort', keepBoth: true });
       assert.equal((await result()).outcome, 'keptBoth');
+    });
+
+    it('is refused when the record says that the old CA is compromised; keep-both is offered', async () => {
+      const facts = await fakeActivities().activities.abortFacts({ authority: '', rotation: '' });
+      const abortFacts = async () => ({ ...facts, compromised: true });
+      await start({ abortFacts, preflightCa: untilCancelled });
+      await tests.eventually(async () => fakes.names().includes('preflightCa'));
+      assert.match(await refusal({ action: 'abort' }), /the old CA is compromised.*--keep-both/);
+      await intervene({ action: 'abort', keepBoth: true });
+      assert.equal((await result()).outcome, 'aborted');
     });
 
     it('is refused once the removal has begun', async () => {

@@ -58,6 +58,14 @@ describe('leafRotation', () => {
     assert.deepEqual(fakes.names(), ['resolveLeafRotation', 'preflightLeaf']);
   });
 
+  it('safety 44: discards what a run left behind that died, also when the target is not due', async () => {
+    const { handle, fakes } = await start({
+      preflightLeaf: async () => ({ consumers: [], warnings: [], skip: 'Not due', leftOver: true }),
+    });
+    assert.equal((await result(handle)).outcome, 'skipped');
+    assert.deepEqual(namesAfter(fakes, 'preflightLeaf'), ['discardPairs']);
+  });
+
   describe('a refusal before the update leaves the target untouched', () => {
     const refusals: [keyof Activities, FailureType, string[]][] = [
       ['resolveLeafRotation', 'UnknownTarget', []],

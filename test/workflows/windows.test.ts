@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { Activities } from '../../src/activities/index.js';
 import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
+import type { Notification } from '../../src/domain/notification.js';
 import type { CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
 import { automatic, fakeActivities, plan, type FakeActivities } from '../support/fake-activities.js';
 import { WorkflowTests } from '../support/temporal-env.js';
@@ -19,12 +20,13 @@ describe('maintenance windows', () => {
   after(() => tests.stop());
 
   const opensIn =
-    (ms: number, by: 'window' | 'expiry' = 'window') =>
-    async () => ({
-      at: new Date((await tests.env.currentTimeMs()) + ms).toISOString(),
-      by,
-      line: 'the next one opens later',
-    });
+    (waitMs: number, by: 'window' | 'expiry' = 'window') =>
+    async () => ({ waitMs, by, line: 'the next one opens later' });
+  /** The first answer of each rotation: wait. Then it is open. */
+  const opensOnceIn = (waitMs: number) => {
+    const answers = [waitMs];
+    return () => opensIn(answers.shift() ?? 0)();
+  };
 
   async function rotateCa(overrides: Partial<Activities>, windowed = true): Promise<WorkflowHandle> {
     const authority = `authority-${(count += 1)}`;
@@ -36,9 +38,10 @@ describe('maintenance windows', () => {
 
   it('a removal waits for its window, after the approval and before anything of it', async () => {
     const times: number[] = [];
+    const opens = opensOnceIn(threeHours);
     const nextWindow = async () => {
       times.push(await tests.env.currentTimeMs());
-      return opensIn(threeHours)();
+      return opens();
     };
     const markRetiring = async () => void times.push(await tests.env.currentTimeMs());
     const handle = await rotateCa({ nextWindow, markRetiring });
@@ -48,6 +51,28 @@ describe('maintenance windows', () => {
     assert.equal(input['step'], 'removals');
     // The old CA must outlive the removal, its proof and its watch.
     assert.equal(input['latest'], new Date(Date.parse('2236-01-01') - 7 * 60_000 - 370_000 - 600_000).toISOString());
+  });
+
+  it('a removal asks before each namespace, and leaves time for those that are still to come', async () => {
+    const asked: string[] = [];
+    const authority = `authority-${(count += 1)}`;
+    const namespaces = ['one', 'two'];
+    const planned = plan(authority, { approval: automatic, windowed: true, namespaces });
+    const nextWindow = async ({ latest }: { latest: string }) => {
+      asked.push(latest);
+      return opensIn(asked.length === 3 ? threeHours : 0)();
+    };
+    fakes = fakeActivities({ resolveCaRotation: async () => planned, nextWindow });
+    tests.use(fakes);
+    const handle = await tests.start('caRotation', caRotationId(authority), { authority });
+    assert.equal(((await handle.result()) as CaRotationResult).outcome, 'rotated');
+    const steps = fakes.names().filter((name) => ['nextWindow', 'rememberTrust', 'removeCa'].includes(name));
+    const one = ['nextWindow', 'rememberTrust', 'removeCa'];
+    assert.deepEqual(steps, ['nextWindow', ...one, ...one]);
+    const perNamespace = 7 * 60_000 + 370_000 + 600_000;
+    const left = asked.map((latest) => (Date.parse('2236-01-01') - Date.parse(latest)) / perNamespace);
+    assert.deepEqual(left, [2, 2, 1]);
+    assert.ok((await longestTimer(handle)) > threeHours - 60_000);
   });
 
   it('while it waits, a person can still abort', async () => {
@@ -63,7 +88,57 @@ describe('maintenance windows', () => {
   it('that it went ahead without one, because of an expiry, is among the problems', async () => {
     const handle = await rotateCa({ nextWindow: opensIn(0, 'expiry') });
     await handle.result();
-    assert.match((await handle.query<RotationStatus>('status')).problems.join(), /the next one opens later/);
+    const { problems } = await handle.query<RotationStatus>('status');
+    assert.equal(problems.filter((line) => line.includes('the next one opens later')).length, 1);
+  });
+
+  it('and people are told by the notifiers, once: of a removal, and of a restart', async () => {
+    const notifiers = [{ notifier: 'ops', events: ['windowsGaveWay'] }] as const;
+    const authority = `authority-${(count += 1)}`;
+    const target = `target-${(count += 1)}`;
+    const { resolveLeafRotation } = fakeActivities().activities;
+    const leafPlan = { ...(await resolveLeafRotation({ target })), windowed: true, notifiers };
+    const planned = plan(authority, { approval: automatic, windowed: true, notifiers, canaries: [] });
+    for (const [workflow, id, subject, request] of [
+      ['caRotation', caRotationId(authority), `CA of ${authority}`, { authority }],
+      ['leafRotation', leafRotationId(target), `Leaf of ${target}`, { target }],
+    ] as const) {
+      fakes = fakeActivities({
+        resolveCaRotation: async () => planned,
+        resolveLeafRotation: async () => leafPlan,
+        nextWindow: opensIn(0, 'expiry'),
+      });
+      tests.use(fakes);
+      await (await tests.start(workflow, id, request)).result();
+      const told = fakes.calls.filter(({ name }) => name === 'notify').map(({ input }) => input['notification']);
+      assert.equal(told.length, 1, workflow);
+      const { event, title, lines } = told[0] as Notification;
+      assert.deepEqual(
+        [event, title, lines],
+        [
+          'windowsGaveWay',
+          `${subject}: goes ahead outside of its maintenance windows`,
+          ['the next one opens later'],
+        ],
+      );
+    }
+  });
+
+  it('no restart happens outside of a window: it asks again right before the update, and makes another leaf in the next', async () => {
+    const target = `target-${(count += 1)}`;
+    const { resolveLeafRotation } = fakeActivities().activities;
+    const leafPlan = { ...(await resolveLeafRotation({ target })), windowed: true };
+    const answers = [0, threeHours, threeHours, 0];
+    fakes = fakeActivities({
+      resolveLeafRotation: async () => leafPlan,
+      nextWindow: async () => opensIn(answers.shift() ?? 0)(),
+    });
+    tests.use(fakes);
+    const handle = await tests.start('leafRotation', leafRotationId(target), { target });
+    await handle.result();
+    const tested = ['nextWindow', 'issueLeaf', 'testConnection', 'nextWindow'];
+    assert.deepEqual(fakes.names().slice(2, 12), [...tested, 'discardPairs', ...tested, 'updateTarget']);
+    assert.ok((await longestTimer(handle)) > threeHours - 60_000);
   });
 
   it('a restart waits for its window before its leaf is made; without windows nobody asks', async () => {
@@ -73,7 +148,7 @@ describe('maintenance windows', () => {
         ...(await fakeActivities().activities.resolveLeafRotation({ target })),
         windowed,
       });
-      fakes = fakeActivities({ resolveLeafRotation, nextWindow: opensIn(threeHours) });
+      fakes = fakeActivities({ resolveLeafRotation, nextWindow: opensOnceIn(threeHours) });
       tests.use(fakes);
       const handle = await tests.start('leafRotation', leafRotationId(target), { target });
       await handle.result();
