@@ -142,7 +142,7 @@ export class Interventions {
 
   /** Whatever waits for a person is tried again. */
   retryWhatWaits({ who, why }: Pick<Intervention, 'who' | 'why'>): void {
-    if (this.#stuck.size > 0) this.#take({ action: 'retry', who, why });
+    if (this.#stuck.size > 0) void this.#take({ action: 'retry', who, why });
   }
 
   /** Waits for the word of a person on a target, or on the evidence as a whole; undefined when nobody says any in time. */

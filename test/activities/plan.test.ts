@@ -38,11 +38,10 @@ describe('safety 33: the target of the rotation worker itself goes after the can
     world.config.targets['rotation']!.taskQueues = [];
     assert.deepEqual((await order()).alone, ['reloads']);
     const { pair } = world.target;
-    const { target } = world.deps;
     const withoutPair: Pick<Target, 'read'> = { read: async () => undefined };
     Object.assign(world.deps, {
       ownCertificate: async () => pair!.certificate,
-      target: (name: string) => (name === 'rotation' ? target(name) : withoutPair),
+      target: (name: string) => (name === 'rotation' ? world.target : withoutPair),
     });
     assert.deepEqual((await order()).alone, ['rotation', 'reloads']);
   });

@@ -199,10 +199,7 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       await tests.eventually(async () => fakes.names().includes('preflightCa'));
       await handle.signal('abortCaRotation', ann);
       const { outcome, reason } = await result();
-      assert.deepEqual(
-        [outcome, reason],
-        ['aborted', 'Aborted by ann (claimed): she knows. Nothing was changed.'],
-      );
+      assert.deepEqual([outcome, reason], ['aborted', 'Aborted by ann (claimed): she knows. Nothing was changed.']);
       assert.deepEqual(namesAfter('abortFacts'), ['takeUpNext']);
     });
 
@@ -255,7 +252,9 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       await tests.eventually(async () => fakes.names().includes('proveTrust'));
       assert.match(await refusal({ action: 'abort' }), /planted KubernetesForbidden/);
       await handle.signal('abortCaRotation', ann);
-      await tests.eventually(async () => (await status()).problems.some((line) => /^Ignored "abort": planted/.test(line)));
+      await tests.eventually(async () =>
+        (await status()).problems.some((line) => /^Ignored "abort": planted/.test(line)),
+      );
       open();
       assert.equal((await result()).outcome, 'rotated');
     });
@@ -290,7 +289,13 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       const { undoes } = await intervene({ action: 'abort' });
       assert.match(undoes.join(), /Cancelled, and put back onto a pair that works: authority-\d+-canary\./);
       assert.equal((await result()).outcome, 'aborted');
-      assert.deepEqual(namesAfter('rollOut'), ['abortFacts', 'restoreTarget', 'moveSignerBack', 'targetsOnCa', ...dropped]);
+      assert.deepEqual(namesAfter('rollOut'), [
+        'abortFacts',
+        'restoreTarget',
+        'moveSignerBack',
+        'targetsOnCa',
+        ...dropped,
+      ]);
     });
 
     it('that keeps both undoes nothing', async () => {

@@ -115,11 +115,7 @@ describe('maintenance windows', () => {
       const { event, title, lines } = told[0] as Notification;
       assert.deepEqual(
         [event, title, lines],
-        [
-          'windowsGaveWay',
-          `${subject}: goes ahead outside of its maintenance windows`,
-          ['the next one opens later'],
-        ],
+        ['windowsGaveWay', `${subject}: goes ahead outside of its maintenance windows`, ['the next one opens later']],
       );
     }
   });
