@@ -8,10 +8,13 @@ import { RotationError } from '../domain/failures.js';
 import { isOfPod } from '../domain/pollers.js';
 import { configuredQueue, otherConfigurations } from '../domain/reports.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
+import { anchorsOf } from '../x509/chain.js';
 import { signedBy } from '../x509/read.js';
 import { Authorities } from './authorities.js';
 import { clusterClock } from './cluster-clock.js';
 import type { Dependencies } from './dependencies.js';
+import { leavesIn } from './leaves.js';
+import { neighboursOf } from './neighbours.js';
 import { authorityConfig, targetConfig, targetsOf } from './plan.js';
 
 export interface EvidenceRequest {
@@ -60,6 +63,7 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
   const missing = [
     ...parts.flatMap((part) => part.missing),
     ...(await distrusting(deps, request, namespaces)),
+    ...(await sharing(deps, request, namespaces)),
     ...(await configuredOtherwise(deps, work)),
   ];
   const holders = parts.flatMap((part) => part.holders);
@@ -93,6 +97,24 @@ async function distrusting(
   return namespaces
     .filter(({ bundle }) => !bundle.some(({ fingerprint }) => chain.includes(fingerprint)))
     .map(({ namespace }) => `${namespace}: it does not trust CA ${short(ca)} any more`);
+}
+
+/** Targets of other authorities whose leaves chain to what is to be removed: authorities may have a root in common. */
+async function sharing(
+  deps: Dependencies,
+  { authority }: EvidenceRequest,
+  namespaces: readonly NamespaceTrust[],
+): Promise<readonly string[]> {
+  const authorities = new Authorities(deps);
+  const { current } = await authorities.record(authority);
+  const leaving = current === undefined ? [] : await authorities.leavingWith(authority, current);
+  const found = namespaces.map(async ({ namespace, bundle }) => {
+    const leaves = await leavesIn(deps, neighboursOf(deps, authority, namespace));
+    return leaves
+      .filter((leaf) => anchorsOf(leaf, bundle).some((ca) => leaving.includes(ca)))
+      .map(({ name }) => `${name}: its leaf chains to what is to be removed from ${namespace}`);
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /**

@@ -29,7 +29,8 @@ export function leavesAtRisk(
   return leavesIn(deps, [...new Set([...targetsOf(deps, authority), ...targetsIn(deps, namespace)])]);
 }
 
-async function leavesIn(deps: Dependencies, targets: readonly string[]): Promise<readonly LeafInUse[]> {
+/** The certificates in these targets, as they are now. */
+export async function leavesIn(deps: Dependencies, targets: readonly string[]): Promise<readonly LeafInUse[]> {
   const found = await Promise.all(targets.map(async (name) => ({ name, pair: await deps.target(name).read() })));
   return found.flatMap(({ name, pair }) => (pair ? [{ name, certificate: pair.certificate, chain: pair.chain }] : []));
 }

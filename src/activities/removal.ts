@@ -3,7 +3,7 @@ import { trustFound } from '../cloud/trust-facts.js';
 import type { ChangeOptions, NamespaceTrust, TrustChange, WantedTrust } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
-import { planBundle, planFilters, refuseStranding } from '../domain/bundle.js';
+import { planBundle, planFilters, refuseDistrust, refuseStranded } from '../domain/bundle.js';
 import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
 import { judgeKey } from '../domain/cloud-key.js';
 import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
@@ -160,7 +160,7 @@ export function removalActivities(deps: Dependencies) {
       foundOnRecord(deps, trustFound(current));
       return { unproved: 'it had left before' };
     }
-    if (trusted) await refuseDistrust(removal, current, []);
+    if (trusted) await refuseWithoutNewCa(removal, current);
     if (!(await staysOut(removal))) {
       refuseExpiring(removal);
       if (trusted) await refuseUnfitKey(removal);
@@ -186,21 +186,14 @@ export function removalActivities(deps: Dependencies) {
     return change.after;
   }
 
-  /** The new CA, and a valid one for each of these leaves, are in what the removal leaves of the bundle just read. */
-  async function refuseDistrust(
-    removal: Removal,
+  /** The new CA is in what the removal leaves of the bundle just read. */
+  async function refuseWithoutNewCa(
+    { authority, ca, old }: Removal,
     { namespace, bundle }: NamespaceTrust,
-    leaves: readonly LeafInUse[],
   ): Promise<void> {
-    const leaving = await authorities.leavingWith(removal.authority, removal.old);
+    const leaving = await authorities.leavingWith(authority, old);
     const stays = bundle.filter(({ fingerprint }) => !leaving.includes(fingerprint));
-    refuseStranding({
-      namespace,
-      bundle: stays,
-      chain: await authorities.chain(removal.authority, removal.ca),
-      leaves: leaves.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, stays) })),
-      now: deps.now(),
-    });
+    refuseDistrust({ namespace, bundle: stays }, await authorities.chain(authority, ca), deps.now());
   }
 
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
@@ -283,32 +276,38 @@ export function removalActivities(deps: Dependencies) {
   }
 
   async function write(removal: Removal, work: RemovalProgress): Promise<void> {
-    const { authority, before, rotation } = removal;
+    const { namespace } = removal.before;
+    const change = await deps.cloud.changeTrust(namespace, (current) => withoutOldCa(removal, current), {
+      generation: `${removal.rotation}/remove`,
+      ...work.through(namespace),
+      signal: work.signal,
+    });
+    work.note(change);
+  }
+
+  /** Decided on what the namespace trusts and who uses it now; refuses whatever would lock somebody out. */
+  async function withoutOldCa(removal: Removal, current: NamespaceTrust): Promise<WantedTrust> {
+    const { authority, before, old } = removal;
     const { namespace } = before;
     const wanted = deps.config.namespaces[namespace]?.filters;
-    const change = await deps.cloud.changeTrust(
-      namespace,
-      async (current) => {
-        const inUse = await leavesAtRisk(deps, { authority, namespace });
-        const leaving = await authorities.leavingWith(removal.authority, removal.old);
-        const now = deps.now();
-        await refuseDistrust(removal, current, await leavesInUse(deps, authority));
-        if (!changedOnlyByUs(before, current, { leaving, wanted: wanted ?? before.filters, now }))
-          throw new RotationError('EvidenceChanged', `Somebody else changed what ${namespace} trusts meanwhile.`);
-        const { bundle } = planBundle({
-          current: current.bundle,
-          add: [],
-          remove: leaving,
-          now,
-          leavesInUse: inUse.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, current.bundle) })),
-          issuers: issuersAmong(current.bundle),
-        });
-        const filters = wanted && planFilters({ wanted, leaves: await leavesFor(deps, namespace) });
-        return { bundle, filters: filters ?? current.filters };
-      },
-      { generation: `${rotation}/remove`, ...work.through(namespace), signal: work.signal },
-    );
-    work.note(change);
+    const remove = await authorities.leavingWith(authority, old);
+    const now = deps.now();
+    await refuseWithoutNewCa(removal, current);
+    if (!changedOnlyByUs(before, current, { leaving: remove, wanted: wanted ?? before.filters, now }))
+      throw new RotationError('EvidenceChanged', `Somebody else changed what ${namespace} trusts meanwhile.`);
+    const anchored = (leaves: readonly LeafInUse[], cas: WantedTrust['bundle']) =>
+      leaves.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, cas) }));
+    const { bundle } = planBundle({
+      current: current.bundle,
+      add: [],
+      remove,
+      now,
+      leavesInUse: anchored(await leavesAtRisk(deps, { authority, namespace }), current.bundle),
+      issuers: issuersAmong(current.bundle),
+    });
+    refuseStranded(anchored(await leavesInUse(deps, authority), bundle), bundle, now);
+    const filters = wanted && planFilters({ wanted, leaves: await leavesFor(deps, namespace) });
+    return { bundle, filters: filters ?? current.filters };
   }
 
   async function proofs(

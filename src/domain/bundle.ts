@@ -82,32 +82,35 @@ function refuseOrphans({ current, issuers }: BundleChange, bundle: readonly Cert
   }
 }
 
-export interface Remaining {
-  readonly namespace: string;
-  /** What a removal leaves of the bundle. */
-  readonly bundle: readonly CertificateFacts[];
-  /** The new CA and what is above it: its leaves are admitted while the namespace trusts any of them. */
-  readonly chain: readonly Fingerprint[];
-  /** Leaves of the new CA in use, and the CAs of the bundle that they chain to. */
-  readonly leaves: BundleChange['leavesInUse'];
-  readonly now: Date;
+/**
+ * Of a bundle, or what a removal leaves of it: throws NewCaNotTrusted unless a valid one of `chain` is in it, the new CA and what is
+ * above it. Somebody may have put back an older bundle.
+ */
+export function refuseDistrust(
+  { namespace, bundle }: { readonly namespace: string; readonly bundle: readonly CertificateFacts[] },
+  chain: readonly Fingerprint[],
+  now: Date,
+): void {
+  if (admittedBy(bundle, chain, now)) return;
+  throw new RotationError(
+    'NewCaNotTrusted',
+    `Nothing was removed: ${namespace} does not trust the new CA ${short(chain[0] ?? '')} any more.`,
+  );
 }
 
-/** Somebody may have put back a bundle that knows nothing of the new CA: then the old one stays. Throws NewCaNotTrusted. */
-export function refuseStranding({ namespace, bundle, chain, leaves, now }: Remaining): void {
-  const valid = bundle.filter((ca) => isValidAt(ca, now)).map(({ fingerprint }) => fingerprint);
-  const admitted = (anchors: readonly Fingerprint[]) => anchors.some((ca) => valid.includes(ca));
-  if (!admitted(chain))
-    throw new RotationError(
-      'NewCaNotTrusted',
-      `Nothing was removed: ${namespace} does not trust the new CA ${short(chain[0] ?? '')} any more.`,
-    );
-  const stranded = leaves.filter(({ chainsTo }) => !admitted(chainsTo)).map(({ name }) => name);
+/** Throws WouldLockOut unless each of these leaves has a valid CA in what would be left. */
+export function refuseStranded(
+  leaves: BundleChange['leavesInUse'],
+  bundle: readonly CertificateFacts[],
+  now: Date,
+): void {
+  const stranded = leaves.filter(({ chainsTo }) => !admittedBy(bundle, chainsTo, now)).map(({ name }) => name);
   if (stranded.length > 0)
-    throw new RotationError(
-      'NewCaNotTrusted',
-      `Nothing was removed: what would be left in ${namespace} admits no leaf of ${stranded.join(', ')}.`,
-    );
+    throw new RotationError('WouldLockOut', `No CA that would be left admits the leaf of ${stranded.join(', ')}.`);
+}
+
+function admittedBy(bundle: readonly CertificateFacts[], anchors: readonly Fingerprint[], now: Date): boolean {
+  return bundle.some((ca) => anchors.includes(ca.fingerprint) && isValidAt(ca, now));
 }
 
 function refuseOverflow({ count, bytes }: { count: number; bytes: number }): void {

@@ -60,7 +60,7 @@ describe('safety 39: an abort takes the new CA out again, once nobody is on it',
     assert.equal(world.bundle().length, 2);
   });
 
-  it('safety 4: nor one that came to it while an operation of somebody else was waited for', async () => {
+  it('nor one that came to it while an operation of somebody else was waited for', async () => {
     const stale = world.target.pair;
     world.target.pair = await world.leafOf(world.old);
     world.cloud.whileBusy = () => void (world.target.pair = stale);

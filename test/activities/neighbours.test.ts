@@ -8,7 +8,7 @@ import { aCaUnder } from '../support/chains.js';
 import { aWorld, booking, type FakeTarget, type World } from '../support/fakes.js';
 import { aNeighbour, neighbour } from '../support/neighbour.js';
 
-describe('safety 4: whoever uses the namespace is minded, whichever authority its leaf is of', () => {
+describe('safety 3: whoever uses the namespace is minded, whichever authority its leaf is of', () => {
   let world: World;
   let root: KeyPair;
   let sibling: KeyPair;
@@ -52,6 +52,15 @@ describe('safety 4: whoever uses the namespace is minded, whichever authority it
     });
 
     it('a CA that a leaf of the other one chains to is not removed, and the target is named', async () => {
+      const message = /Nothing was removed.*orders-worker: its leaf chains to what is to be removed from booking\.acct/;
+      await assert.rejects(remove(await approved()), { type: 'EvidenceMissing', message });
+      assert.deepEqual(world.bundle(), fingerprints(root, next));
+    });
+
+    it('nor where the leaf came while an operation of somebody else was waited for', async () => {
+      const stale = other.pair;
+      other.pair = await world.leafOf(next);
+      world.cloud.whileBusy = (generation) => void (generation === 'run/remove' && (other.pair = stale));
       await assert.rejects(remove(await approved()), { type: 'WouldLockOut', message: new RegExp(neighbour) });
       assert.deepEqual(world.bundle(), fingerprints(root, next));
     });

@@ -84,7 +84,7 @@ describe('safety 11: filters', () => {
     assert.deepEqual([...world.cloud.writes, ...unconfigured.cloud.writes], []);
   });
 
-  it('safety 4: that would refuse a leaf that came while an operation of somebody else was waited for', async () => {
+  it('that would refuse a leaf that came while an operation of somebody else was waited for', async () => {
     const world = await worldWith([...worker, { commonName: 'other' }], worker);
     const pair = world.target.pair!;
     const subject = { ...pair.certificate, commonNames: ['stranger'] };
