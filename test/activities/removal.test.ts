@@ -106,7 +106,10 @@ describe('removeCa', () => {
       world.target.before = (verb) => {
         if (verb === 'inspect') throw new RotationError('SecretOwned', 'planted.');
       };
-      await assert.rejects(remove().result, { type: 'SecretOwned' });
+      await assert.rejects(remove().result, {
+        type: 'EvidenceMissing',
+        message: /worker: could not be looked at: planted/,
+      });
       assert.deepEqual(generations(), []);
     });
 
