@@ -362,7 +362,7 @@ export function removalActivities(deps: Dependencies) {
         }).bundle,
         filters: sameFilters(current.filters, wanted ?? before.filters) ? before.filters : current.filters,
       }),
-      { generation: `${rotation}/restore`, ...options },
+      { generation: `${rotation}/restore`, ...options, byKeyAlone: true },
     );
   }
 
