@@ -38,12 +38,13 @@ export async function wire(loaded: LoadedConfig, options: WireOptions): Promise<
   await assertSandboxMarker(kubernetes, config.kubernetes.sandbox);
   const encryptionKey = config.keystore.encryptionKey && (await resolveSecret(config.keystore.encryptionKey));
   const views = new NamespaceViews(() => deps);
-  const cloud = createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) });
+  const keystore = createKeystore(config.keystore, { kubernetes, ...(encryptionKey && { encryptionKey }) });
+  const cloud = createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey), keystore });
   const { pollers, clients } = sight({ ...options, views, ownQueue: config.temporal.taskQueue });
   const deps: Dependencies = {
     config,
     configDigest: digest,
-    keystore: createKeystore(config.keystore, { kubernetes, ...(encryptionKey && { encryptionKey }) }),
+    keystore,
     cloud,
     probe: createProbe(config.probe),
     issuer: (authority) => createIssuer(config.authorities[authority]!.issuer),

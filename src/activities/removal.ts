@@ -377,7 +377,7 @@ export function removalActivities(deps: Dependencies) {
         }).bundle,
         filters: filtersBefore(deps, current, before),
       }),
-      { generation: `${rotation}/restore`, ...options },
+      { generation: `${rotation}/restore`, ...options, byKeyAlone: true },
     );
   }
 

@@ -11,6 +11,7 @@ import { resolveSecret } from '../config/references.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
 import { entries } from '../domain/ids.js';
 import { parseSavedTrust, type SavedNamespace, type SavedTrust } from '../domain/saved-trust.js';
+import type { Keystore } from '../keystore/keystore.js';
 import { readCertificates } from '../x509/read.js';
 import { compromisedCas } from './compromised.js';
 import { answer, configFile, globalOptions, mustHave, print, withExamples } from './context.js';
@@ -125,7 +126,9 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
   const saved = withoutCompromised(parsed, known ?? new Set());
   if (dryRun) return answer(options, saved, saved.namespaces.map(wouldTrust));
   const loaded = apiKeyEnv === undefined ? await loadConfig(configFile(options)) : undefined;
-  const cloud = await (loaded ? configuredCloud(loaded) : cloudOfKey(apiKeyEnv!));
+  // It has just answered, or is done without.
+  const keystore = loaded && known && (await openKeystore(loaded).catch(() => undefined));
+  const cloud = await (loaded ? configuredCloud(loaded, keystore) : cloudOfKey(apiKeyEnv!));
   const journal = new Journal((event) => console.error(JSON.stringify({ audit: event })));
   const by = { ...(who && { who, identity: 'claimed' as const }), ...(why && { why }) };
   try {
@@ -136,13 +139,14 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
       const change = await restoreTrust(cloud, former, new Date(), {
         generation: `break-glass/${saved.at}`,
         onProgress,
+        byKeyAlone: true,
       });
       const facts = { ...trustFacts(namespace, change), stage: 'done' as const };
       if (change.changed) journal.write({ ...facts, ...by, ...(loaded && { configuration: loaded.digest }) });
       results.push({ namespace, ...outcomeOf(change) });
     }
     answer(options, { restored: results }, [
-      ...results.map(({ namespace, line }) => `${namespace}: ${line}`),
+      ...results.flatMap(({ namespace, line, notes }) => [`${namespace}: ${line}`, ...notes]),
       'A rotation that still removes would remove again: cert-rotation undo-removal, or terminate ca/<authority>.',
     ]);
   } finally {
@@ -172,13 +176,13 @@ function wouldTrust({ namespace, bundle, filters }: SavedNamespace): string {
   return [`${namespace} would trust again (${filters.length} filters):`, ...cas].join('\n');
 }
 
-function outcomeOf({ changed, before, after, operationId }: TrustChange) {
+function outcomeOf({ changed, before, after, operationId, notes = [] }: TrustChange) {
   const had = new Set(before.bundle.map(({ fingerprint }) => fingerprint));
   const added = after.bundle.map(({ fingerprint }) => fingerprint).filter((ca) => !had.has(ca));
   const line = changed
     ? `trusts again ${added.map(short).join(', ') || 'whoever its filters refused'}`
     : 'trusts all of it already';
-  return { changed, added, line, ...(operationId && { operationId }) };
+  return { changed, added, line, notes, ...(operationId && { operationId }) };
 }
 
 async function textOf(file: string): Promise<string> {
@@ -195,7 +199,7 @@ async function cloudOfKey(env: string): Promise<Cloud> {
 }
 
 /** What the configuration has it do with the API key is granted as for the worker (safety 24). */
-async function configuredCloud({ config }: LoadedConfig): Promise<Cloud> {
+async function configuredCloud({ config }: LoadedConfig, keystore?: Keystore): Promise<Cloud> {
   refuseCloudPowers(config, process.env[allowVariable]);
-  return createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey) });
+  return createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey), keystore });
 }

@@ -26,8 +26,8 @@ export interface NamespaceEditor<Read extends NamespaceRead = NamespaceRead> {
   operation(id: string): Promise<Operation | undefined>;
   /** Nothing is left to do; absent: when bundle and filters are as wanted. */
   isDone?(found: Read, wanted: WantedTrust): boolean;
-  /** Puts back what the write took away beside bundle and filters; the namespace after that. */
-  mend?(before: Read, after: Read, options: ChangeOptions): Promise<Read>;
+  /** Puts back what the write `operationId` took away beside bundle and filters; the namespace after that. */
+  mend?(before: Read, operationId: string): Promise<Read>;
 }
 
 export interface NamespaceRead {
@@ -144,7 +144,7 @@ export function trustChanger<Read extends NamespaceRead>(editor: NamespaceEditor
         `${namespace} does not show the bundle and filters that operation ${id} wrote.`,
       );
     }
-    const after = editor.mend ? await editor.mend(before, found, options) : found;
+    const after = editor.mend ? await editor.mend(before, id) : found;
     if (before.rest !== after.rest) {
       throw new RotationError(
         'CloudSpecChanged',

@@ -56,6 +56,8 @@ export interface ChangeOptions {
   /** The last `keep` of an attempt before this one. */
   readonly kept?: string | undefined;
   readonly signal?: AbortSignal;
+  /** An undo: nothing but the API key may stand in its way (safety 15). What else fails on the way is told in the notes. */
+  readonly byKeyAlone?: boolean;
   /** An operation that has not ended after so long is CloudBusy (milliseconds); the same change sent again waits on for it. */
   readonly operationDeadlineMs?: number;
 }

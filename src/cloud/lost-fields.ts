@@ -11,6 +11,18 @@ const knownInside: readonly (readonly [message: number, fields: readonly number[
   [10, [1]],
 ];
 
+/** Of a spec, only what tcld would drop: `withLostFields` needs nothing else of what was before. Empty: there is none. */
+export function losableFields(spec: Uint8Array): Uint8Array {
+  return messageOf(
+    fieldsOf(spec).flatMap((field) => {
+      const knownThere = knownInside.find(([message]) => message === field.number)?.[1];
+      if (!knownThere || !field.content) return known.includes(field.number) ? [] : [field];
+      const inside = missing(fieldsOf(field.content), [], knownThere);
+      return inside.length > 0 ? [bytesField(field.number, messageOf(inside))] : [];
+    }),
+  );
+}
+
 export interface RestoredSpec {
   readonly spec: Uint8Array;
   /** The fields that were put back, by their numbers: `16`, or `4.98` for one inside mtls_auth. Empty: none was lost. */

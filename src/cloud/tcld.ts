@@ -1,32 +1,37 @@
 import { readFileSync } from 'node:fs';
 import type { CertificateFilter } from '../domain/filters.js';
-import { sameBundle, trustChanger, type NamespaceRead, type Operation } from './change.js';
+import { sameBundle, trustChanger, type NamespaceEditor, type NamespaceRead, type Operation } from './change.js';
 import { openCloudChannel } from './channel.js';
 import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange } from './cloud.js';
-import { readIdentity } from './identity.js';
+import { isLostAnswer, isRpcError } from './failures.js';
+import { FieldCustody } from './field-custody.js';
 import { createFieldKeeper, type FieldKeeper } from './field-keeper.js';
+import { readIdentity } from './identity.js';
 import { parseBundle } from './ops-api.js';
+import { noSpecMemory, type SpecMemory } from './spec-memory.js';
 import { createTcld, type Tcld, type TcldNamespace, type TcldOptions, type TcldRequest } from './tcld-program.js';
 
 export interface TcldCloudOptions extends TcldOptions {
   /** Write without the readings through Cloud Ops that show what tcld loses of the spec (safety 38). */
   readonly allowFieldLoss: boolean;
+  /** Where what may be lost is kept from before a write until it is proved to be there; absent: in this process. */
+  readonly memory?: SpecMemory | undefined;
 }
 
 /**
  * Cloud `tcld`: Temporal's older command line, the real program. It never waits, writes bundle and filters one after the
  * other, and drops what it does not know of a spec: so the spec is read through the Cloud Operations API with the same key
- * before and after each write, and what is lost is put back and told in the notes.
+ * before and after each write, and what is lost is put back and told in the notes; by the next change, where this one dies.
  */
 export function createTcldCloud(options: TcldCloudOptions): Cloud {
-  const { address, apiKey, serverRootsFile, allowFieldLoss } = options;
+  const { address, apiKey, serverRootsFile, allowFieldLoss, memory = noSpecMemory } = options;
   const tcld = createTcld(options);
   const serverRoots = serverRootsFile ? readFileSync(serverRootsFile) : undefined;
   const channel = allowFieldLoss ? undefined : openCloudChannel({ address, apiKey, serverRoots });
   const keeper = channel && createFieldKeeper(channel);
   return {
     readNamespace: async (namespace) => trustOf(namespace, await tcld.namespace(namespace)),
-    changeTrust: (namespace, decide, change) => changeThroughTcld({ tcld, keeper, namespace, decide, change }),
+    changeTrust: (namespace, decide, change) => changeThroughTcld({ tcld, keeper, memory, namespace, decide, change }),
     identity: async () => channel && readIdentity(channel),
     close: async () => channel?.close(),
   };
@@ -40,22 +45,14 @@ interface TcldRead extends NamespaceRead {
 interface Change {
   readonly tcld: Tcld;
   readonly keeper: FieldKeeper | undefined;
+  readonly memory: SpecMemory;
   readonly namespace: string;
   readonly decide: Parameters<Cloud['changeTrust']>[1];
   readonly change: ChangeOptions;
 }
 
-async function changeThroughTcld({ tcld, keeper, namespace, decide, change }: Change): Promise<TrustChange> {
-  const notes: string[] = [];
-  /** The spec from before the write, for the attempt after this one; until nothing of it is missing any more. */
-  let keep = change.kept;
-  const options: ChangeOptions = { ...change, onProgress: (line) => change.onProgress?.(line, keep) };
-
-  async function restore(before: Uint8Array): Promise<void> {
-    const note = await keeper?.restore(namespace, before, options);
-    if (note) notes.push(note);
-    keep = undefined;
-  }
+async function changeThroughTcld({ tcld, keeper, memory, namespace, decide, change }: Change): Promise<TrustChange> {
+  const custody = keeper && new FieldCustody(keeper, memory, namespace, change);
 
   async function read(): Promise<TcldRead> {
     const told = await tcld.namespace(namespace);
@@ -65,29 +62,41 @@ async function changeThroughTcld({ tcld, keeper, namespace, decide, change }: Ch
     return seen ? { trust, rest: seen.rest, spec: seen.spec } : { trust, rest: restOf(told) };
   }
 
-  if (change.kept) await restore(Buffer.from(change.kept, 'base64'));
-  const result = await trustChanger<TcldRead>({
+  const editor: NamespaceEditor<TcldRead> = {
     read,
     step: (current, wanted) => ({
       bundle: wanted.bundle,
       filters: sameBundle(current.bundle, wanted.bundle) ? wanted.filters : current.filters,
     }),
     async write({ trust, spec }, { bundle, filters }, requestId) {
-      keep = spec && Buffer.from(spec).toString('base64');
-      options.onProgress?.(`changing ${namespace} through tcld`);
+      if (spec) await custody?.beforeWrite(spec, requestId);
+      report(`changing ${namespace} through tcld`);
       const write = { namespace, requestId, resourceVersion: trust.resourceVersion };
-      if (sameBundle(trust.bundle, bundle)) await tcld.setFilters(write, filters);
-      else await tcld.setBundle(write, bundle.map((ca) => ca.pem).join(''));
+      try {
+        if (sameBundle(trust.bundle, bundle)) await tcld.setFilters(write, filters);
+        else await tcld.setBundle(write, bundle.map((ca) => ca.pem).join(''));
+      } catch (error) {
+        if (isRpcError(error) && !isLostAnswer(error)) await custody?.nothingLost(requestId);
+        throw error;
+      }
     },
     async operation(id) {
       const found = await tcld.request(id);
-      return found && operationOf(found);
+      const operation = found && operationOf(found);
+      if (operation?.state === 'failed') await custody?.nothingLost(id);
+      return operation;
     },
-    async mend({ spec }) {
-      if (spec) await restore(spec);
+    async mend({ spec }, operationId) {
+      if (spec) await custody?.afterWrite(spec, operationId);
       return await read();
     },
-  })(namespace, decide, options);
+  };
+
+  const report = (line: string) => (custody ? custody.report(line) : change.onProgress?.(line));
+  const refusedBefore = await custody?.restoreOwed();
+  const result = await trustChanger(editor)(namespace, decide, { ...change, onProgress: report });
+  const refused = refusedBefore && (await custody?.restoreOwed());
+  const notes = [...(custody?.notes ?? []), ...(refused ? [refused] : [])];
   return notes.length > 0 ? { ...result, notes } : result;
 }
 

@@ -17,6 +17,8 @@ export const entries = {
   ca: (authority: string, fingerprint: string): string => `ca.${authority}.${fingerprint.slice(0, 16)}`,
   /** What a namespace trusted before the last removal of a CA of the authority. Holds no key. */
   trust: (authority: string, namespace: string): string => `trust.${authority}.${namespace}`,
+  /** What the spec of a namespace had before the write `operation` of a program that may drop some of it. Holds no key. */
+  spec: (namespace: string, operation: string): string => `spec.${namespace}.${operation}`,
   /** How the run `run` of a CA rotation ended (domain/audit.ts). Holds no key. */
   rotation: (authority: string, run: string): string => `rotation.${authority}.${run}`,
   /** Who rescues the authority now: a lock where fixed ids are none. Holds no key. */

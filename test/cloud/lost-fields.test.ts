@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { withLostFields } from '../../src/cloud/lost-fields.js';
+import { losableFields, withLostFields } from '../../src/cloud/lost-fields.js';
 import { restOf } from '../../src/cloud/namespace-spec.js';
 import { bytesField, fieldsOf, messageOf } from '../../src/cloud/wire.js';
 
@@ -41,6 +41,22 @@ describe('safety 38: fields that tcld has no word for', () => {
     assert.deepEqual(withLostFields(before, after), { spec: after, restored: [] });
     const without = messageOf([...fieldsOf(after), message(6, text(97, 'inside'))]);
     assert.deepEqual(withLostFields(before, without), { spec: without, restored: [] });
+  });
+
+  it('are all that is kept of a spec, and enough to put them back', () => {
+    const kept = losableFields(before);
+    assert.deepEqual(
+      fieldsOf(kept).map(({ number }) => number),
+      [4, 6, 16, 99, 99],
+    );
+    assert.ok(!Buffer.from(kept).includes('codec') && !Buffer.from(kept).includes('orders'));
+    const after = messageOf([
+      text(1, 'orders'),
+      message(4, text(4, 'another ca')),
+      message(6, text(1, 'https://codec')),
+    ]);
+    assert.deepEqual(withLostFields(kept, after), withLostFields(before, after));
+    assert.equal(losableFields(after).length, 0);
   });
 
   it('of any number and content are put back, and nothing is left to put back then', () => {

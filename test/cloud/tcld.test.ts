@@ -8,16 +8,20 @@ import { status } from '@grpc/grpc-js';
 import { parse, stringify } from 'yaml';
 import type { ChangeOptions, Cloud } from '../../src/cloud/cloud.js';
 import { createCloud } from '../../src/cloud/index.js';
-import { readTrust, restOf } from '../../src/cloud/namespace-spec.js';
+import { readTrust, restOf, withTrust } from '../../src/cloud/namespace-spec.js';
+import { createSpecMemory } from '../../src/cloud/spec-memory.js';
 import { createTcldCloud, type TcldCloudOptions } from '../../src/cloud/tcld.js';
 import { bytesField, contentOf, fieldsOf, messageOf } from '../../src/cloud/wire.js';
 import { parseConfig } from '../../src/config/load.js';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
-import { failures, type FailureType } from '../../src/domain/failures.js';
+import { RotationError, failures, type FailureType } from '../../src/domain/failures.js';
+import type { StoredEntry } from '../../src/keystore/keystore.js';
 import { findTool } from '../../src/sandbox/tools/index.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { aCa } from '../support/certificates.js';
 import { startTestCloud, type TestCloud } from '../support/cloud-sandbox.js';
+import { eventually } from '../support/eventually.js';
+import { FakeKeystore } from '../support/fakes.js';
 import { makeServerCertificate, type ServerCertificate } from '../support/server-certificate.js';
 
 const namespace = 'orders.acct1';
@@ -147,6 +151,113 @@ describe('cloud tcld', () => {
       await assert.rejects(dying, { name: 'AbortError' });
       await addTwo(open(), { kept });
       assert.deepEqual([bundle(), restOf(spec())], [added(), whole]);
+    });
+  });
+
+  describe('safety 38: what tcld loses of a spec is kept in the keystore until it is proved to be there', () => {
+    let keystore: FakeKeystore;
+    let whole: string;
+    beforeEach(() => {
+      keystore = new FakeKeystore();
+      whole = restOf(spec());
+    });
+    const remembering = (options: Partial<TcldCloudOptions> = {}) =>
+      open({ memory: createSpecMemory(keystore), ...options });
+    const kept = () => [...keystore.entries.values()];
+    /** Nothing of the first attempt is left but what lies in the keystore. */
+    async function dieBeforeMending(): Promise<void> {
+      const controller = new AbortController();
+      const dying = addTwo(remembering(), { signal: controller.signal, onProgress: () => controller.abort() });
+      await assert.rejects(dying, { name: 'AbortError' });
+      await eventually(async () => restOf(spec()) !== whole);
+    }
+    const refusedMending = {
+      service: 'CloudService',
+      method: 'UpdateNamespace',
+      code: status.PERMISSION_DENIED,
+    } as const;
+
+    it('only what may be lost, and no longer than that', async () => {
+      let entry: StoredEntry | undefined;
+      await addTwo(remembering(), { onProgress: () => ([entry = entry] = kept()) });
+      const { fields } = entry!.record as { fields: string };
+      assert.deepEqual(
+        fieldsOf(Buffer.from(fields, 'base64')).map(({ number }) => number),
+        [16, 99, mtlsAuth],
+      );
+      assert.deepEqual([entry!.key, kept()], [undefined, []]);
+    });
+
+    it('killed between write and mending, without a heartbeat: the next change of the namespace puts it back', async () => {
+      await dieBeforeMending();
+      assert.equal(kept().length, 1);
+      const { changed, notes } = await addTwo(remembering(), { generation: 'another rotation' });
+      assert.deepEqual([changed, restOf(spec()), kept()], [false, whole, []]);
+      assert.match(notes![0]!, /lost the fields 16, 99, 4\.98 .* put back/);
+    });
+
+    it('when the mending fails, too', async () => {
+      sandbox.api.faults.push({ ...refusedMending, when: 'before' });
+      await assert.rejects(addTwo(remembering()), fails('CloudForbidden', /putting them back failed/));
+      assert.equal(kept().length, 1);
+      await addTwo(remembering(), { generation: 'another rotation' });
+      assert.deepEqual([restOf(spec()), kept()], [whole, []]);
+    });
+
+    it('what somebody changed since stays as they want it', async () => {
+      await dieBeforeMending();
+      const description = bytesField(16, Buffer.from('a new one'));
+      sandbox.store.edit(namespace, (damaged) => messageOf([...fieldsOf(damaged), description]));
+      const { notes } = await addTwo(remembering());
+      assert.equal(Buffer.from(contentOf(fieldsOf(spec()), 16)!).toString(), 'a new one');
+      assert.match(notes![0]!, /lost the fields 99, 4\.98 /);
+    });
+
+    it('a write that was refused loses nothing: what somebody took away meanwhile does not come back', async () => {
+      let first = true;
+      const cloud = remembering();
+      const { after: changed } = await cloud.changeTrust(
+        namespace,
+        ({ filters }) => {
+          if (first)
+            sandbox.store.edit(namespace, (now) => messageOf(fieldsOf(now).filter(({ number }) => number !== 16)));
+          first = false;
+          return { bundle: [one!, two!], filters };
+        },
+        { generation: 'run-1' },
+      );
+      assert.equal(changed.bundle.length, 2);
+      assert.deepEqual([contentOf(fieldsOf(spec()), 16), kept()], [undefined, []]);
+      assert.ok(contentOf(fieldsOf(spec()), 99));
+    });
+
+    it('an operation that failed loses nothing either', async () => {
+      sandbox.store.endings.push('FAILED');
+      await assert.rejects(addTwo(remembering()), fails('CloudOperationFailed'));
+      assert.deepEqual([restOf(spec()), kept()], [whole, []]);
+    });
+
+    it('is put back after the change where an expired CA in the bundle has every change refused before', async () => {
+      await dieBeforeMending();
+      const past = { now: new Date(Date.now() - 20 * 86_400_000), lifetimeMs: 86_400_000 };
+      const { certificate: expired } = await aCa(past);
+      sandbox.store.edit(namespace, (now) => withTrust(now, { bundle: [one!, expired] }));
+      const { notes } = await addTwo(remembering());
+      assert.deepEqual([bundle(), restOf(spec()), kept()], [added(), whole, []]);
+      assert.match(notes!.at(-1)!, /put back/);
+    });
+
+    it('where the keystore does not answer, nothing is written', async () => {
+      keystore.create = () => Promise.reject(new RotationError('KeystoreUnavailable', 'The keystore is away.'));
+      await assert.rejects(addTwo(remembering()), fails('KeystoreUnavailable'));
+      assert.deepEqual([restOf(spec()), requests('NamespaceService', 'UpdateNamespace')], [whole, 0]);
+    });
+
+    it('safety 15: an undo goes on without the keystore, and says so', async () => {
+      keystore.list = () => Promise.reject(new RotationError('KeystoreUnavailable', 'The keystore is away.'));
+      const { notes } = await addTwo(remembering(), { byKeyAlone: true });
+      assert.deepEqual([bundle(), restOf(spec())], [added(), whole]);
+      assert.match(notes!.join(), /is not kept: The keystore is away\..*put back/);
     });
   });
 
