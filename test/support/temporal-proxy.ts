@@ -109,7 +109,9 @@ export async function startTemporalProxy(
     if (ok && beforeTheAnswer(method, messageIn(request), messageIn(answer.body))) return;
     if (stream.destroyed) return handBack();
     const { trailers } = answer;
-    stream.respond(answer.headers, { waitForTrailers: Object.keys(trailers).length > 0 });
+    // A call that failed has its status in its only headers.
+    if (Object.keys(trailers).length === 0) return void stream.respond(answer.headers, { endStream: true });
+    stream.respond(answer.headers, { waitForTrailers: true });
     stream.once('wantTrailers', () => stream.sendTrailers(trailers));
     stream.end(answer.body);
   }
