@@ -49,6 +49,9 @@ export function addInterveneCommands(program: Command): void {
   withExamples(abort, `${aborting} --dry-run`, aborting, `${aborting} --keep-both`);
 }
 
+/** What it would undo is looked at first (`prompt` in workflows/options.ts). */
+const abortWithinMs = 60_000;
+
 interface Taken {
   readonly undoes: readonly string[];
 }
@@ -59,7 +62,7 @@ async function intervene(command: Command, authority: string, given: Interventio
   const options = globalOptions(command);
   const workflowId = caRotationId(authority);
   await withClient(options, mustHave('authorities', authority), async (client) => {
-    const update = { name: 'intervene', sent };
+    const update = { name: 'intervene', sent, ...(sent.action === 'abort' && { withinMs: abortWithinMs }) };
     const { undoes } = await sendUpdate<Intervention, Taken>(client, workflowId, update);
     const done = sent.dryRun ? 'would undo' : 'taken; undoes';
     const lines =

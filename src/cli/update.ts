@@ -1,16 +1,23 @@
 import { WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, type Client } from '@temporalio/client';
 import { BadInput, NoWorker } from './exit.js';
 
-const answerWithinMs = 10_000;
+const usuallyWithinMs = 10_000;
+
+export interface Update<Sent> {
+  readonly name: string;
+  readonly sent: Sent;
+  /** Longer where the rotation has to look before it answers. */
+  readonly withinMs?: number;
+}
 
 /** Tells a running rotation something. Throws BadInput when it refuses, NoWorker when nobody answers for it. */
 export async function sendUpdate<Sent, Answer>(
   client: Client,
   workflowId: string,
-  { name, sent }: { readonly name: string; readonly sent: Sent },
+  { name, sent, withinMs = usuallyWithinMs }: Update<Sent>,
 ): Promise<Answer> {
   try {
-    return await client.withDeadline(Date.now() + answerWithinMs, () =>
+    return await client.withDeadline(Date.now() + withinMs, () =>
       client.workflow.getHandle(workflowId).executeUpdate<Answer, [Sent]>(name, { args: [sent] }),
     );
   } catch (error) {
@@ -20,7 +27,7 @@ export async function sendUpdate<Sent, Answer>(
       throw new BadInput(`not taken: ${workflowId} is not running: nothing to decide`);
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
       throw new NoWorker(
-        `not taken: no rotation worker answered for ${workflowId} in ${answerWithinMs / 1000} s. ` +
+        `not taken: no rotation worker answered for ${workflowId} in ${withinMs / 1000} s. ` +
           'Start the worker, look at `cert-rotation status`, and decide again',
       );
     throw error;

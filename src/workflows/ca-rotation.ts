@@ -21,7 +21,7 @@ import { decisionOf } from '../domain/emergency.js';
 import { configuredAnew, resolve } from './configuration.js';
 import { accepted } from './failures.js';
 import { Emergencies } from './emergencies.js';
-import { askToRetry, escalate, movedOn, sayWhatIsExposed, stillTheNextOne } from './escalation.js';
+import { escalate, movedOn, sayWhatIsExposed, stillTheNextOne, wordOn } from './escalation.js';
 import { standInFor } from './fixed-id.js';
 import { Interventions } from './interventions.js';
 import { declareEmergencySignal } from './messages.js';
@@ -113,13 +113,12 @@ async function phases(begun: Rotation, people: People): Promise<CaRotationResult
       leaves = await trustedAndMoved(rotation);
       continue;
     }
-    if (configured.blocked) {
-      incidents.push(await retryWanted(rotation, configured.blocked));
-      continue;
-    }
-    const evidence = await confirm(rotation);
-    if (!evidence.complete) {
-      incidents.push(await retryWanted(rotation, `Not on the new CA: ${evidence.missing.join('; ')}`));
+    const evidence = configured.blocked === undefined ? await confirm(rotation) : undefined;
+    if (!evidence?.complete) {
+      const reason = configured.blocked ?? `Not on the new CA: ${evidence!.missing.join('; ')}`;
+      const word = await wordOnEvidence(rotation, reason);
+      if (word.action === 'skip') return keptBoth(rotation, leaves, { reason: goneOnWithout(word, reason) });
+      incidents.push(reason);
       leaves = await trustedAndMoved(rotation);
       continue;
     }
@@ -156,14 +155,15 @@ async function trustedAndMoved(rotation: Rotation): Promise<readonly LeafRotatio
 }
 
 /**
- * Somebody is not on the new CA although their leaf was moved, or a namespace does not trust it any more: a person has it trusted
- * and every target moved again, or aborts.
+ * Somebody is not on the new CA although their leaf was moved, or a namespace does not trust it any more, or the configuration
+ * knows somebody no more: a person has it trusted and every target moved again, goes on without, or aborts.
  */
-async function retryWanted(rotation: Rotation, reason: string): Promise<string> {
+async function wordOnEvidence(rotation: Rotation, reason: string): Promise<Intervention> {
   rotation.board.problem(`Both CAs stay trusted. ${reason}`);
-  if (!(await askToRetry(rotation, 'evidence', reason)))
-    throw ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${reason}`, 'EvidenceMissing');
-  return reason;
+  const canSkip = !rotation.interventions.compromised;
+  const word = await wordOn(rotation, { what: 'evidence', reason, canSkip });
+  if (word) return word;
+  throw ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${reason}`, 'EvidenceMissing');
 }
 
 async function aborted(
@@ -373,6 +373,10 @@ function undoing({ who, why }: Intervention): string {
 function whySkipped(skipped: readonly LeafRotationResult[]): string {
   const lines = skipped.map(({ target, reason }) => `${target}: ${reason}`).join('; ');
   return `Nothing is removed while a target is not moved (${lines}). Both CAs stay trusted; start the rotation again to move it.`;
+}
+
+function goneOnWithout({ who, why }: Intervention, reason: string): string {
+  return `${reason}. Skipped by ${who} (claimed): ${why}. Nothing is removed; both CAs stay trusted. Start the rotation again to go on.`;
 }
 
 /** The end that leaves everything working: both CAs trusted, leaves come from the new one. */

@@ -3,9 +3,11 @@ import type { CompromisedCas } from '../activities/compromised.js';
 import { short } from '../domain/certificate.js';
 import { exposureLines } from '../domain/emergency.js';
 import { leafRotationId } from '../domain/ids.js';
+import type { Intervention } from '../domain/intervention.js';
 import type { LeafRotationResult } from '../domain/rotation.js';
 import { emergencyStep, targetStuck } from '../domain/rotation-messages.js';
 import { rootOf } from './failures.js';
+import type { Stuck } from './interventions.js';
 import { hurry, moveLeaves, moveSigner } from './move-leaves.js';
 import { lasting, patient, read } from './options.js';
 import type { Rotation, UnderWay } from './rotation.js';
@@ -58,18 +60,15 @@ export async function sayWhatIsExposed(
   void tell(notifiers, board, emergencyStep(authority, step, board.exposed));
 }
 
-/** A person says whether to try again. False: nobody did in time. */
-export async function askToRetry(
+/** What a person says of what failed; undefined: nobody said anything in time. */
+export async function wordOn(
   { plan, board, interventions }: UnderWay,
-  target: string,
-  reason: string,
-): Promise<boolean> {
+  stuck: Stuck,
+): Promise<Intervention | undefined> {
   const { authority, approval, notifiers } = plan;
   const { compromised } = interventions;
-  const stuck = { what: target, reason, canSkip: false };
-  const message = targetStuck({ authority, target, reason, canSkip: false, compromised });
-  const answer = await interventions.onFailure(stuck, approval, () => void tell(notifiers, board, message));
-  return answer !== undefined;
+  const message = targetStuck({ authority, target: stuck.what, ...stuck, compromised });
+  return interventions.onFailure(stuck, approval, () => void tell(notifiers, board, message));
 }
 
 /**
@@ -81,7 +80,7 @@ export async function movedOn(rotation: Rotation, why: string, again: boolean): 
   const { authority, namespaces, notifiers } = plan;
   board.problem(`The compromised CA is not put back. ${why}`);
   void tell(notifiers, board, emergencyStep(authority, 'somebody fell off; everybody is moved on', [why]));
-  if (again && !(await askToRetry(rotation, 'removal', why)))
+  if (again && !(await wordOn(rotation, { what: 'removal', reason: why, canSkip: false })))
     throw ApplicationFailure.nonRetryable(`The compromised CA was not put back. ${why}`, 'NotPutBack');
   board.enter('leaves', 'whoever fell off to get a fresh leaf of the new CA');
   for (const namespace of namespaces) {

@@ -26,11 +26,11 @@ import {
   undoRemovalSignal,
   type InterventionTaken,
 } from './messages.js';
-import { read } from './options.js';
+import { prompt } from './options.js';
 import type { StatusBoard } from './status.js';
 
 /** Something that failed, and waits for a person. */
-interface Stuck {
+export interface Stuck {
   readonly what: string;
   readonly reason: string;
   readonly canSkip: boolean;
@@ -228,7 +228,7 @@ export class Interventions {
 
   async #look(): Promise<AbortFacts> {
     const { authority = '' } = this.#known.plan ?? {};
-    return read.abortFacts.executeWithOptions({ summary: 'See what an abort would undo' }, [
+    return prompt.abortFacts.executeWithOptions({ summary: 'See what an abort would undo' }, [
       { authority, rotation: workflowInfo().runId },
     ]);
   }

@@ -18,7 +18,15 @@ export const read = proxyActivities<Activities>({
   cancellationType,
 });
 
-/** The same for every target of an authority, heartbeating from one to the next. */
+/** Looks while a person waits for the answer: the command that asks gives up after a minute (cli/intervene.ts). */
+export const prompt = proxyActivities<Activities>({
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '45s',
+  retry,
+  cancellationType,
+});
+
+/** Looks at every target of an authority, heartbeating from one to the next. */
 export const inspecting = proxyActivities<Activities>({
   startToCloseTimeout: '1h',
   scheduleToCloseTimeout: '1h',

@@ -152,6 +152,21 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
     assert.equal((await result()).outcome, 'rotated');
   });
 
+  it('evidence that is not complete is skipped: nothing is removed, and it is said who skipped it, and why', async () => {
+    const missing = ['worker: could not be looked at: 403'];
+    await start({ gatherEvidence: async () => evidence({ complete: false, missing }) });
+    const { next } = await waitsForAPerson();
+    assert.match(next, /\| skip authority-\d+ evidence --who/);
+    await intervene({ action: 'skip', target: 'evidence' });
+    const { outcome, reason } = await result();
+    assert.equal(outcome, 'keptBoth');
+    assert.match(
+      reason!,
+      /worker: could not be looked at: 403\. Skipped by ann \(claimed\): she knows\. Nothing is removed/,
+    );
+    assert.ok(!fakes.names().includes('removeCa'));
+  });
+
   it('safety 30: a bad, early or contradictory intervention is shown, and stops nothing', async () => {
     await start({}, { approval: { mode: 'manual', deadlineMs: day, remindEveryMs: day } });
     await tests.reach(handle, 'approve');
