@@ -59,9 +59,16 @@ const prefixOf = (namespace: string): string => `namespace ${namespace} `;
 
 function trustLines({ namespace, bundle, filters }: TrustFacts): readonly string[] {
   return [
-    ...bundle.map(({ fingerprint }) => `${prefixOf(namespace)}trusts CA ${fingerprint}`),
+    ...bundle.map(({ fingerprint }) => trustLine(namespace, fingerprint)),
     ...filters.map((filter) => `${prefixOf(namespace)}has filter ${filterText(filter)}`),
   ];
+}
+
+const trustLine = (namespace: string, ca: Fingerprint): string => `${prefixOf(namespace)}trusts CA ${ca}`;
+
+/** Did the namespace trust the CA when these facts were read? */
+export function trustedThen(facts: readonly string[], namespace: string, ca: Fingerprint): boolean {
+  return facts.includes(trustLine(namespace, ca));
 }
 
 /** Fields in a fixed order and without case, as filters match. */

@@ -1,7 +1,7 @@
 import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { Decision } from '../domain/approval.js';
 import { short } from '../domain/certificate.js';
-import type { Evidence } from '../domain/evidence.js';
+import { trustedThen, type Evidence } from '../domain/evidence.js';
 import type { Intervention } from '../domain/intervention.js';
 import type { RememberedTrust } from '../domain/rotation.js';
 import { failedWith, rootOf } from './failures.js';
@@ -47,7 +47,7 @@ export async function removeOldCa(rotation: Rotation, approved: ApprovedRemoval)
     return { kind: 'removed' };
   } catch (error) {
     if (interventions.compromised) return notPutBack(error);
-    const restored = await CancellationScope.nonCancellable(() => keepBoth({ ...rotation, old }, trusted));
+    const restored = await CancellationScope.nonCancellable(() => keepBoth({ ...rotation, old }, approved, trusted));
     if (restored && interventions.undo) return { kind: 'undone', by: interventions.undo };
     if (restored && isVoid(error)) return { kind: 'void', why: rootOf(error).message };
     throw error;
@@ -102,7 +102,7 @@ async function takeOut(
   }
 }
 
-/** @param before absent: this run removed nothing there */
+/** @param before absent: another run removed the CA there, and was terminated */
 async function seeBothTrusted(rotation: Removing, namespace: string, before?: RememberedTrust): Promise<void> {
   const restoration = { before: before ?? (await remember(rotation, namespace)), rotation: workflowInfo().runId };
   const summary = `See that ${namespace} trusts both CAs`;
@@ -130,11 +130,16 @@ function remember({ plan, old }: Removing, namespace: string): Promise<Remembere
 }
 
 /** The old CA may be used again only once every namespace trusts it again. False when a person is needed. */
-async function keepBoth(rotation: Removing, trusted: readonly RememberedTrust[]): Promise<boolean> {
-  const { plan, board } = rotation;
+async function keepBoth(
+  rotation: Removing,
+  { evidence }: ApprovedRemoval,
+  trusted: readonly RememberedTrust[],
+): Promise<boolean> {
+  const { plan, old, board } = rotation;
   const failures: string[] = [];
   for (const namespace of trusted.length > 0 ? plan.namespaces : []) {
     const before = trusted.find((one) => one.namespace === namespace);
+    if (!before && trustedThen(evidence.facts, namespace, old.fingerprint)) continue;
     await seeBothTrusted(rotation, namespace, before).catch((error: unknown) =>
       failures.push(`${namespace}: ${rootOf(error).message}`),
     );

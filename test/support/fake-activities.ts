@@ -22,9 +22,15 @@ export interface FakeActivities {
 /** No person is asked, unless something is in doubt. */
 export const automatic = { mode: 'automatic', deadlineMs: 5 * 86_400_000, remindEveryMs: 86_400_000 } as const;
 
-/** All targets are on the new CA. */
-export function evidence(changes: Partial<Evidence> = {}): Evidence {
-  const facts = ['target canary has a leaf of CA new-ca'];
+/** All targets are on the new CA, and these namespaces trust the old one. */
+export function evidence(
+  changes: Partial<Evidence> = {},
+  trusting: readonly string[] = ['booking.acct', 'one', 'two', 'three'],
+): Evidence {
+  const facts = [
+    ...trusting.map((namespace) => `namespace ${namespace} trusts CA old-ca`),
+    'target canary has a leaf of CA new-ca',
+  ];
   const digest = 'a'.repeat(64);
   return {
     complete: true,

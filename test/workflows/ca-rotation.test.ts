@@ -210,7 +210,20 @@ describe('caRotation', () => {
       assert.match(problems.join('\n'), /restoreTrust lost a field/);
     });
 
-    it('safety 41: in every namespace, also where it was another run that removed it and was terminated', async () => {
+    it('safety 41: also in a namespace that another run had taken it from, and was terminated', async () => {
+      const gatherEvidence = async () => evidence({}, ['one', 'two']);
+      const removal = { removeCa: failing('RemovalUndone'), gatherEvidence };
+      const { handle, fakes } = await start(removal, { namespaces: ['one', 'two', 'three'] });
+      await tests.failureOf(handle);
+      assert.deepEqual(namesAfter(fakes, 'removeCa'), ['restoreTrust', 'rememberTrust', 'restoreTrust', 'keepBothCas']);
+      const restored = fakes.calls.filter(({ name }) => name === 'restoreTrust').map(({ input }) => input['before']);
+      assert.deepEqual(
+        restored.map((before) => (before as { namespace: string }).namespace),
+        ['one', 'three'],
+      );
+    });
+
+    it('in every namespace that it had left', async () => {
       let removals = 0;
       const removeCa = async () => ((removals += 1) === 2 ? failing('RemovalUndone')() : { lines: [] });
       const { handle, fakes } = await start({ removeCa }, { namespaces: ['one', 'two', 'three'] });
@@ -220,7 +233,6 @@ describe('caRotation', () => {
       assert.deepEqual(restored, [
         { namespace: 'one', ...trusted },
         { namespace: 'two', ...trusted },
-        { namespace: 'three', ...trusted },
       ]);
       const known = fakes.calls.filter(({ name }) => name === 'removeCa').map(({ input }) => input['earlier']);
       assert.deepEqual(known, [undefined, [{ namespace: 'one', ...trusted }]], 'by the API key alone, too');
