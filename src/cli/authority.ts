@@ -38,7 +38,7 @@ async function importAuthority(command: Command, authority: string, files: Impor
   const options = globalOptions(command);
   const loaded = await loadConfig(configFile(options));
   mustHave('authorities', authority)(loaded);
-  const ca = await readImport(await textsOf(files), new Date());
+  const ca = readImport(await textsOf(files), new Date());
   const keystore = await openKeystore(loaded);
   await keepFirstCa(keystore, { authority, ca, provenance: { importedAt: new Date().toISOString() } });
   const { subject, fingerprint, sha1, notAfter } = ca.certificate;

@@ -46,6 +46,7 @@ const exitCodeOf: Partial<Record<FailureType, number>> = {
   ImportKeyMismatch: exitCodes.badInput,
   ImportNotCa: exitCodes.badInput,
   ImportExpired: exitCodes.badInput,
+  ImportMalformed: exitCodes.badInput,
   ImportTooWeak: exitCodes.badInput,
   ImportChainIncomplete: exitCodes.badInput,
   ImportNotAdmitted: exitCodes.badInput,

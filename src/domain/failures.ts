@@ -65,6 +65,10 @@ export const failures = {
   },
   ImportNotCa: { retryable: false, fix: "Give the CA's certificate, not that of a leaf." },
   ImportExpired: { retryable: false, fix: 'Leave it and rotate the authority: a new CA is made.' },
+  ImportMalformed: {
+    retryable: false,
+    fix: 'Temporal Cloud does not read such a certificate: rotate the authority, a new CA is made.',
+  },
   ImportTooWeak: {
     retryable: false,
     fix: 'Temporal Cloud wants RSA or ECDSA with SHA-256 or stronger: rotate the authority, a new CA is made.',
@@ -75,7 +79,7 @@ export const failures = {
   },
   ImportNotAdmitted: {
     retryable: false,
-    fix: 'Its path length, purposes or name constraints forbid client leaves: rotate the authority, a new CA is made.',
+    fix: 'It, or a CA above it, forbids client leaves; the message says how. Rotate the authority: a new CA is made.',
   },
   AuthorityExists: { retryable: false, fix: 'An import is for an authority without a CA; rotate this one.' },
   KeystoreConflict: { retryable: true, fix: 'Somebody else changed the entry; it is read again and decided again.' },

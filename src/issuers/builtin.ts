@@ -43,7 +43,7 @@ async function createCa(request: CaRequest): Promise<Issued> {
     key,
   );
   const made = { certificate: readCertificate(pem), key };
-  return issuedCa(made);
+  return issuedCa(made, request);
 }
 
 async function issueLeaf(ca: KeyPair, request: LeafRequest): Promise<Issued> {

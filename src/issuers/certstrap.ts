@@ -32,13 +32,15 @@ export function createCertstrapIssuer({ program, passphrase }: CertstrapOptions)
     const commonName = generationName(request);
     // It names the CA's files after it and lets a path through.
     if (commonName.includes('/')) throw new RotationError('IssuerUnable', 'certstrap: the name of a CA holds a "/".');
+    const seconds = Math.min(Math.floor(request.lifetimeMs / 1000), longestSeconds);
     return withDepot(async (depot) => {
       await depot.run('init', 2, [
         ...distinguishedName({ ...request.subject, commonName }),
         ...keyFlags(request.algorithm),
-        `--expires=${Math.min(Math.floor(request.lifetimeMs / 1000), longestSeconds)} seconds`,
+        `--expires=${seconds} seconds`,
       ]);
-      return issuedCa(await depot.read(commonName.replaceAll(' ', '_')));
+      const made = await depot.read(commonName.replaceAll(' ', '_'));
+      return issuedCa(made, { ...request, lifetimeMs: seconds * 1000, now: new Date() });
     });
   }
 
@@ -46,7 +48,7 @@ export function createCertstrapIssuer({ program, passphrase }: CertstrapOptions)
     const { subject, dnsNames = [], uris = [], algorithm } = request;
     if (subject.commonName === undefined)
       throw new RotationError('IssuerUnable', 'certstrap makes no leaf without commonName.');
-    const seconds = leafSeconds(ca.certificate, request.lifetimeMs, backdateMs);
+    const seconds = Math.min(leafSeconds(ca.certificate, request.lifetimeMs, backdateMs), longestSeconds);
     return withDepot(async (depot) => {
       await depot.put('ca', ca);
       await depot.run('request-cert', 2, [
@@ -61,10 +63,10 @@ export function createCertstrapIssuer({ program, passphrase }: CertstrapOptions)
         '--CA=ca',
         `--csr=${depot.file('leaf.csr')}`,
         `--cert=${depot.file('leaf.crt')}`,
-        `--expires=${Math.min(seconds, longestSeconds)} seconds`,
+        `--expires=${seconds} seconds`,
         'leaf',
       ]);
-      return issuedLeaf(await depot.read('leaf'), ca, request);
+      return issuedLeaf(await depot.read('leaf'), ca, { ...request, lifetimeMs: seconds * 1000, now: new Date() });
     });
   }
 

@@ -1,12 +1,12 @@
 import { isValidAt, short, type CertificateFacts } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
-import { admissionRefusal } from '../x509/admission.js';
-import { intermediatesOf, pathToRoot } from '../x509/chain.js';
+import { chainRefusal } from '../x509/admission.js';
+import { pathToRoot } from '../x509/chain.js';
 import { weakness } from '../x509/check.js';
 import type { KeyPair } from '../x509/pair.js';
 import { openPrivateKey, type PrivateKey } from '../x509/private-key.js';
 import { keyMatches, keyUsage, readCertificates } from '../x509/read.js';
-import { createBuiltinIssuer } from './builtin.js';
+import { unreadable } from '../x509/readable.js';
 
 /** A CA that tcld, certstrap or openssl made, as texts of PEM files. */
 export interface Import {
@@ -19,11 +19,8 @@ export interface Import {
   readonly passphrase?: string | undefined;
 }
 
-/** How long the leaf lives that is made to see whether one would be admitted. */
-const trialMs = 60_000;
-
 /** The CA as this system can sign with it, its chain up to the root. Throws RotationError Import*: nothing was kept. */
-export async function readImport({ certificate, key, chain = '', passphrase }: Import, now: Date): Promise<KeyPair> {
+export function readImport({ certificate, key, chain = '', passphrase }: Import, now: Date): KeyPair {
   const [ca, ...others] = certificatesOf(certificate);
   if (!ca) throw new RotationError('ImportUnreadable', 'There is no certificate.');
   const pair = { certificate: ca, key: keyOf(key, passphrase) };
@@ -35,9 +32,13 @@ export async function readImport({ certificate, key, chain = '', passphrase }: I
   if (!above) throw new RotationError('ImportChainIncomplete', `The way from ${ca.subject} to its root is not there.`);
   for (const one of [ca, ...above]) refuseUnusable(one, now);
   refuseSharedNames([ca, ...above]);
-  const imported = { ...pair, ...(above.length > 0 && { chain: above }) };
-  await refuseUnadmitted(imported, now);
-  return imported;
+  const refusal = chainRefusal([ca, ...above], now);
+  if (refusal)
+    throw new RotationError(
+      'ImportNotAdmitted',
+      `A server does not admit leaves of ${ca.subject} (CA ${short(ca.fingerprint)}): ${refusal}.`,
+    );
+  return { ...pair, ...(above.length > 0 && { chain: above }) };
 }
 
 function certificatesOf(pem: string): readonly CertificateFacts[] {
@@ -59,6 +60,8 @@ function keyOf(pem: string, passphrase: string | undefined): PrivateKey {
 
 function refuseUnusable(certificate: CertificateFacts, now: Date): void {
   const { subject, notBefore, notAfter } = certificate;
+  const malformed = unreadable(certificate);
+  if (malformed) throw new RotationError('ImportMalformed', `${subject} ${malformed}.`);
   if (!isValidAt(certificate, now))
     throw new RotationError('ImportExpired', `${subject} is valid from ${notBefore} to ${notAfter} only.`);
   const weak = weakness(certificate);
@@ -70,25 +73,4 @@ function refuseSharedNames(chain: readonly CertificateFacts[]): void {
   const names = chain.map(({ subject }) => subject.toLowerCase());
   const shared = chain.find((_, index) => names.indexOf(names[index]!) < index);
   if (shared) throw new RotationError('ImportChainIncomplete', `Two of the chain have the name ${shared.subject}.`);
-}
-
-/** Path lengths, purposes and name constraints, as a server minds them: seen with a leaf. */
-async function refuseUnadmitted(ca: KeyPair, now: Date): Promise<void> {
-  const { certificate, key } = ca;
-  const made = await createBuiltinIssuer().issueLeaf(
-    // Without its chain, so that it is judged here and not by the issuer.
-    { certificate, key },
-    {
-      subject: { commonName: 'trial' },
-      algorithm: 'P-256',
-      lifetimeMs: trialMs,
-      now,
-    },
-  );
-  const refusal = await admissionRefusal({ ...made, chain: intermediatesOf(ca) }, [ca.chain?.at(-1) ?? certificate]);
-  if (refusal)
-    throw new RotationError(
-      'ImportNotAdmitted',
-      `A TLS server does not admit leaves of ${certificate.subject} (CA ${short(certificate.fingerprint)}): ${refusal}.`,
-    );
 }

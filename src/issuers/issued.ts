@@ -8,22 +8,22 @@ import type { CaRequest, Issued, LeafRequest } from './issuer.js';
 
 const maxCommonName = 64;
 
-/** The CA that was made, read back and found good; throws `IssuedCertificateInvalid`. */
-export function issuedCa(made: KeyPair): Issued {
-  refuse(made, checkCa(made));
+/** The CA that was made for a request, read back and found good; throws `IssuedCertificateInvalid`. */
+export function issuedCa(made: KeyPair, request: CaRequest): Issued {
+  refuse(made, checkCa(made, request));
   return { ...made, warnings: warningsOf(made.certificate) };
 }
 
 /** The leaf that was made for a request, read back and found good; throws `IssuedCertificateInvalid`. */
-export async function issuedLeaf(made: KeyPair, ca: KeyPair, request: LeafRequest): Promise<Issued> {
+export function issuedLeaf(made: KeyPair, ca: KeyPair, request: LeafRequest): Issued {
   refuse(made, checkLeaf(made, ca, request));
-  const warnings = warningsOf(made.certificate);
-  const root = ca.chain?.at(-1);
-  if (!root) return { ...made, warnings };
-  const leaf = { ...made, chain: intermediatesOf(ca) };
-  const refusal = await admissionRefusal(leaf, [root]);
-  refuse(leaf, refusal && `is not admitted under the root of its CA: ${refusal}`);
-  return { ...leaf, warnings };
+  const { certificate } = made;
+  // A leaf of a CA that is younger than now begins with it.
+  const begin = new Date(Math.max(request.now.getTime(), Date.parse(certificate.notBefore)));
+  const refusal = admissionRefusal(certificate, [ca.certificate, ...(ca.chain ?? [])], begin);
+  refuse(made, refusal && `is not admitted under its CA: ${refusal}`);
+  const chain = ca.chain && intermediatesOf(ca);
+  return { ...made, ...(chain && { chain }), warnings: warningsOf(certificate) };
 }
 
 function refuse({ certificate }: KeyPair, problem: string | undefined): void {

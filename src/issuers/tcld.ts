@@ -34,7 +34,7 @@ export function createTcldIssuer(program: Program): Issuer {
         `--ca-certificate-file=${files.certificate}`,
         `--ca-key-file=${files.key}`,
       ]);
-      return issuedCa(await readMade('tcld', files));
+      return issuedCa(await readMade('tcld', files), { ...request, now: new Date() });
     });
   }
 
@@ -61,7 +61,7 @@ export function createTcldIssuer(program: Program): Issuer {
         `--certificate-file=${files.certificate}`,
         `--key-file=${files.key}`,
       ]);
-      return issuedLeaf(await readMade('tcld', files), ca, request);
+      return issuedLeaf(await readMade('tcld', files), ca, { ...request, now: new Date() });
     });
   }
 

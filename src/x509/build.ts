@@ -79,9 +79,20 @@ export function keyIdentifier(publicKey: Asn1): Buffer {
 
 export const publicHalf = (key: PrivateKey): Asn1 => publicKeyInfo(createPublicKey(key.keyObject()));
 
-/** SubjectPublicKeyInfo (RFC 5280 4.1.2.7). */
-export const publicKeyInfo = (publicKey: KeyObject): Asn1 =>
-  parseDer(publicKey.export({ type: 'spki', format: 'der' }));
+/**
+ * SubjectPublicKeyInfo (RFC 5280 4.1.2.7). Of an elliptic key it is written here (RFC 5480 2): that node exports it takes several
+ * times as long as making the key.
+ */
+export function publicKeyInfo(publicKey: KeyObject): Asn1 {
+  const { x, y, crv } = publicKey.export({ format: 'jwk' });
+  const curve = crv && curves[crv];
+  if (!curve) return parseDer(publicKey.export({ type: 'spki', format: 'der' }));
+  const point = Buffer.concat([uncompressed, Buffer.from(x!, 'base64url'), Buffer.from(y!, 'base64url')]);
+  return sequence(sequence(oid(oids.ecPublicKey), oid(curve)), bits(point));
+}
+
+const curves: Readonly<Record<string, string>> = { 'P-256': '1.2.840.10045.3.1.7', 'P-384': '1.3.132.0.34' };
+const uncompressed = Buffer.of(4);
 
 function extension(type: string, critical: boolean, value: Asn1): Asn1 {
   return sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(toDer(value)));

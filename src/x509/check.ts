@@ -1,17 +1,27 @@
 import type { CertificateFacts } from '../domain/certificate.js';
-import type { LeafRequest } from '../issuers/issuer.js';
+import type { CaRequest, LeafRequest } from '../issuers/issuer.js';
 import { oids } from './der.js';
 import type { KeyPair } from './pair.js';
 import { parsed } from './parsed.js';
-import { extensionOf, keyMatches, keyUsage, signatureAlgorithm, signedBy } from './read.js';
+import {
+  authorityKeyIdentifier,
+  extensionOf,
+  issuedBy,
+  keyMatches,
+  keyUsage,
+  signatureAlgorithm,
+  signedBy,
+  subjectKeyIdentifier,
+} from './read.js';
+import { unreadable } from './readable.js';
 
 /** Every certificate is read back and checked before it is used: the reason why it must not be, or undefined. */
-export function checkCa(made: KeyPair): string | undefined {
+export function checkCa(made: KeyPair, asked: CaRequest): string | undefined {
   const { certificate } = made;
   if (!certificate.isCa) return 'is no CA';
-  if (!signedBy(certificate, certificate)) return 'is not signed by its own key';
+  if (!issuedBy(certificate, certificate)) return 'is not signed by its own key';
   if (keyUsage(certificate)?.includes('keyCertSign') === false) return 'may not sign certificates';
-  return checkAny(made);
+  return checkAlgorithm(made, asked) ?? checkAny(made) ?? checkLifetime(certificate, asked);
 }
 
 export function checkLeaf(made: KeyPair, ca: KeyPair, asked: LeafRequest): string | undefined {
@@ -20,10 +30,46 @@ export function checkLeaf(made: KeyPair, ca: KeyPair, asked: LeafRequest): strin
   const above = [ca.certificate, ...(ca.chain ?? [])];
   if (above.some(({ subject }) => subject.toLowerCase() === certificate.subject.toLowerCase()))
     return 'has the name of a CA above it';
+  const foreign = checkAuthorityKeyIdentifier(certificate, ca.certificate);
+  if (foreign) return foreign;
   if (!signedBy(certificate, ca.certificate)) return 'is not signed by its CA';
+  if (!issuedBy(certificate, ca.certificate)) return 'has an issuer that is not the subject of its CA, byte for byte';
   if (Date.parse(certificate.notAfter) > Date.parse(ca.certificate.notAfter)) return 'outlives its CA';
   if (Date.parse(certificate.notBefore) < Date.parse(ca.certificate.notBefore)) return 'begins before its CA';
-  return checkUsage(certificate) ?? checkNames(certificate, asked) ?? checkAlgorithm(made, asked) ?? checkAny(made);
+  return (
+    checkUsage(certificate) ??
+    checkNames(certificate, asked) ??
+    checkAlgorithm(made, asked) ??
+    checkAny(made) ??
+    checkLifetime(certificate, asked, ca.certificate)
+  );
+}
+
+/** Where both say one; node looks at it, too, before it looks at the signature. */
+function checkAuthorityKeyIdentifier(certificate: CertificateFacts, ca: CertificateFacts): string | undefined {
+  const [wanted, found] = [subjectKeyIdentifier(ca), authorityKeyIdentifier(certificate)];
+  return wanted && found && !wanted.equals(found)
+    ? 'has an authority key identifier that is not the subject key identifier of its CA'
+    : undefined;
+}
+
+/** Programs date certificates back, certstrap by ten minutes, and count from when they run. */
+const toleranceMs = 15 * 60_000;
+
+/** As asked, but within the lifetime of the CA. */
+function checkLifetime(
+  { notBefore, notAfter }: CertificateFacts,
+  { now, lifetimeMs }: CaRequest | LeafRequest,
+  ca?: CertificateFacts,
+): string | undefined {
+  const begin = Math.max(now.getTime(), ca ? Date.parse(ca.notBefore) : -Infinity);
+  const end = Math.min(now.getTime() + lifetimeMs, ca ? Date.parse(ca.notAfter) : Infinity);
+  const isNear = (time: string, wanted: number) => Math.abs(Date.parse(time) - wanted) <= toleranceMs;
+  if (!isNear(notBefore, begin))
+    return `begins at ${notBefore} (notBefore), not about ${new Date(begin).toISOString()}`;
+  return isNear(notAfter, end)
+    ? undefined
+    : `ends at ${notAfter} (notAfter), not about ${new Date(end).toISOString()} as asked`;
 }
 
 /** Without the extensions a certificate may be used for anything; with them, only for what they name. */
@@ -48,7 +94,7 @@ function checkNames(certificate: CertificateFacts, { subject, dnsNames = [], uri
   return complete ? undefined : 'does not have the names that were asked for';
 }
 
-function checkAlgorithm({ certificate }: KeyPair, { algorithm }: LeafRequest): string | undefined {
+function checkAlgorithm({ certificate }: KeyPair, { algorithm }: Pick<LeafRequest, 'algorithm'>): string | undefined {
   const made = keyAlgorithmOf(certificate);
   return made === algorithm ? undefined : `has a key of type ${made}, not ${algorithm}`;
 }
@@ -59,8 +105,7 @@ function checkAny({ certificate, key }: KeyPair): string | undefined {
   if (certificate.subject === '') return 'has no subject';
   if (certificate.commonNames.some((name) => Array.from(name).length > 64))
     return 'has a common name of more than 64 characters';
-  if (certificate.serial.length > 40) return 'has a serial number of more than 20 octets';
-  return weakness(certificate);
+  return unreadable(certificate) ?? weakness(certificate);
 }
 
 const strongSignatures: readonly string[] = [

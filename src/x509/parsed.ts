@@ -6,11 +6,20 @@ import { parseDer, type Asn1 } from './der.js';
 export interface Parsed {
   readonly x509: X509Certificate;
   /** RFC 5280 4.1. */
-  readonly tbs: Asn1;
+  readonly serial: Asn1;
   readonly issuer: Asn1;
   readonly subject: Asn1;
   /** AlgorithmIdentifier of the signature. */
   readonly signature: Asn1;
+  /** Each as often as it stands there. */
+  readonly extensions: readonly Extension[];
+}
+
+export interface Extension {
+  readonly id: string;
+  readonly critical: boolean;
+  /** Octet string around the DER of its value. */
+  readonly octets: Asn1;
 }
 
 /**
@@ -37,7 +46,20 @@ function parse(pem: string): Parsed {
   const [tbs, signature] = children(parseDer(x509.raw));
   const fields = children(tbs!);
   const first = fields[0]!.tagClass === forge.asn1.Class.CONTEXT_SPECIFIC ? 1 : 0;
-  return { x509, tbs: tbs!, issuer: fields[first + 2]!, subject: fields[first + 4]!, signature: signature! };
+  const [serial, , issuer, , subject] = fields.slice(first);
+  const extensions = extensionsIn(fields);
+  return { x509, serial: serial!, issuer: issuer!, subject: subject!, signature: signature!, extensions };
+}
+
+function extensionsIn(fields: readonly Asn1[]): readonly Extension[] {
+  const { Class, Type } = forge.asn1;
+  const field = fields.find(({ tagClass, type }) => tagClass === Class.CONTEXT_SPECIFIC && Number(type) === 3);
+  if (!field) return [];
+  return children(children(field)[0]!).map((extension) => {
+    const [id, flag] = children(extension);
+    const critical = flag!.type === Type.BOOLEAN && flag!.value !== '\0';
+    return { id: forge.asn1.derToOid(id!.value as string), critical, octets: children(extension).at(-1)! };
+  });
 }
 
 export function children(node: Asn1): Asn1[] {

@@ -2,7 +2,7 @@ import forge from 'node-forge';
 import type { CertificateFacts } from '../domain/certificate.js';
 import type { PrivateKey } from './private-key.js';
 import { oids, parseDer, toDer, type Asn1 } from './der.js';
-import { children, parsed } from './parsed.js';
+import { children, parsed, type Extension, type Parsed } from './parsed.js';
 
 const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -27,12 +27,21 @@ export function readCertificates(bundle: string): CertificateFacts[] {
   });
 }
 
+/** Signatures that were verified, by the certificates that were read: each is asked for several times in a row. */
+const verified = new WeakMap<Parsed, WeakSet<Parsed>>();
+
 /** `leaf` was signed by `ca`: the signature is verified, names alone never decide. */
 export function signedBy(leaf: CertificateFacts, ca: CertificateFacts): boolean {
-  const child = parsed(leaf.pem).x509;
-  const parent = parsed(ca.pem).x509;
-  return child.checkIssued(parent) && child.verify(parent.publicKey);
+  const [child, parent] = [parsed(leaf.pem), parsed(ca.pem)];
+  if (verified.get(child)?.has(parent)) return true;
+  if (!child.x509.checkIssued(parent.x509) || !child.x509.verify(parent.x509.publicKey)) return false;
+  verified.set(child, (verified.get(child) ?? new WeakSet()).add(parent));
+  return true;
 }
+
+/** The same as servers see it: they find the issuer by its name, which is in `child` byte for byte as in `ca` (safety 1). */
+export const issuedBy = (child: CertificateFacts, ca: CertificateFacts): boolean =>
+  toDer(parsed(child.pem).issuer).equals(toDer(parsed(ca.pem).subject)) && signedBy(child, ca);
 
 export function keyMatches(certificate: CertificateFacts, key: PrivateKey): boolean {
   return parsed(certificate.pem).x509.checkPrivateKey(key.keyObject());
@@ -55,7 +64,7 @@ function factsOf(pem: string): CertificateFacts {
     commonNames: values(oids.commonName),
     organizations: values(oids.organization),
     organizationalUnits: values(oids.organizationalUnit),
-    subjectAlternativeNames: alternativeNames(fields.tbs),
+    subjectAlternativeNames: alternativeNames(fields.extensions),
   };
 }
 
@@ -80,9 +89,12 @@ function attributesOf(name: Asn1): Attribute[] {
   );
 }
 
+/** Of a BMPString node-forge decodes the characters itself; those of a T61String count as Latin-1, as Go has it. */
 function textOf({ type, value }: Asn1): string {
-  const bytes = Buffer.from(value as string, 'latin1');
-  return type === forge.asn1.Type.BMPSTRING ? bytes.swap16().toString('utf16le') : bytes.toString('utf8');
+  const t61String = 20;
+  return type === forge.asn1.Type.BMPSTRING || Number(type) === t61String
+    ? (value as string)
+    : Buffer.from(value as string, 'latin1').toString('utf8');
 }
 
 const shortNames: Readonly<Record<string, string>> = {
@@ -100,8 +112,8 @@ function nameText(attributes: readonly Attribute[]): string {
     .join(',');
 }
 
-function alternativeNames(tbs: Asn1): string[] {
-  const value = extensionValue(tbs, oids.subjectAltName);
+function alternativeNames(extensions: readonly Extension[]): string[] {
+  const value = valueOf(extensions, oids.subjectAltName);
   const [dns, uri] = [2, 6];
   return value
     ? children(value).flatMap((name) =>
@@ -111,14 +123,32 @@ function alternativeNames(tbs: Asn1): string[] {
 }
 
 /** The DER inside an extension; undefined when the certificate does not have it. */
-export function extensionOf({ pem }: CertificateFacts, oid: string): Asn1 | undefined {
-  return extensionValue(parsed(pem).tbs, oid);
+export const extensionOf = ({ pem }: CertificateFacts, oid: string): Asn1 | undefined =>
+  valueOf(parsed(pem).extensions, oid);
+
+function valueOf(extensions: readonly Extension[], oid: string): Asn1 | undefined {
+  const found = extensions.find(({ id }) => id === oid);
+  return found && parseDer(octetsOf(found.octets));
 }
 
 /** The SKI as it stands in the certificate, which need not be the hash that we would compute. */
 export function subjectKeyIdentifier(certificate: CertificateFacts): Buffer | undefined {
   const value = extensionOf(certificate, oids.subjectKeyIdentifier);
   return value && Buffer.from(value.value as string, 'latin1');
+}
+
+/** The key identifier in the AKI; undefined where there is none. */
+export function authorityKeyIdentifier(certificate: CertificateFacts): Buffer | undefined {
+  const value = extensionOf(certificate, oids.authorityKeyIdentifier);
+  const id = value && children(value).find(({ type }) => Number(type) === 0);
+  return id && Buffer.from(id.value as string, 'latin1');
+}
+
+/** How many CAs may lie between a CA and a leaf (RFC 5280 4.2.1.9); undefined: any number. */
+export function pathLength(certificate: CertificateFacts): number | undefined {
+  const value = extensionOf(certificate, oids.basicConstraints);
+  const length = value && children(value).find(({ type }) => type === forge.asn1.Type.INTEGER);
+  return length && Number.parseInt(Buffer.from(length.value as string, 'latin1').toString('hex'), 16);
 }
 
 const usages = { digitalSignature: 0x80, keyCertSign: 0x04, cRLSign: 0x02 } as const;
@@ -137,17 +167,8 @@ export function signatureAlgorithm({ pem }: CertificateFacts): string {
   return forge.asn1.derToOid(children(parsed(pem).signature)[0]!.value as string);
 }
 
-function extensionValue(tbs: Asn1, oid: string): Asn1 | undefined {
-  const extensions = children(tbs).find(
-    ({ tagClass, type }) => tagClass === forge.asn1.Class.CONTEXT_SPECIFIC && Number(type) === 3,
-  );
-  if (!extensions) return undefined;
-  const found = children(children(extensions)[0]!)
-    .map(children)
-    .find(([id]) => forge.asn1.derToOid(id!.value as string) === oid);
-  const octets = found?.at(-1);
-  return octets && parseDer(octetsOf(octets));
-}
+/** What extensions a certificate has, each as often as it stands there. */
+export const extensionsOf = ({ pem }: CertificateFacts): readonly Extension[] => parsed(pem).extensions;
 
 /** forge parses the inside of an octet string where it can; encoding it again gives the octets back. */
 function octetsOf({ value }: Asn1): Buffer {

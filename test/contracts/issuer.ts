@@ -208,6 +208,15 @@ export function issuerContract({ kind, open, algorithms, allowed = {} }: IssuerR
       assert.ok(early.certificate.notBefore >= ca.certificate.notBefore);
     });
 
+    it('safety 2: what it makes begins about now and lives as long as was asked', async () => {
+      for (const [made, lifetimeMs] of [[await aCa(), year] as const, [await aLeaf(ca), 30 * day] as const]) {
+        const { notBefore, notAfter } = made.certificate;
+        const [early, late] = [Date.now() - Date.parse(notBefore), Date.now() + lifetimeMs - Date.parse(notAfter)];
+        for (const [ms, what] of [[early, 'notBefore'] as const, [late, 'notAfter'] as const])
+          assert.ok(Math.abs(ms) <= 15 * 60_000, `${what} is off by ${ms} ms`);
+      }
+    });
+
     it('a certificate made now is valid for a server whose clock is a minute behind', async () => {
       const behind = Date.now() - 59_000;
       for (const { certificate } of [await aCa(), await aLeaf(ca)])

@@ -10,9 +10,10 @@ import { createBuiltinIssuer } from '../../src/issuers/builtin.js';
 import { readImport, type Import } from '../../src/issuers/imported.js';
 import { findTool } from '../../src/sandbox/tools/index.js';
 import { presented } from '../../src/x509/chain.js';
+import { oids, sequence } from '../../src/x509/der.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
-import { aCaUnder } from '../support/chains.js';
+import { aCaUnder, extension, generalNames, printableName } from '../support/chains.js';
 import { buildOracle, type Oracle } from '../support/oracle.js';
 
 const day = 86_400_000;
@@ -27,11 +28,12 @@ describe('a CA that somebody else made', () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  const run = (command: string, ...args: readonly string[]) =>
-    execFileSync(command, args, { cwd: folder, stdio: 'pipe', input: `${passphrase}\n`.repeat(2), encoding: 'utf8' });
-  const openssl = (line: string) => run('openssl', ...line.split(' '));
+  /** Who does not read what is typed must not be sent it: he may have ended by then. */
+  const run = (command: string, args: readonly string[], input = '') =>
+    execFileSync(command, args, { cwd: folder, stdio: 'pipe', input, encoding: 'utf8' });
+  const openssl = (line: string) => run('openssl', line.split(' '));
   const text = (file: string) => readFile(join(folder, file), 'utf8');
-  const read = (files: Import) => readImport(files, new Date());
+  const read = async (files: Import) => readImport(files, new Date());
 
   /** Made by OpenSSL with that key. */
   async function certificateFor(keyFile: string, options = '-sha256'): Promise<string> {
@@ -104,7 +106,9 @@ describe('a CA that somebody else made', () => {
     it(`of a certstrap depot, ${kind}, with and without passphrase: signs from now on; a wrong passphrase is named`, async () => {
       for (const [name, flags] of [['open', ['--passphrase=']] as const, ['locked', []] as const]) {
         const depot = join(folder, `depot-${kind}`);
-        run(await findTool('certstrap'), `--depot-path=${depot}`, 'init', `--cn=${name}`, ...flags, ...options);
+        const typed = name === 'locked' ? `${passphrase}\n`.repeat(2) : '';
+        const args = [`--depot-path=${depot}`, 'init', `--cn=${name}`, ...flags, ...options];
+        run(await findTool('certstrap'), args, typed);
         const files = {
           certificate: await text(`depot-${kind}/${name}.crt`),
           key: await text(`depot-${kind}/${name}.key`),
@@ -208,13 +212,49 @@ describe('a CA that somebody else made', () => {
       what: 'that its root does not let sign leaves',
       files: async () => of(await aCaUnder(await aCaUnder(undefined, { pathLength: 0 }))),
       type: 'ImportNotAdmitted',
-      message: /PATH_LENGTH_EXCEEDED/,
+      message: /has a path length of 0, and 1 CAs/,
     },
     {
       what: 'for servers only',
       files: async () => of(await aCaUnder(undefined, { purposes: ['1.3.6.1.5.5.7.3.1'] })),
       type: 'ImportNotAdmitted',
-      message: /PURPOSE/,
+      message: /not that of client authentication/,
+    },
+    {
+      what: 'under a root that lets nobody have the name of the CA',
+      files: async () =>
+        of(
+          await aCaUnder(await aCaUnder(undefined, { constraints: { permitted: [generalNames.dns('example.com')] } }), {
+            extensions: [extension(oids.subjectAltName, false, sequence(generalNames.dns('ca.example.org')))],
+          }),
+        ),
+      type: 'ImportNotAdmitted',
+      message: /DNS name ca\.example\.org is not permitted by the name constraints of /,
+    },
+    ...(
+      [
+        ['-7', /negative serial number/],
+        ['0', /serial number zero/],
+        ['0x0102030405060708090a0b0c0d0e0f101112131415', /serial number of more than 20 octets/],
+      ] as const
+    ).map(([serial, message]) => ({
+      what: `with the serial number ${serial}`,
+      files: () => weak(`serial${serial}.key`, 2048, `-sha256 -set_serial ${serial}`),
+      type: 'ImportMalformed' as const,
+      message,
+    })),
+    ...['temporal_ca', 'ca@acme'].map((name) => ({
+      what: `named ${name} in a PrintableString`,
+      files: async () => of(await aCaUnder(undefined, { subject: printableName([oids.commonName, name]) })),
+      type: 'ImportMalformed' as const,
+      message: /characters that its string type \(PrintableString\) does not have/,
+    })),
+    {
+      what: 'under a root that Go does not read',
+      files: async () =>
+        of(await aCaUnder(await aCaUnder(undefined, { subject: printableName([oids.commonName, 'the_root']) }))),
+      type: 'ImportMalformed',
+      message: /PrintableString/,
     },
     {
       what: 'without a certificate',
@@ -238,6 +278,12 @@ describe('a CA that somebody else made', () => {
       message: /no private key/,
     },
   ];
+  it('named in a PrintableString with a * that Go lets pass, it signs from now on', async () => {
+    await assertSigns(
+      await read(of(await aCaUnder(undefined, { subject: printableName([oids.organization, '*.acme']) }))),
+    );
+  });
+
   for (const { what, files, type, message } of refusals) {
     it(`${what} is refused: ${type}, with nothing of the key in the message`, async () => {
       const given = await files();

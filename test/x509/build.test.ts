@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { buildCertificate, distinguishedName, extensions, publicHalf } from '../../src/x509/build.js';
+import { toDer } from '../../src/x509/der.js';
 import { generateKey } from '../../src/x509/generate.js';
 import { readCertificate } from '../../src/x509/read.js';
 import { buildOracle, type Oracle } from '../support/oracle.js';
@@ -17,6 +19,14 @@ describe('buildCertificate', () => {
     oracle = await buildOracle(folder);
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('writes a public key as node exports it, whatever its type', async () => {
+    for (const algorithm of ['P-256', 'P-384', 'RSA-2048'] as const) {
+      const key = await generateKey(algorithm);
+      const exported = createPublicKey(key.keyObject()).export({ type: 'spki', format: 'der' });
+      assert.deepEqual(toDer(publicHalf(key)), exported);
+    }
+  });
 
   it('safety 1: whatever the bytes of a serial, Go and OpenSSL read a positive number of the same value', async () => {
     const key = await generateKey('P-256');

@@ -6,10 +6,10 @@ import { after, before, describe, it } from 'node:test';
 import { createBuiltinIssuer } from '../../src/issuers/builtin.js';
 import { admissionRefusal } from '../../src/x509/admission.js';
 import { anchorsOf, intermediatesOf, issuersAmong, pathToRoot, presented } from '../../src/x509/chain.js';
-import { oids } from '../../src/x509/der.js';
+import { nullValue, oids } from '../../src/x509/der.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { readCertificates } from '../../src/x509/read.js';
-import { aCaUnder, type CaOptions } from '../support/chains.js';
+import { aCaUnder, aLeafUnder, extension, generalNames, printableName, type CaOptions } from '../support/chains.js';
 import { buildOracle, type Oracle } from '../support/oracle.js';
 
 const day = 86_400_000;
@@ -97,7 +97,8 @@ describe('chains', () => {
   });
 
   it('safety 3: a chain is judged as Go judges it for client authentication', async () => {
-    const constraints = { domains: ['example.com'] };
+    const constraints = { constraints: { permitted: [generalNames.dns('example.com')] } };
+    const unknown = (critical: boolean) => extension('1.2.3.4', critical, nullValue());
     const past = { now: new Date(Date.now() - 20 * day), lifetimeMs: day };
     const under = async (options: CaOptions) => aCaUnder(await aCaUnder(undefined, options));
     const limited = async (options: CaOptions) => aCaUnder(root, options);
@@ -113,20 +114,38 @@ describe('chains', () => {
       { what: 'a name within the constraints', make: () => limited(constraints), dnsNames: ['w.example.com'] },
       { what: 'a name outside of the constraints', make: () => limited(constraints), dnsNames: ['w.example.org'] },
       { what: 'constraints, and no names', make: () => limited(constraints) },
+      {
+        what: 'a name outside of the constraints of a root that signs itself',
+        make: () => aCaUnder(undefined, constraints),
+        dnsNames: ['w.example.org'],
+      },
+      { what: 'any purpose', make: () => limited({ purposes: [oids.anyPurpose] }) },
+      { what: 'a critical extension of nobody', make: () => limited({ extensions: [unknown(true)] }) },
+      { what: 'an extension of nobody', make: () => limited({ extensions: [unknown(false)] }) },
+      {
+        what: 'the name of its root in another string type',
+        make: () =>
+          limited({
+            issuerName: printableName(
+              [oids.organization, 'Acme'],
+              [oids.commonName, root!.certificate.commonNames[0]!],
+            ),
+          }),
+      },
     ];
     const verdicts = { admitted: 0, refused: 0 };
     for (const { what, make, dnsNames } of cases) {
       const ca = await make();
-      // An issuer that knows of no chain judges none.
-      const unjudged = await aLeaf({ certificate: ca.certificate, key: ca.key }, dnsNames);
-      const leaf = { ...unjudged, chain: intermediatesOf(ca) };
-      const top = ca.chain!.at(-1)!;
-      const refusal = await admissionRefusal(leaf, [top]);
-      assert.equal(refusal === undefined, oracle.admits(top.pem, presented(leaf)), `${what}: ${refusal}`);
+      const chain = ca.chain ?? [];
+      const leaf = await aLeafUnder(ca, (dnsNames ?? []).map(generalNames.dns));
+      const refusal = admissionRefusal(leaf, [ca.certificate, ...chain], new Date());
+      const root = chain.at(-1) ?? ca.certificate;
+      const shown = presented({ certificate: leaf, chain: intermediatesOf(ca) });
+      assert.equal(refusal === undefined, oracle.admits(root.pem, shown), `${what}: ${refusal}`);
       verdicts[refusal === undefined ? 'admitted' : 'refused'] += 1;
       const issuing = aLeaf(ca, dnsNames);
       await (refusal === undefined ? issuing : assert.rejects(issuing, { type: 'IssuedCertificateInvalid' }, what));
     }
-    assert.deepEqual(verdicts, { admitted: 5, refused: 6 });
+    assert.deepEqual(verdicts, { admitted: 7, refused: 9 });
   });
 });

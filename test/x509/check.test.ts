@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import type { LeafRequest } from '../../src/issuers/issuer.js';
+import type { CaRequest, LeafRequest } from '../../src/issuers/issuer.js';
 import { buildCertificate, distinguishedName, extensions, publicHalf } from '../../src/x509/build.js';
 import { checkCa, checkLeaf, warningsOf } from '../../src/x509/check.js';
-import { bits, boolean, octets, oid, oids, sequence, toDer, type Asn1 } from '../../src/x509/der.js';
+import { bits, boolean, nullValue, octets, oid, oids, sequence, toDer, type Asn1 } from '../../src/x509/der.js';
 import { generateKey } from '../../src/x509/generate.js';
 import type { KeyPair } from '../../src/x509/pair.js';
+import { parsed } from '../../src/x509/parsed.js';
 import { readCertificate } from '../../src/x509/read.js';
-import { aCaUnder } from '../support/chains.js';
+import { aCaUnder, extension, printableName } from '../support/chains.js';
 
 const day = 86_400_000;
 const now = new Date();
@@ -19,7 +20,11 @@ const asked: LeafRequest = {
   now,
 };
 
+const askedCa: CaRequest = { subject: {}, algorithm: 'P-256', generation: 1, lifetimeMs: 365 * day, now };
+
 interface Made {
+  readonly serial?: Buffer;
+  readonly issuer?: Asn1;
   readonly subject?: LeafRequest['subject'];
   readonly signer?: KeyPair;
   readonly notBefore?: Date;
@@ -32,6 +37,7 @@ interface Made {
 const forServers = sequence(oid(oids.extendedKeyUsage), octets(toDer(sequence(oid('1.3.6.1.5.5.7.3.1')))));
 /** Key usage keyEncipherment alone. */
 const forEncipherment = sequence(oid(oids.keyUsage), boolean(true), octets(toDer(bits(Buffer.of(0b0010_0000), 5))));
+const twice = extension('1.2.3.4', false, nullValue());
 const named = extensions.alternativeNames(asked.dnsNames!, [])!;
 
 describe('safety 2: what a program made is read back and checked before it is used', () => {
@@ -44,14 +50,13 @@ describe('safety 2: what a program made is read back and checked before it is us
   async function make(made: Made = {}): Promise<KeyPair> {
     const { subject = asked.subject, signer = ca, algorithm = 'P-256' } = made;
     const key = await generateKey(algorithm);
-    const issuer = signer.certificate.commonNames[0];
     const pem = buildCertificate(
       {
-        serial: Buffer.of(7),
+        serial: made.serial ?? Buffer.of(7),
         notBefore: made.notBefore ?? now,
         notAfter: made.notAfter ?? new Date(now.getTime() + day),
         subject: distinguishedName(subject),
-        issuer: distinguishedName({ organization: 'Acme', commonName: issuer }),
+        issuer: made.issuer ?? parsed(signer.certificate.pem).subject,
         publicKey: publicHalf(key),
         extensions: made.extensions ?? [extensions.digitalSignature(), extensions.clientAuth(), named],
       },
@@ -78,6 +83,24 @@ describe('safety 2: what a program made is read back and checked before it is us
     ['with another common name', () => ({ subject: { commonName: 'other', organization: 'Acme' } }), /names/],
     ['without the organization', () => ({ subject: { commonName: 'worker' } }), /names/],
     ['without the DNS name', () => ({ extensions: [] }), /names/],
+    ['that does not live as long as asked', () => ({ notAfter: new Date(now.getTime() + day / 2) }), /notAfter/],
+    ['that lives longer than asked', () => ({ notAfter: new Date(now.getTime() + 2 * day) }), /notAfter/],
+    ['that is not valid yet', () => ({ notBefore: new Date(now.getTime() + day / 2) }), /notBefore/],
+    ['with the serial number zero', () => ({ serial: Buffer.of(0) }), /serial number zero/],
+    ['with a long serial number', () => ({ serial: Buffer.alloc(21, 1) }), /serial number of more than 20 octets/],
+    ['with an extension twice', () => ({ extensions: [named, extensions.clientAuth(), twice, twice] }), /twice/],
+    [
+      'whose issuer is the name of its CA in another string type',
+      () => ({
+        issuer: printableName([oids.organization, 'Acme'], [oids.commonName, ca.certificate.commonNames[0]!]),
+      }),
+      /issuer .* byte for byte/,
+    ],
+    [
+      'with the key identifier of another CA',
+      () => ({ extensions: [named, extensions.authorityKeyIdentifier(Buffer.alloc(20, 1))] }),
+      /authority key identifier/,
+    ],
     ['with a key of another type', () => ({ algorithm: 'P-384' }), /key of type P-384, not P-256/],
   ];
   for (const [what, made, problem] of cases)
@@ -86,13 +109,25 @@ describe('safety 2: what a program made is read back and checked before it is us
   it('a pair that does not match is refused, whether CA or leaf', async () => {
     const { key } = await make();
     assert.match(checkLeaf({ ...(await make()), key }, ca, asked) ?? 'good', /does not match its key/);
-    assert.match(checkCa({ ...ca, key }) ?? 'good', /does not match its key/);
+    assert.match(checkCa({ ...ca, key }, askedCa) ?? 'good', /does not match its key/);
   });
 
   it('a CA that is none, or that another one signed, is refused', async () => {
-    assert.match(checkCa(await make()) ?? 'good', /is no CA/);
-    assert.match(checkCa(await aCaUnder(ca)) ?? 'good', /not signed by its own key/);
-    assert.equal(checkCa(ca), undefined);
+    assert.match(checkCa(await make(), askedCa) ?? 'good', /is no CA/);
+    assert.match(checkCa(await aCaUnder(ca), askedCa) ?? 'good', /not signed by its own key/);
+    assert.equal(checkCa(ca, askedCa), undefined);
+  });
+
+  it('a CA is of the key type, and lives as long, as was asked', async () => {
+    assert.match(checkCa(ca, { ...askedCa, algorithm: 'P-384' }) ?? 'good', /key of type P-256, not P-384/);
+    for (const [lifetimeMs, later] of [
+      [364 * day, 0],
+      [366 * day, 0],
+      [365 * day, day],
+    ] as const) {
+      const request = { ...askedCa, lifetimeMs, now: new Date(now.getTime() + later) };
+      assert.match(checkCa(ca, request) ?? 'good', /\((notBefore|notAfter)\)/);
+    }
   });
 
   it('what is left out is told, in one sentence; of a complete leaf nothing', async () => {

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import forge from 'node-forge';
+import { nullValue, oid, oids, sequence, set, type Asn1 } from '../../src/x509/der.js';
+import { unreadable } from '../../src/x509/readable.js';
+import { aCaUnder, extension, generalNames, printableName, type CaOptions } from '../support/chains.js';
+import { buildOracle, type Oracle } from '../support/oracle.js';
+
+const { Class, Type } = forge.asn1;
+const t61String = 20;
+
+const named = (type: number, value: string): CaOptions => ({
+  subject: sequence(set(sequence(oid(oids.organization), forge.asn1.create(Class.UNIVERSAL, type, false, value)))),
+});
+const printable = (value: string): CaOptions => ({ subject: printableName([oids.organization, value]) });
+const extended = (...extensions: readonly Asn1[]): CaOptions => ({ extensions });
+const alternative = (name: Asn1) => extended(extension(oids.subjectAltName, false, sequence(name)));
+const constrained = (name: Asn1): CaOptions => ({ constraints: { permitted: [name] } });
+const { dns, email, uri, ip } = generalNames;
+
+const rows: readonly [what: string, options: CaOptions, problem: RegExp | undefined][] = [
+  ['nothing odd', {}, undefined],
+  ['a PrintableString with every character that it has', printable("Az 09'()+,-./:=?"), undefined],
+  ['a PrintableString with * and &, which Go lets pass', printable('A&B *.example.com'), undefined],
+  ['a PrintableString with _', printable('temporal_ca'), /characters .*PrintableString/],
+  ['a PrintableString with @', printable('ca@acme'), /characters .*PrintableString/],
+  ['a PrintableString with a letter that is not ASCII', printable('Acm\xe9'), /PrintableString/],
+  ['an IA5String', named(Type.IA5STRING, 'ca@acme'), undefined],
+  ['an IA5String with a letter that is not ASCII', named(Type.IA5STRING, 'Acm\xe9'), /IA5String/],
+  ['a T61String', named(t61String, 'Acm\xe9'), undefined],
+  ['a BMPString', named(Type.BMPSTRING, 'Acm\u00e9'), undefined],
+  ['a BMPString with what is no character', named(Type.BMPSTRING, 'Acme\ufffe'), /BMPString/],
+  ['a UniversalString', named(28, '\0\0\0A'), /string type/],
+  [
+    'an extension twice',
+    extended(extension('1.2.3.4', false, nullValue()), extension('1.2.3.4', false, nullValue())),
+    /twice/,
+  ],
+  ['a critical key identifier', extended(extension(oids.authorityKeyIdentifier, true, sequence())), /critical/],
+  [
+    'a critical pointer to its issuer',
+    extended(extension(oids.authorityInformationAccess, true, sequence())),
+    /critical/,
+  ],
+  ['an alternative name that is not ASCII', alternative(dns('\xe9.example')), /malformed alternative name \(dns\)/],
+  ['a URI with a space', alternative(uri('spiffe://a b')), /malformed alternative name \(uri\)/],
+  ['an address of five octets', alternative(ip(1, 2, 3, 4, 5)), /malformed alternative name \(ip\)/],
+  ['a constraint with an empty label', constrained(dns('a..b')), /malformed name constraint \(dns\)/],
+  ['a constraint that is no mailbox', constrained(email('@a')), /malformed name constraint \(email\)/],
+  ['a URI constraint that is an address', constrained(uri('1.2.3.4')), /malformed name constraint \(uri\)/],
+  ['a mask with gaps', constrained(ip(10, 0, 0, 0, 255, 0, 255, 0)), /malformed name constraint \(ip\)/],
+  ['constraints that name nothing', { constraints: {} }, /name nothing/],
+];
+
+describe('safety 1: what Go does not parse is told from what it does', () => {
+  let folder: string;
+  let oracle: Oracle;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
+    oracle = await buildOracle(folder);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  for (const [what, options, problem] of rows)
+    it(what, async () => {
+      const { certificate } = await aCaUnder(undefined, options);
+      const said = unreadable(certificate);
+      if (problem) assert.match(said ?? 'nothing', problem);
+      else assert.equal(said, undefined);
+      assert.equal(oracle.admits(certificate.pem, certificate.pem), problem === undefined);
+    });
+
+  it('a name in a BMPString or a T61String is read as it is meant', async () => {
+    for (const type of [Type.BMPSTRING, t61String]) {
+      const { certificate } = await aCaUnder(undefined, named(type, 'Acm\u00e9'));
+      assert.deepEqual(certificate.organizations, ['Acm\u00e9']);
+    }
+  });
+});
