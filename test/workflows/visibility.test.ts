@@ -69,7 +69,7 @@ describe('what a person sees of a rotation', () => {
       [],
     );
     assert.equal(steps.filter(({ name }) => name === 'timer').length, 3, 'the soaks and the reminder');
-    assert.equal(steps.length, 13 + 8 + 3);
+    assert.equal(steps.length, 14 + 8 + 3);
     assert.equal(await (await child.describe()).staticSummary(), 'Move summaries-canary onto CA new-ca');
   });
 
