@@ -3,7 +3,7 @@ import type { Activities } from '../../src/activities/index.js';
 import type { FailureType } from '../../src/domain/failures.js';
 import type { CaPlan, RotationStatus } from '../../src/domain/rotation.js';
 import { certificateFacts } from '../support/certificate-facts.js';
-import { automatic, evidence, failing, plan, untilCancelled } from '../support/fake-activities.js';
+import { automatic, evidence, failing, leafPlan, plan, untilCancelled } from '../support/fake-activities.js';
 import type { WorkflowTests } from '../support/temporal-env.js';
 
 /** One outcome of one workflow, as its history is kept. */
@@ -60,6 +60,29 @@ const whenItWaitsForAPerson = (then: (handle: WorkflowHandle) => Promise<unknown
     await then(handle);
   };
 };
+/** The window opens later, and gives way before an expiry when it is asked again. */
+function opensLater(): Activities['nextWindow'] {
+  let asked = 0;
+  return async () =>
+    (asked += 1) === 1
+      ? { waitMs: 3_600_000, by: 'window', line: 'the next one opens in an hour' }
+      : { waitMs: 0, by: 'expiry', line: 'it gives way' };
+}
+const notifiers = [
+  { notifier: 'ops', events: ['approvalWanted', 'decisionWanted', 'caDone', 'leafDone', 'windowsGaveWay', 'failed'] },
+] as const;
+/** Since the configuration was read first, a target was added. */
+function grownPlan(): Activities['resolveCaRotation'] {
+  let reads = 0;
+  return async ({ authority }) =>
+    plan(authority, {
+      approval: automatic,
+      ...((reads += 1) > 1 && { others: ['added'], configDigest: 'another digest' }),
+    });
+}
+const signed = { ...person, evidence: evidence().digest, signature: 'signature' };
+const manual = plan('').approval;
+
 const cancelled: Meanwhile = async (tests, handle) => {
   await tests.reach(handle, 'rollout');
   await tests.cancel(handle);
@@ -152,6 +175,37 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await tests.reach(handle, 'rollout');
       await handle.signal('leafLeaked', emergency);
       await tests.cancel(handle);
+    },
+  },
+  'ca-told-and-windowed': {
+    ...ca,
+    activities: {
+      ...planned({ approval: { ...manual, remindEveryMs: 3_600_000 }, windowed: true, notifiers }),
+      nextWindow: opensLater(),
+    },
+    meanwhile: asked((handle) => handle.signal('approveCaRemoval', person)),
+  },
+  'ca-signed-by-two': {
+    ...ca,
+    activities: planned({ approval: { ...manual, secondPerson: true, approvers: ['ada', 'bob'] } }),
+    meanwhile: asked(async (handle) => {
+      for (const who of ['ada', 'bob'])
+        await handle.executeUpdate('decideCaRemoval', { args: [{ ...signed, decision: 'approve', who }] });
+    }),
+  },
+  'ca-aborted-with-both-kept': {
+    ...ca,
+    activities: { ...planned({ approval: automatic }), rollOut: failing('RolloutFailed') },
+    meanwhile: whenItWaitsForAPerson((handle) =>
+      handle.executeUpdate('intervene', { args: [{ ...person, action: 'abort', keepBoth: true }] }),
+    ),
+  },
+  'ca-configuration-grew': { ...ca, activities: { resolveCaRotation: grownPlan() } },
+  'leaf-told-and-windowed': {
+    ...leaf,
+    activities: {
+      resolveLeafRotation: async ({ target }) => ({ ...leafPlan(target), windowed: true, notifiers }),
+      nextWindow: opensLater(),
     },
   },
   'ca-under-another-id': { ...ca, workflowId: 'another-id', activities: planned({ approval: automatic }) },

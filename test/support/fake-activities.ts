@@ -63,7 +63,7 @@ export const plan = (authority: string, plan: Partial<CaPlan> = {}): CaPlan => (
   ...plan,
 });
 
-const leafPlan = (target: string): LeafPlan => ({
+export const leafPlan = (target: string): LeafPlan => ({
   target,
   authority: 'authority',
   namespaces: ['booking.acct'],
