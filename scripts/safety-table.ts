@@ -41,7 +41,7 @@ export const rules: Readonly<Record<number, string>> = {
   35: 'Trust is proved by successes in a row on every endpoint; one refusal starts the count anew.',
   36: 'Looking costs no billed action and works without a live worker.',
   37: 'Actions are counted by one function, by Temporal’s own rules.',
-  38: 'A field that tcld drops is restored and reported; nothing is written where that could not be seen.',
+  38: 'A field that tcld drops is restored and reported, by the next change if need be; nothing is written where that could not be seen.',
   39: 'A target that fails ends no CA rotation; an abort moves everybody back before the new CA goes.',
   40: 'An approval is bound to the evidence that was shown; evidence that changed voids it.',
   41: 'Nothing is removed that could not be put back.',

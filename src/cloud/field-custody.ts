@@ -34,7 +34,7 @@ export class FieldCustody {
 
   /**
    * Puts back what earlier changes lost, and died. Why it is refused, where the cloud takes no change of the namespace as it is
-   * (an expired CA in its bundle is enough): the change may mend that, and it is tried again after it.
+   * (an expired CA in its bundle is enough): the change may mend that, and it is tried again after it. An undo waits for no such thing.
    */
   async restoreOwed(): Promise<string | undefined> {
     try {
@@ -46,8 +46,9 @@ export class FieldCustody {
       this.#keep = undefined;
       return undefined;
     } catch (error) {
-      if (error instanceof RotationError && error.type === 'CloudRejectedBundle') return error.message;
-      throw error;
+      if (!(error instanceof RotationError)) throw error;
+      if (error.type !== 'CloudRejectedBundle' && !this.#change.byKeyAlone) throw error;
+      return error.message;
     }
   }
 

@@ -2,7 +2,7 @@ import forge from 'node-forge';
 import type { CertificateFacts } from '../domain/certificate.js';
 import { oids, type Asn1 } from './der.js';
 import { generalNamesOf, nameConstraintsOf } from './name-constraints.js';
-import { children, parsed } from './parsed.js';
+import { children, parsed, type Parsed } from './parsed.js';
 import { extensionsOf } from './read.js';
 
 /** RFC 5280 4.1.2.2. */
@@ -13,8 +13,14 @@ const longestSerial = 20;
  * crypto/x509, which is stricter (safety 1). Stricter still than Go where RFC 5280 is: serials are positive and at most 20 octets.
  */
 export function unreadable(certificate: CertificateFacts): string | undefined {
-  return serialProblem(certificate) ?? nameProblem(certificate) ?? extensionProblem(certificate);
+  const read = parsed(certificate.pem);
+  if (!judged.has(read))
+    judged.set(read, serialProblem(certificate) ?? nameProblem(certificate) ?? extensionProblem(certificate));
+  return judged.get(read);
 }
+
+/** A CA is asked about with each of its leaves. */
+const judged = new WeakMap<Parsed, string | undefined>();
 
 function serialProblem({ pem }: CertificateFacts): string | undefined {
   const octets = Buffer.from(parsed(pem).serial.value as string, 'latin1');

@@ -253,6 +253,19 @@ describe('cloud tcld', () => {
       assert.deepEqual([restOf(spec()), requests('NamespaceService', 'UpdateNamespace')], [whole, 0]);
     });
 
+    it('safety 15: an undo does not wait until it can be put back', async () => {
+      await dieBeforeMending();
+      sandbox.api.faults.push({ ...refusedMending, when: 'before' });
+      const putBack = { generation: 'undo', byKeyAlone: true };
+      const { notes } = await remembering().changeTrust(
+        namespace,
+        ({ filters }) => ({ bundle: [two!], filters }),
+        putBack,
+      );
+      assert.deepEqual([bundle(), restOf(spec()), kept()], [[two!.fingerprint], whole, []]);
+      assert.match(notes!.join(), /put back/);
+    });
+
     it('safety 15: an undo goes on without the keystore, and says so', async () => {
       keystore.list = () => Promise.reject(new RotationError('KeystoreUnavailable', 'The keystore is away.'));
       const { notes } = await addTwo(remembering(), { byKeyAlone: true });
