@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import type { NamespaceTrust } from '../cloud/cloud.js';
+import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import { unknownClients } from '../domain/clients.js';
-import { factLines, type Evidence } from '../domain/evidence.js';
+import { changedTrust, factLines, type Evidence } from '../domain/evidence.js';
 import { isOfPod } from '../domain/pollers.js';
 import { configuredQueue, otherConfigurations } from '../domain/reports.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
@@ -44,20 +45,35 @@ export async function evidenceToShow(deps: Dependencies, request: EvidenceReques
   return { ...evidence, unknownClients: await soughtClients(deps, request.authority, holders) };
 }
 
+/** How what the namespaces trust now differs from the facts that people were shown. */
+export async function compareTrust(
+  deps: Dependencies,
+  { authority, facts }: { readonly authority: string; readonly facts: readonly string[] },
+): Promise<{ changes: readonly string[] }> {
+  return { changes: changedTrust(facts, await namespacesOf(deps, authority)) };
+}
+
+function namespacesOf(deps: Dependencies, authority: string): Promise<readonly NamespaceTrust[]> {
+  return Promise.all(authorityConfig(deps, authority).namespaces.map((name) => deps.cloud.readNamespace(name)));
+}
+
 async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Progress) {
   const parts: TargetEvidence[] = [];
   for (const target of targetsOf(deps, request.authority)) {
     work.report(`looking at ${target}`);
     parts.push(await targetEvidence(deps, request, target));
   }
-  const missing = [...parts.flatMap((part) => part.missing), ...(await configuredOtherwise(deps, work))];
+  const namespaces = await namespacesOf(deps, request.authority);
+  const missing = [
+    ...parts.flatMap((part) => part.missing),
+    ...withoutTrust(namespaces, request.ca, await new Authorities(deps).chain(request.authority, request.ca)),
+    ...(await configuredOtherwise(deps, work)),
+  ];
   const holders = parts.flatMap((part) => part.holders);
   const strangers = await unknownPollers(deps, request, holders);
   const names = [...strangers.keys()];
   const facts = factLines({
-    namespaces: await Promise.all(
-      authorityConfig(deps, request.authority).namespaces.map((name) => deps.cloud.readNamespace(name)),
-    ),
+    namespaces,
     issuers: new Map(parts.map(({ target, issuer }) => [target, issuer])),
     unknownPollers: names,
     configDigest: deps.configDigest,
@@ -72,6 +88,17 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
     ...(request.quietSince && { quietSince: request.quietSince }),
   };
   return { evidence, holders };
+}
+
+/** Whoever writes a bundle, too, may have put back an earlier one: open connections still work, new ones are refused. */
+function withoutTrust(
+  namespaces: readonly NamespaceTrust[],
+  ca: Fingerprint,
+  chain: readonly Fingerprint[],
+): readonly string[] {
+  return namespaces
+    .filter(({ bundle }) => !bundle.some(({ fingerprint }) => chain.includes(fingerprint)))
+    .map(({ namespace }) => `${namespace}: does not trust the new CA ${short(ca)} any more; put it back`);
 }
 
 /**

@@ -29,8 +29,8 @@ export function toRow(workflowId: string, told: Told | undefined): StatusRow {
   };
 }
 
-/** Goes on beside the steps of a rotation: people are told, a signature is verified, an emergency is put on record and looked at. */
-const beside = ['notify', 'verifyApproval', 'declareCompromised', 'gatherExposure'];
+/** Goes on beside the steps of a rotation: people are told and waited for, an emergency is put on record and looked at. */
+const beside = ['notify', 'verifyApproval', 'compareTrust', 'declareCompromised', 'gatherExposure'];
 
 /** The step that the rotation is at. */
 function lastStep({ steps }: Told): Step | undefined {
