@@ -19,9 +19,14 @@ const namespace = 'shop.acct';
 class AnyTemporal {
   readonly calls: { readonly method: string; readonly leaf: string }[] = [];
   readonly #server: http2.Http2SecureServer;
+  readonly #sessions = new Set<http2.ServerHttp2Session>();
 
   constructor(options: http2.SecureServerOptions) {
     this.#server = http2.createSecureServer({ ...options, requestCert: true });
+    this.#server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+    });
     this.#server.on('stream', (stream, headers) => {
       const { raw } = (stream.session!.socket as TLSSocket).getPeerCertificate();
       const pem = `-----BEGIN CERTIFICATE-----\n${raw.toString('base64')}\n-----END CERTIFICATE-----\n`;
@@ -43,8 +48,14 @@ class AnyTemporal {
     return this.calls.findLast((call) => call.method === method)?.leaf;
   }
 
+  /** Connections that are open now. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
   close(): void {
     this.#server.close();
+    for (const session of this.#sessions) session.destroy();
   }
 }
 
@@ -68,7 +79,6 @@ describe('a process that is a client only', () => {
     certificates = await followCertificates({ address, namespace, ...files, serverName: 'localhost', serverRootsFile });
   });
   after(async () => {
-    await certificates?.close();
     temporal?.close();
     await rm(folder, { recursive: true, force: true });
   });
@@ -96,5 +106,10 @@ describe('a process that is a client only', () => {
 
   it('and reports what it presents, over the connection that presents it', async () => {
     await eventually(async () => temporal.lastLeafOf('PollActivityTaskQueue') === certificates.presented());
+  });
+
+  it('and keeps no connection once it is closed, the former ones included', async () => {
+    await certificates.close();
+    await eventually(async () => temporal.connections === 0, 10_000);
   });
 });

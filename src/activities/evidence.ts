@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { NamespaceTrust } from '../cloud/cloud.js';
 import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import { unknownClients } from '../domain/clients.js';
-import { factLines, type Evidence } from '../domain/evidence.js';
+import { changedTrust, factLines, type Evidence } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
 import { isOfPod } from '../domain/pollers.js';
 import { configuredQueue, otherConfigurations } from '../domain/reports.js';
@@ -51,15 +51,25 @@ export async function evidenceToShow(deps: Dependencies, request: EvidenceReques
   return { ...evidence, unknownClients: await soughtClients(deps, request.authority, holders) };
 }
 
+/** How what the namespaces trust now differs from the facts that people were shown. */
+export async function compareTrust(
+  deps: Dependencies,
+  { authority, facts }: { readonly authority: string; readonly facts: readonly string[] },
+): Promise<{ changes: readonly string[] }> {
+  return { changes: changedTrust(facts, await namespacesOf(deps, authority)) };
+}
+
+function namespacesOf(deps: Dependencies, authority: string): Promise<readonly NamespaceTrust[]> {
+  return Promise.all(authorityConfig(deps, authority).namespaces.map((name) => deps.cloud.readNamespace(name)));
+}
+
 async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Progress) {
   const parts: TargetEvidence[] = [];
   for (const target of targetsOf(deps, request.authority)) {
     work.report(`looking at ${target}`);
     parts.push(await targetEvidence(deps, request, target, work));
   }
-  const namespaces = await Promise.all(
-    authorityConfig(deps, request.authority).namespaces.map((name) => deps.cloud.readNamespace(name)),
-  );
+  const namespaces = await namespacesOf(deps, request.authority);
   const missing = [
     ...parts.flatMap((part) => part.missing),
     ...(await distrusting(deps, request, namespaces)),

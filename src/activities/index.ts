@@ -5,7 +5,7 @@ import { auditActivities, auditing } from './audit.js';
 import { authorityActivities } from './authority.js';
 import { compromisedActivities } from './compromised.js';
 import type { Dependencies } from './dependencies.js';
-import { evidenceToShow, type EvidenceRequest } from './evidence.js';
+import { compareTrust, evidenceToShow, type EvidenceRequest } from './evidence.js';
 import { expiryActivities } from './expiry.js';
 import { progress, reportingFailures } from './failures.js';
 import { followActivities } from './follow.js';
@@ -44,6 +44,7 @@ export function createActivities(dependencies: Dependencies) {
     ...approverActivities(deps),
     ...abortActivities(deps),
     ...compromisedActivities(deps),
+    compareTrust: (request: Parameters<typeof compareTrust>[1]) => compareTrust(deps, request),
     gatherEvidence: (request: EvidenceRequest): Promise<Evidence> => evidenceToShow(deps, request, progress()),
   });
 }

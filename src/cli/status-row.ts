@@ -29,8 +29,11 @@ export function toRow(workflowId: string, told: Told | undefined): StatusRow {
   };
 }
 
-/** Goes on beside the steps of a rotation: people are told, a signature is verified, an emergency is put on record, an abort is considered. */
-const beside = ['notify', 'verifyApproval', 'declareCompromised', 'gatherExposure', 'abortFacts'];
+/**
+ * Goes on beside the steps of a rotation: people are told and waited for, a signature is verified, an emergency is put on record and
+ * looked at, an abort is considered.
+ */
+const beside = ['notify', 'verifyApproval', 'compareTrust', 'declareCompromised', 'gatherExposure', 'abortFacts'];
 
 /** The step that the rotation is at. */
 function lastStep({ steps }: Told): Step | undefined {

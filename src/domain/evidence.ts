@@ -95,6 +95,12 @@ export function changedFacts(
   return [...come.map((line) => `new: ${line}`), ...gone.map((line) => `no longer: ${line}`)];
 }
 
+/** How what the namespaces trust differs from the facts, their filters included; empty: not at all. */
+export function changedTrust(facts: readonly string[], namespaces: readonly TrustFacts[]): readonly string[] {
+  const ofNamespaces = facts.filter((line) => line.startsWith('namespace '));
+  return changedFacts(ofNamespaces, namespaces.flatMap(trustLines));
+}
+
 /** Only strangers differ: pods that a renewal has just replaced are listed for a while, too. */
 export function onlyPollersCame(changes: readonly string[]): boolean {
   return changes.every((line) => line.startsWith(`new: ${pollerPrefix}`));

@@ -44,6 +44,22 @@ export function approvalWanted(question: Question): Message {
   };
 }
 
+/** What the question rests on is so no more: nobody can approve it, and it is asked anew on what is so then. */
+export function questionWithdrawn(authority: string, changes: readonly string[]): Message {
+  return {
+    event: 'approvalWanted',
+    severity: 'critical',
+    title: `CA of ${authority}: the question whether the old CA may be removed is void`,
+    lines: [
+      'Somebody else changed what is trusted while people were asked:',
+      ...changes.map((line) => `- ${line}`),
+      'Where the new CA is not trusted any more, workers are refused: put it back, and keep whoever took it out from doing so again.',
+      'The rotation looks again by itself, and asks anew.',
+    ],
+    commands: [`cert-rotation status ${authority}`],
+  };
+}
+
 export interface StuckTarget {
   readonly authority: string;
   /** Or `evidence`, when what is missing is a proof. */

@@ -30,6 +30,7 @@ export const phaseOfActivity: Readonly<Record<string, CaPhase | LeafPhase>> = {
   widenFilters: 'filters',
   moveSigner: 'leaves',
   gatherEvidence: 'confirm',
+  compareTrust: 'approve',
   markRetiring: 'remove',
   rememberTrust: 'remove',
   removeCa: 'remove',

@@ -33,7 +33,8 @@ export class FollowedConnection {
   readonly #address: TemporalAddress;
   readonly #log: Log;
   readonly #stopped = new AbortController();
-  readonly #closing = new Set<NodeJS.Timeout>();
+  /** Former connections, whose polls may not have ended yet. */
+  readonly #closing = new Map<Connected, NodeJS.Timeout>();
   readonly #workers = new Set<Worker>();
   readonly #client: Client;
   #current: Connected;
@@ -96,9 +97,8 @@ export class FollowedConnection {
   async close(): Promise<void> {
     this.#stopped.abort();
     this.#reporting.abort();
-    for (const timer of this.#closing) clearTimeout(timer);
-    await this.#current.connection.close();
-    await this.#current.native.close();
+    for (const timer of this.#closing.values()) clearTimeout(timer);
+    await Promise.all([this.#current, ...this.#closing.keys()].map(closeAll));
   }
 
   async #watch(files: CertificateFiles): Promise<void> {
@@ -130,9 +130,11 @@ export class FollowedConnection {
     for (const worker of this.#workers) worker.connection = next.native;
     if (next.leaf) this.report(presentedQueue, next.leaf);
     this.#log.info({ leaf: short(next.leaf ?? '') }, 'connections moved onto the new certificate');
-    const timer = setTimeout(() => void closeAll(old).finally(() => this.#closing.delete(timer)), oldConnectionLivesMs);
-    timer.unref();
-    this.#closing.add(timer);
+    const timer = setTimeout(() => {
+      this.#closing.delete(old);
+      void closeAll(old);
+    }, oldConnectionLivesMs);
+    this.#closing.set(old, timer.unref());
   }
 }
 

@@ -14,7 +14,7 @@ import { caRotationId } from '../domain/ids.js';
 import type { Intervention } from '../domain/intervention.js';
 import { parseCaRequest } from '../domain/requests.js';
 import type { CaPlan, CaRotationRequest, CaRotationResult, LeafRotationResult } from '../domain/rotation.js';
-import { approvalWanted, caDone } from '../domain/rotation-messages.js';
+import { approvalWanted, caDone, questionWithdrawn } from '../domain/rotation-messages.js';
 import { undoRotation } from './abort-rotation.js';
 import { Approval } from './approval.js';
 import { decisionOf } from '../domain/emergency.js';
@@ -26,6 +26,7 @@ import { standInFor } from './fixed-id.js';
 import { Interventions } from './interventions.js';
 import { declareEmergencySignal } from './messages.js';
 import { moveLeaves } from './move-leaves.js';
+import { whileItIsTrue, type Answer } from './open-question.js';
 import { inspecting, lasting, patient, write } from './options.js';
 import { recordingTheEnd } from './record.js';
 import { removeOldCa } from './remove-old-ca.js';
@@ -122,7 +123,12 @@ async function phases(begun: Rotation, people: People): Promise<CaRotationResult
       leaves = await trustedAndMoved(rotation);
       continue;
     }
-    const decision = await approve(rotation, { ...people, evidence, incidents });
+    const answer = await approve(rotation, { ...people, evidence, incidents });
+    if ('changes' in answer) {
+      incidents.push(await questionVoid(rotation, answer.changes));
+      continue;
+    }
+    const decision = answer.decided;
     const decided = { decision, evidence: { digest: evidence.digest, facts: evidence.facts } };
     if (decision.decision === 'reject') return keptBoth(rotation, leaves, { reason: rejection(decision), ...decided });
     // Still before the removal: an abort is possible, and the removal checks the evidence anew.
@@ -164,6 +170,15 @@ async function wordOnEvidence(rotation: Rotation, reason: string): Promise<Inter
   const word = await wordOn(rotation, { what: 'evidence', reason, canSkip });
   if (word) return word;
   throw ApplicationFailure.nonRetryable(`Both CAs stay trusted. ${reason}`, 'EvidenceMissing');
+}
+
+/** What people were asked on is so no more: they are told, and asked anew once every target is proved to be on the new CA again. */
+async function questionVoid({ plan, board }: Rotation, changes: readonly string[]): Promise<string> {
+  const { authority, notifiers } = plan;
+  const why = `Somebody else changed what is trusted while people were asked: ${changes.join('; ')}`;
+  board.problem(`The question is void. ${why}`);
+  void tell(notifiers, board, questionWithdrawn(authority, changes));
+  return why;
 }
 
 async function aborted(
@@ -284,15 +299,15 @@ interface Asking extends People {
 }
 
 /** What the policy says; where that is a person, or anything is in doubt, a person decides. */
-async function approve(rotation: Rotation, asking: Asking): Promise<Decision> {
+async function approve(rotation: Rotation, asking: Asking): Promise<Answer<Decision>> {
   const { plan, old, board, emergencies } = rotation;
   const { evidence, incidents } = asking;
-  const policy = (why: string): Decision => {
-    return { decision: 'approve', who: 'policy', why, identity: 'policy', evidence: evidence.digest };
+  const policy = (why: string): Answer<Decision> => {
+    return { decided: { decision: 'approve', who: 'policy', why, identity: 'policy', evidence: evidence.digest } };
   };
   if (!old) return policy('there is no old CA of ours to remove');
   const standing = standingDecision(rotation, evidence);
-  if (standing) return standing;
+  if (standing) return { decided: standing };
   const doubts = doubtsOf(evidence, plan.clients, incidents);
   if (plan.approval.mode === 'automatic' && doubts.length === 0 && !emergencies.declared)
     return policy('approval: automatic');
@@ -316,7 +331,7 @@ async function askAPerson(
   rotation: Rotation,
   old: CertificateFacts,
   { approval, evidence, startedBy }: Asking,
-): Promise<Decision> {
+): Promise<Answer<Decision>> {
   const { plan, ca, board } = rotation;
   const { authority, namespaces, notifiers } = plan;
   const { deadlineMs, remindEveryMs, secondPerson = false, approvers } = plan.approval;
@@ -341,11 +356,14 @@ async function askAPerson(
       approvalWanted({ ...question, authority, namespaces, old, ca, unknownPollers, unknownClients, reminder }),
     );
   ask(false);
-  const decision = await approval.decide(
-    { authority, evidence: digest, secondPerson, startedBy, approvers },
-    { until, remindEveryMs, remind: () => ask(true), standing: () => standingDecision(rotation, evidence) },
+  const answer = await whileItIsTrue({ authority, facts }, board, () =>
+    approval.decide(
+      { authority, evidence: digest, secondPerson, startedBy, approvers },
+      { until, remindEveryMs, remind: () => ask(true), standing: () => standingDecision(rotation, evidence) },
+    ),
   );
-  if (decision) return decision;
+  if ('changes' in answer) return answer;
+  if (answer.decided) return { decided: answer.decided };
   throw ApplicationFailure.nonRetryable(
     `Nobody decided by ${question.until}. Both CAs stay trusted; start the rotation again.`,
     'ApprovalExpired',

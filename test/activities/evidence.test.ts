@@ -157,6 +157,30 @@ describe('gatherEvidence', () => {
     }
   });
 
+  describe('a namespace whose bundle somebody else put back', () => {
+    function putBack(): void {
+      const trust = world.cloud.namespaces.get(booking)!;
+      const bundle = trust.bundle.filter(({ fingerprint }) => fingerprint !== next.certificate.fingerprint);
+      world.cloud.namespaces.set(booking, { ...trust, bundle });
+    }
+
+    it('safety 2: is missing in the evidence, whatever still polls over open connections', async () => {
+      putBack();
+      const { complete, missing } = await gather();
+      assert.equal(complete, false);
+      assert.match(missing.join(), /booking\.acct: does not trust the new CA \w{8} any more; put it back/);
+    });
+
+    it('shows while people are asked', async () => {
+      const { facts } = await gather();
+      const look = () => runActivity(world, 'compareTrust', { authority: 'booking', facts }).result;
+      assert.deepEqual(await look(), { changes: [] });
+      putBack();
+      const { fingerprint } = next.certificate;
+      assert.deepEqual(await look(), { changes: [`no longer: namespace ${booking} trusts CA ${fingerprint}`] });
+    });
+  });
+
   describe('pollers of no known target', () => {
     it('are those that polled during the soak and belong to no pod', async () => {
       world.strangers.push(seen('1@laptop', 100));

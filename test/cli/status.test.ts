@@ -47,7 +47,7 @@ describe('a row of the table says what a rotation does, waits for and came to', 
         'waits for a person: cert-rotation approve shop --who <you> --why <reason>   (or: reject)',
       ],
     ],
-    ...['verifyApproval'].map((activity): [string, Told, [string, string, string]] => [
+    ...['verifyApproval', 'compareTrust'].map((activity): [string, Told, [string, string, string]] => [
       `a wait for a person, after ${activity}`,
       told({ steps: [...gathered, aStep(activity, '')], results, waiting: true, timer: { firesAt: until } }),
       [

@@ -15,7 +15,7 @@ export interface FakeActivities {
   readonly activities: Activities;
   /** In the order in which they began, retries included. */
   readonly calls: readonly Call[];
-  /** Names of the calls, in order, but for the record at the end, which has tests of its own. */
+  /** Names of the calls, in order, but for looks while people are asked and the record at the end, which have tests of their own. */
   names(): readonly string[];
 }
 
@@ -89,6 +89,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     widenFilters: async () => ({ line: 'filters stay' }),
     moveSigner: async () => undefined,
     gatherEvidence: async () => evidence(),
+    compareTrust: async () => ({ changes: [] }),
     markRetiring: async () => undefined,
     rememberTrust: async ({ namespace }) => ({
       namespace,
@@ -151,7 +152,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
   return {
     activities: Object.fromEntries(recorded) as Activities,
     calls,
-    names: () => calls.map(({ name }) => name).filter((name) => name !== 'recordRotation'),
+    names: () => calls.map(({ name }) => name).filter((name) => !['compareTrust', 'recordRotation'].includes(name)),
   };
 }
 

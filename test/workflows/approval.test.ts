@@ -248,6 +248,46 @@ describe('approval of a removal', () => {
       assert.deepEqual([outcome, decision?.who], ['rotated', 'bob']);
     });
 
+    it('a bundle that somebody puts back while people are asked voids the question within an hour: all are told, and asked anew', async () => {
+      const changes = ['no longer: namespace booking.acct trusts CA new-ca'];
+      const notifiers = [{ notifier: 'ops', events: ['approvalWanted'] }] as const;
+      let looks = 0;
+      let gathered = 0;
+      await start(
+        fakeActivities({
+          resolveCaRotation: async ({ authority }) => plan(authority, { notifiers }),
+          gatherEvidence: async () => ((gathered += 1), evidence({ digest: `${gathered}`.repeat(64) })),
+          compareTrust: async () => ({ changes: (looks += 1) === 3 ? changes : [] }),
+        }),
+      );
+      await tests.reach(handle, 'approve');
+      const asked = await tests.env.currentTimeMs();
+      await tests.env.sleep(3.5 * 3_600_000);
+      const { problems, question } = await tests.reach(handle, 'approve');
+      assert.match(problems.join(), /The question is void\..*no longer: namespace booking\.acct trusts CA new-ca/);
+      assert.equal(question?.evidence, '2'.repeat(64));
+      assert.ok(Date.parse(question.until) >= asked + 5 * day + 3 * 3_600_000);
+      await handle.signal('approveCaRemoval', { ...ann, evidence: '1'.repeat(64) });
+      await handle.signal('approveCaRemoval', { ...ann, evidence: '2'.repeat(64) });
+      assert.equal((await result()).decision?.evidence, '2'.repeat(64));
+      const told = fakes.calls.flatMap(({ name, input }) =>
+        name === 'notify' ? [(input['notification'] as { title: string }).title] : [],
+      );
+      assert.ok(told.some((title) => title.endsWith('the question whether the old CA may be removed is void')));
+    });
+
+    it('a namespace that cannot be looked at while people are asked is said, and voids nothing', async () => {
+      const compareTrust = failing('CloudForbidden');
+      await start(fakeActivities({ compareTrust }));
+      await tests.reach(handle, 'approve');
+      await tests.env.sleep(2.5 * 3_600_000);
+      const { problems } = await status();
+      assert.equal(problems.length, 1, 'said once');
+      assert.match(problems[0]!, /could not be seen what the namespaces trust now: planted/);
+      await handle.signal('approveCaRemoval', ann);
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
     it('the removal is told what it was approved on, and by whom', async () => {
       await start();
       await tests.reach(handle, 'approve');
