@@ -110,7 +110,7 @@ export async function startTemporalProxy(
     if (stream.destroyed) return handBack();
     const { trailers } = answer;
     // A call that failed has its status in its only headers.
-    if (Object.keys(trailers).length === 0) return void stream.respond(answer.headers, { endStream: true });
+    if (Object.keys(trailers).length === 0) return stream.respond(answer.headers, { endStream: true });
     stream.respond(answer.headers, { waitForTrailers: true });
     stream.once('wantTrailers', () => stream.sendTrailers(trailers));
     stream.end(answer.body);
