@@ -37,7 +37,7 @@ export const rules: Readonly<Record<number, string>> = {
   31: 'Leaf rotations outlive their parent; one that runs already is waited for or skipped.',
   32: 'The previous pair is kept once, and goes back only where it works; otherwise a fresh leaf does.',
   33: 'The rotation worker changes its own certificate without a restart, and never scales itself away.',
-  34: 'The configuration is reloaded whole or not at all; workers that use another one block.',
+  34: 'The configuration is reloaded whole or not at all, and read anew before a removal; workers that use another one block.',
   35: 'Trust is proved by successes in a row on every endpoint; one refusal starts the count anew.',
   36: 'Looking costs no billed action and works without a live worker.',
   37: 'Actions are counted by one function, by Temporal’s own rules.',
@@ -137,6 +137,10 @@ export const invariants: readonly {
       [
         'chaos/kill-anywhere.test.ts',
         'safety 44: the worker is killed at any place, and the rotation ends as if nothing had happened',
+      ],
+      [
+        'chaos/kill-process.test.ts',
+        'safety 44: the real worker is killed (SIGKILL) at every place, and the rotation ends as if nothing had happened',
       ],
       ['chaos/start-over.test.ts', 'safety 44: a CA rotation that a person terminates or resets ends as if nobody had'],
       [
