@@ -31,6 +31,7 @@ export function rememberedTrustActivities(deps: Dependencies) {
     const neighbours = await neighboursThere(deps, authority, namespace);
     // Whoever restores it by hand does not bring back a CA whose key is in other hands.
     const { compromised = [] } = await authorities.record(authority);
+    const leaked = removing.filter((ca) => compromised.includes(ca));
     const worthKeeping = bundle.filter(({ fingerprint }) => !compromised.includes(fingerprint));
     const saved: SavedTrust = {
       version: 1,
@@ -40,7 +41,8 @@ export function rememberedTrustActivities(deps: Dependencies) {
       removal: { old, neighbours },
     };
     await authorities.keep(authority, entries.trust(authority, namespace), saved);
-    return remembered({ namespace, bundle, filters, removing }, neighbours);
+    const trust = { namespace, bundle, filters, removing, ...(leaked.length > 0 && { leaked }) };
+    return remembered(trust, neighbours);
   }
 
   /**

@@ -369,7 +369,7 @@ export function removalActivities(deps: Dependencies) {
       (current) => ({
         bundle: planBundle({
           current: current.bundle,
-          add: before.bundle.filter(({ fingerprint }) => before.removing.includes(fingerprint)),
+          add: before.bundle.filter(({ fingerprint }) => goesBack(before, fingerprint)),
           remove: [],
           now: deps.now(),
           leavesInUse: [],
@@ -380,6 +380,9 @@ export function removalActivities(deps: Dependencies) {
       { generation: `${rotation}/restore`, ...options, byKeyAlone: true },
     );
   }
+
+  const goesBack = ({ removing, leaked = [] }: RememberedTrust, ca: Fingerprint): boolean =>
+    removing.includes(ca) && !leaked.includes(ca);
 
   /** For the workflow, when the removing activity could not do it itself. */
   async function restoreTrust(restoration: TrustRestoration): Promise<Noted> {

@@ -183,6 +183,8 @@ export interface RememberedTrust {
   readonly filters: readonly CertificateFilter[];
   /** The CAs of the bundle that the removal takes: only they go back. */
   readonly removing: readonly Fingerprint[];
+  /** Those of them whose keys are in other hands, and which stay out (safety 43). Absent: none. */
+  readonly leaked?: readonly Fingerprint[];
   /** Targets of other authorities that used the namespace and were well: the watch minds them, too. Absent: none. */
   readonly neighbours?: readonly string[];
 }

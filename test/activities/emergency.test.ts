@@ -172,6 +172,18 @@ describe('safety 43: a CA whose key leaked', () => {
       assert.equal(compromised, undefined);
     });
 
+    it('stays out when the removal of the current one is undone', async () => {
+      await declare('next');
+      const { ca } = await issueCa();
+      await run('trustCa', { authority: 'booking', namespace: booking, ca: ca.fingerprint, rotation: 'run' });
+      const before = await run('rememberTrust', { authority: 'booking', namespace: booking, old: old() });
+      assert.deepEqual(new Set(before.removing), new Set([old(), newCa()]));
+      const trusted = world.cloud.namespaces.get(booking)!;
+      world.cloud.namespaces.set(booking, { ...trusted, bundle: [ca] });
+      await run('restoreTrust', { before, rotation: 'run' });
+      assert.deepEqual(new Set(world.bundle()), new Set([ca.fingerprint, old()]));
+    });
+
     it('when both leaked, the leaked one signs on until another does; then both go in one removal', async () => {
       await declare('both');
       assert.equal(world.record().signing, newCa());
