@@ -59,4 +59,7 @@ describe('the clock of the rotation worker is off', () => {
     }
     assert.deepEqual(run.bundle(), trusted);
   });
+
+  it('safety 8: no key of the run is in a history, log, object or file', async () =>
+    assert.deepEqual(await run.placesWithKeys(), []));
 });

@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
 import { readTrust } from '../../src/cloud/namespace-spec.js';
@@ -28,7 +27,7 @@ import { startMailServer, type MailServer } from '../support/mail-server.js';
 import { replaceRotationWorker } from '../support/rotation-worker.js';
 import { makeServerCertificate } from '../support/server-certificate.js';
 import { runStarter } from '../support/starter.js';
-import { tracesOf, watchProcesses } from '../support/witness.js';
+import { recordingKeys, tracesOf, watchProcesses } from '../support/witness.js';
 
 const id = caRotationId(booking.authority);
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
@@ -65,8 +64,7 @@ describe('CA rotations by the tools of the article, the first of which the watch
       ages: { ca: 359, leaves: 24 },
       notifiers: await notifiers(),
       workerEnvironment: {
-        NODE_OPTIONS: `--import=${fileURLToPath(new URL('../support/record-keys.js', import.meta.url))}`,
-        RECORD_KEYS_TO: keysFile(),
+        ...recordingKeys(keysFile()),
       },
     });
     client = new Client({

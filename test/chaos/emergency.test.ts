@@ -175,4 +175,7 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
       await eventually(async () => !(await whoever.getsIn()), 60_000);
     });
   });
+
+  it('safety 8: no key of the run is in a history, log, object or file', async () =>
+    assert.deepEqual(await run.placesWithKeys(), []));
 });

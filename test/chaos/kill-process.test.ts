@@ -21,7 +21,7 @@ describe('safety 44: the real worker is killed (SIGKILL) at every place, and the
     const certificate = makeServerCertificate(run.dir);
     const begun: KillLane[] = [];
     lanes = begun;
-    for (const name of laneNames) begun.push(await KillLane.begin(run.sandbox, name, certificate));
+    for (const name of laneNames) begun.push(await KillLane.begin(run, name, certificate));
   });
   after(async () => {
     await Promise.all(lanes.map((lane) => lane.stop()));
@@ -49,5 +49,9 @@ describe('safety 44: the real worker is killed (SIGKILL) at every place, and the
       const { failedByCode } = await run.measures(team);
       assert.deepEqual(failedByCode, {}, team.namespace);
     }
+  });
+
+  it('safety 8: no key of any of these runs is in a history, log, object or file', async () => {
+    for (const { client } of lanes) assert.deepEqual(await run.placesWithKeys(client), []);
   });
 });

@@ -69,4 +69,7 @@ describe('one rotation worker for several namespaces, each with a CA of its own,
       [],
     );
   });
+
+  it('safety 8: no key of the run is in a history, log, object or file', async () =>
+    assert.deepEqual(await run.placesWithKeys(), []));
 });

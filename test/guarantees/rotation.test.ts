@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { readTrust } from '../../src/cloud/namespace-spec.js';
 import type { RotationRecord } from '../../src/domain/audit.js';
@@ -22,7 +21,7 @@ import { eventually } from '../support/eventually.js';
 import { filesOf, recordedKeys, scan, type Place } from '../support/key-scan.js';
 import { runStarter } from '../support/starter.js';
 import { temporalCli, type TemporalCli } from '../support/temporal-cli.js';
-import { tracesOf, watchProcesses } from '../support/witness.js';
+import { recordingKeys, tracesOf, watchProcesses } from '../support/witness.js';
 
 describe('a leaf rotation, a CA rotation and a scheduled rotation under steady traffic', () => {
   let dir: string;
@@ -45,8 +44,7 @@ describe('a leaf rotation, a CA rotation and a scheduled rotation under steady t
       dir: join(dir, 'sandbox'),
       progress: (line) => process.stderr.write(`${line}\n`),
       workerEnvironment: {
-        NODE_OPTIONS: `--import=${fileURLToPath(new URL('../support/record-keys.js', import.meta.url))}`,
-        RECORD_KEYS_TO: keysFile(),
+        ...recordingKeys(keysFile()),
         METRICS_ADDRESS: `127.0.0.1:${metricsPort}`,
       },
     });

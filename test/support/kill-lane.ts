@@ -19,6 +19,8 @@ import { killGroup, sandboxEnvironment, spawnChild } from '../../src/sandbox/chi
 import type { Sandbox } from '../../src/sandbox/index.js';
 import { leavesIn, type SecretObject } from '../../src/sandbox/traffic.js';
 import { readCertificates } from '../../src/x509/read.js';
+import type { SandboxRun } from './sandbox-run.js';
+import { recordingKeys } from './witness.js';
 import { startApiProxy, type ApiProxy, type CallFate } from './api-proxy.js';
 import { KillPoints } from './kill-points.js';
 import type { ServerCertificate } from './server-certificate.js';
@@ -69,13 +71,17 @@ export class KillLane {
     this.team = team;
   }
 
-  static async begin(sandbox: Sandbox, name: string, certificate: ServerCertificate): Promise<KillLane> {
+  static async begin(
+    { sandbox, keysFile }: SandboxRun,
+    name: string,
+    certificate: ServerCertificate,
+  ): Promise<KillLane> {
     const lane = new KillLane(sandbox, teamOf(name));
-    await lane.#begin(certificate);
+    await lane.#begin(certificate, keysFile);
     return lane;
   }
 
-  async #begin(certificate: ServerCertificate): Promise<void> {
+  async #begin(certificate: ServerCertificate, keysFile: string): Promise<void> {
     const { temporal, kubernetes, dir, configFile } = this.#sandbox;
     const { authority } = this.team;
     this.#folder = join(dir, authority);
@@ -107,6 +113,7 @@ export class KillLane {
       HOME: this.#folder,
       HOSTNAME: this.#rotations,
       [allowVariable]: 'foreign-cloud',
+      ...recordingKeys(keysFile),
     });
     this.#startWorker();
   }
@@ -121,6 +128,11 @@ export class KillLane {
     await this.#temporal?.stop();
     this.#api?.stop();
     await this.#client?.connection.close();
+  }
+
+  /** Of its rotations; behind no proxy. */
+  get client(): Client {
+    return this.#client!;
   }
 
   /** Every place that the last rotation passed. */

@@ -9,6 +9,10 @@ import { measure, type MeasureOptions, type Measures } from '../../src/sandbox/g
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/index.js';
 import { everyWorkerPolls, leavesIn, targetSecrets } from '../../src/sandbox/traffic.js';
 import { readCertificates } from '../../src/x509/read.js';
+import { recordedKeys, scan } from './key-scan.js';
+import { recordingKeys, tracesOf } from './witness.js';
+
+const keysIn = (dir: string): string => join(dir, 'recorded-keys');
 
 /** A sandbox for a file of tests, with some traffic, and what the test itself sees of it. */
 export class SandboxRun {
@@ -30,11 +34,14 @@ export class SandboxRun {
   static async begin(options: (dir: string) => Omit<SandboxOptions, 'dir'> = () => ({})): Promise<SandboxRun> {
     const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
     try {
+      const special = options(dir);
+      const environment = special.workerEnvironment;
       const sandbox = await startSandbox({
         dir: join(dir, 'sandbox'),
         progress: (line) => process.stderr.write(`${line}\n`),
         bookingsPerSecond: 1,
-        ...options(dir),
+        ...special,
+        workerEnvironment: { ...environment, ...recordingKeys(keysIn(dir), environment?.['NODE_OPTIONS']) },
       });
       const connection = await Connection.connect({ address: sandbox.temporal.address });
       return new SandboxRun(dir, sandbox, new Client({ connection, namespace: booking.namespace }));
@@ -48,6 +55,17 @@ export class SandboxRun {
     await this.client.connection.close();
     await this.sandbox.stop();
     await rm(this.dir, { recursive: true, force: true });
+  }
+
+  /** Every key that a rotation worker makes or reads is written to this file. */
+  get keysFile(): string {
+    return keysIn(this.dir);
+  }
+
+  /** Where a key of the rotation worker is and must not be: no place, after a run that made or read some. */
+  async placesWithKeys(client: Client = this.client): Promise<readonly string[]> {
+    const keys = await recordedKeys(this.keysFile);
+    return scan(await tracesOf(this.sandbox, client), keys);
   }
 
   /** From here on it is measured. */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
@@ -8,6 +9,17 @@ import { descendantsOf } from './processes.js';
 
 /** Files of a sandbox that hold keys by their purpose: the mounted Secrets of pods, the control plane's own keys, etcd. */
 const keepers = [/\/pods\/[^/]+\/certs\//, /\/kubernetes\/etcd\//, /\/kubernetes\/[^/]+\.key$/, /\/server\.key$/];
+
+const recorder = `--import=${fileURLToPath(new URL('./record-keys.js', import.meta.url))}`;
+
+/**
+ * Environment of a program, each of whose keys is written to `file`, for `recordedKeys`.
+ * @param others what else it preloads
+ */
+export const recordingKeys = (file: string, others = ''): Readonly<Record<string, string>> => ({
+  NODE_OPTIONS: `${recorder} ${others}`.trim(),
+  RECORD_KEYS_TO: file,
+});
 
 /** Command lines and environments of this process's descendants, sampled from `/proc` until stopped. */
 export function watchProcesses(): { stop(): readonly Place[] } {
