@@ -68,8 +68,8 @@ describe('what a person sees of a rotation', () => {
       steps.filter(({ summary }) => !summary),
       [],
     );
-    assert.equal(steps.filter(({ name }) => name === 'timer').length, 3, 'the soaks and the reminder');
-    assert.equal(steps.length, 14 + 8 + 3);
+    assert.equal(steps.filter(({ name }) => name === 'timer').length, 4, 'the soaks, the reminder and the look at what is trusted');
+    assert.equal(steps.length, 14 + 8 + 4);
     assert.equal(await (await child.describe()).staticSummary(), 'Move summaries-canary onto CA new-ca');
   });
 
@@ -81,7 +81,7 @@ describe('what a person sees of a rotation', () => {
     assert.match(details, /\*\*CA of details\*\*: phase \*\*approve\*\*/);
     assert.match(details, /Waiting for: a person to approve the removal of CA old-ca/);
     assert.match(details, /Next: cert-rotation approve details --who <you> --why <reason> --evidence a{12}/);
-    assert.match(details, /Evidence a{64}:\n- target canary has a leaf of CA new-ca/);
+    assert.match(details, /Evidence a{64}:\n(- namespace .*\n)+- target canary has a leaf of CA new-ca/);
     assert.match(details, /Cannot be seen: clients that never poll/);
     assert.match(details, /Proved:\n- booking\.acct trusts 1 of 16 CAs/);
     await handle.signal('approveCaRemoval', 'garbage');
