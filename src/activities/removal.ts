@@ -1,8 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { trustFound } from '../cloud/trust-facts.js';
-import type { ChangeOptions, NamespaceTrust, TrustChange, WantedTrust } from '../cloud/cloud.js';
+import type { NamespaceTrust, WantedTrust } from '../cloud/cloud.js';
 import type { Decision } from '../domain/approval.js';
-import { isCompromised, unmarkRetiring } from '../domain/authority.js';
 import { planBundle, planFilters, refuseDistrust, refuseStranded } from '../domain/bundle.js';
 import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
 import { judgeKey } from '../domain/cloud-key.js';
@@ -17,13 +16,13 @@ import type { KeyPair } from '../x509/pair.js';
 import { objectionToDecision } from './approvers.js';
 import { Authorities } from './authorities.js';
 import { clusterClock, type Clock } from './cluster-clock.js';
-import { cloudProgress, noted, type Noted } from './cloud-progress.js';
+import type { Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import { digestOf, gatherEvidence } from './evidence.js';
 import { leavesAtRisk, leavesFor, leavesInUse, type LeafInUse } from './leaves.js';
 import { auditContext, foundOnRecord } from './on-record.js';
+import { puttingBack, removedFrom } from './put-back.js';
 import { RemovalProgress } from './removal-progress.js';
-import { filtersBefore } from './remembered-trust.js';
 import { probeLeaf } from './trust.js';
 import { holdWatch } from './watch.js';
 
@@ -50,15 +49,9 @@ export interface RemovalApproval {
   readonly changedByUs: readonly string[];
 }
 
-export interface TrustRestoration {
-  readonly before: RememberedTrust;
-  readonly rotation: string;
-}
-
 /** A leaf of the old CA that was admitted right before the removal, or why there is none. */
 type Negative = { readonly leaf: KeyPair } | { readonly unproved: string };
 
-const putBackAgainMs = 2000;
 const lookAgainMs = 5000;
 
 /** Then nothing of this attempt was written; what an earlier one wrote, the workflow puts back. */
@@ -67,6 +60,7 @@ const refusedBySomebodyElsesChange = (error: unknown): boolean =>
 
 export function removalActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
+  const { putBack, staysOut, restoreTrust } = puttingBack(deps);
 
   /**
    * Takes the old CA out of one namespace and holds the watch, in one activity, so that the undo needs nothing but the API
@@ -106,14 +100,6 @@ export function removalActivities(deps: Dependencies) {
     const reason = error instanceof Error ? error.message : String(error);
     const { old, before } = removal;
     throw new RotationError('NotPutBack', `CA ${short(old)} stays out of ${before.namespace}: ${reason}`);
-  }
-
-  /** An emergency may have been declared while it was being removed. Where nobody can tell, whoever fell off comes first. */
-  async function staysOut({ authority, old }: Pick<Removal, 'authority' | 'old'>): Promise<boolean> {
-    return authorities.record(authority).then(
-      (record) => isCompromised(record, old),
-      () => false,
-    );
   }
 
   async function undo(removal: Removal, work: RemovalProgress, error: unknown): Promise<never> {
@@ -324,70 +310,6 @@ export function removalActivities(deps: Dependencies) {
       return [positive, `Not proved that leaves of CA ${short(old)} are refused: ${negative.unproved}`];
     await proveRefused(deps.probe, negative.leaf, endpoints, { successes, deadlineMs: deadline }, work);
     return [positive, `${namespace} refuses a leaf of CA ${short(old)} that it admitted before the removal`];
-  }
-
-  /**
-   * Until it succeeds: whoever fell off is cut off until then, and a namespace that cannot be changed now keeps no other one from
-   * it. True when there was anything to put back.
-   */
-  async function putBack(removal: Removal, work: RemovalProgress): Promise<boolean> {
-    const { authority, old, rotation } = removal;
-    let undone = false;
-    let failure: unknown;
-    for (let left = removedFrom(removal); left.length > 0;) {
-      if (await staysOut({ authority, old })) return undone;
-      const again: RememberedTrust[] = [];
-      for (const before of left) {
-        try {
-          const change = await restore({ before, rotation }, work.through(before.namespace));
-          work.note(change);
-          undone ||= change.changed;
-        } catch (error) {
-          if (error instanceof RotationError && error.retryable) again.push(before);
-          else failure ??= error;
-          work.report(`putting back what ${before.namespace} trusted: ${(error as Error).message}`);
-        }
-      }
-      left = again;
-      if (left.length > 0) await wait(putBackAgainMs);
-    }
-    if (failure !== undefined) throw failure;
-    // So that no further attempt removes it again. The workflow does the same; this one may have lost the workflow.
-    if (undone) await authorities.change(authority, unmarkRetiring).catch(() => undefined);
-    return undone;
-  }
-
-  const removedFrom = ({ before, earlier = [] }: Removal): readonly RememberedTrust[] => [before, ...earlier];
-
-  /** What the removal took goes back, by API key alone; what others changed since stays as they want it. */
-  function restore(
-    { before, rotation }: TrustRestoration,
-    options: Pick<ChangeOptions, 'onProgress' | 'kept'>,
-  ): Promise<TrustChange> {
-    return deps.cloud.changeTrust(
-      before.namespace,
-      (current) => ({
-        bundle: planBundle({
-          current: current.bundle,
-          add: before.bundle.filter(({ fingerprint }) => goesBack(before, fingerprint)),
-          remove: [],
-          now: deps.now(),
-          leavesInUse: [],
-          issuers: issuersAmong([...current.bundle, ...before.bundle]),
-        }).bundle,
-        filters: filtersBefore(deps, current, before),
-      }),
-      { generation: `${rotation}/restore`, ...options, byKeyAlone: true },
-    );
-  }
-
-  const goesBack = ({ removing, leaked = [] }: RememberedTrust, ca: Fingerprint): boolean =>
-    removing.includes(ca) && !leaked.includes(ca);
-
-  /** For the workflow, when the removing activity could not do it itself. */
-  async function restoreTrust(restoration: TrustRestoration): Promise<Noted> {
-    const { onProgress, kept } = cloudProgress();
-    return noted(await restore(restoration, { onProgress, kept }));
   }
 
   return { removeCa, restoreTrust };
