@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { caRotationId } from '../../src/domain/ids.js';
 import type { RotationStatus } from '../../src/domain/rotation.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { rotateCa, rotateLeaf } from '../../src/sandbox/demo/rotations.js';
+import { eventually } from '../support/eventually.js';
 import { SandboxRun } from '../support/sandbox-run.js';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
@@ -16,7 +17,11 @@ const minute = 60_000;
 describe('the clock of the rotation worker is off', () => {
   let run: SandboxRun;
   let clock: string;
-  const offBy = (ms: number) => writeFile(clock, String(ms));
+  /** The worker sees the file a moment later. */
+  async function offBy(ms: number): Promise<void> {
+    await writeFile(clock, String(ms));
+    await eventually(async () => (await readFile(`${clock}.taken`, 'utf8')) === String(ms));
+  }
 
   before(async () => {
     run = await SandboxRun.begin((dir) => {
