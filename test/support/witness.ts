@@ -7,8 +7,17 @@ import type { Sandbox } from '../../src/sandbox/index.js';
 import { filesOf, type Place } from './key-scan.js';
 import { descendantsOf } from './processes.js';
 
-/** Files of a sandbox that hold keys by their purpose: the mounted Secrets of pods, the control plane's own keys, etcd. */
-const keepers = [/\/pods\/[^/]+\/certs\//, /\/kubernetes\/etcd\//, /\/kubernetes\/[^/]+\.key$/, /\/server\.key$/];
+/**
+ * Files of a sandbox that hold keys by their purpose: the mounted Secrets of pods, the pair that a person's commands connect with, the
+ * control plane's own keys, etcd.
+ */
+const keepers = [
+  /\/pods\/[^/]+\/certs\//,
+  /\/client\/[^/]+\/tls\.key$/,
+  /\/kubernetes\/etcd\//,
+  /\/kubernetes\/[^/]+\.key$/,
+  /\/server\.key$/,
+];
 
 const recorder = `--import=${fileURLToPath(new URL('./record-keys.js', import.meta.url))}`;
 
