@@ -45,6 +45,8 @@ describe('the demo and the benchmark, as a person runs them', () => {
       assert.deepEqual([rotations![name].workerDowntimeMs.max, rotations![name].failedCalls.max], [0, 0], name);
     for (const name of ['leafByHand', 'caByHand'] as const)
       assert.ok(rotations![name].workerDowntimeMs.min > 0, `${name} scales to 0`);
+    const { temporalActions } = rotations!.leaf;
+    assert.ok(temporalActions.max <= 12, `a leaf rotation costs ${temporalActions.max} Temporal actions`);
     const makers = new Set(issuing!.commands.map(({ tool }) => tool));
     assert.deepEqual(makers, new Set(['built-in', 'tcld', 'certstrap', 'openssl']));
     assert.deepEqual(
