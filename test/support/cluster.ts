@@ -91,22 +91,35 @@ export async function createNamespace(admin: KubernetesClient, name: string): Pr
   await admin.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 }
 
-/**
- * Waits until the API server's authorizer knows of the Roles that were just written: it follows them by a watch of its own,
- * some milliseconds late.
- */
-export async function authorized(
+/** Waits until the API server's authorizer knows of the Roles that were just written. */
+export function authorized(
   client: KubernetesClient,
   { namespace, secret }: Pick<Allowed, 'namespace' | 'secret'>,
 ): Promise<void> {
-  const resourceAttributes = { namespace, verb: 'get', resource: 'secrets', name: secret };
+  return untilAllowed(client, { namespace, verb: 'get', resource: 'secrets', name: secret }, true);
+}
+
+/** What a SelfSubjectAccessReview asks about. */
+export interface Access {
+  readonly namespace: string;
+  readonly verb: string;
+  readonly resource: string;
+  readonly name?: string;
+}
+
+/** The authorizer follows Roles by a watch of its own, some milliseconds late, or more on a machine that does something else, too. */
+export async function untilAllowed(
+  client: KubernetesClient,
+  resourceAttributes: Access,
+  allowed: boolean,
+): Promise<void> {
   const review: KubernetesObject & { readonly spec: object; readonly status?: { readonly allowed: boolean } } = {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SelfSubjectAccessReview',
     spec: { resourceAttributes },
   };
   const ask = () => client.create(`/apis/${review.apiVersion}/selfsubjectaccessreviews`, review);
-  await eventually(async () => (await ask()).status?.allowed === true);
+  await eventually(async () => ((await ask()).status?.allowed ?? false) === allowed);
 }
 
 export interface Allowed {

@@ -4,7 +4,7 @@ import type { RotationError } from '../../src/domain/failures.js';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
-import { startCluster, type Cluster } from '../support/cluster.js';
+import { startCluster, untilAllowed, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
 import {
   mounting,
@@ -276,6 +276,8 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
           rule.resources.includes(resource) ? { ...rule, verbs: rule.verbs.filter((one) => one !== verb) } : rule,
         );
         await cluster.admin.replace(role(placed), { ...found, rules: rules.filter(({ verbs }) => verbs.length > 0) });
+        const name = resource === 'secrets' ? { name: 'worker-tls' } : {};
+        await untilAllowed(cluster.client, { namespace: placed.namespace, verb, resource, ...name }, false);
       }
 
       it('safety 22: patching the Secret', async () => {
