@@ -170,7 +170,13 @@ class Lookout {
   async #ends(authority: string): ReturnType<Look> {
     const workflowId = caRotationId(authority);
     const ended = await this.#authorities.records(authority);
-    const runs = await runsCutShort(this.#deps.client(), workflowId);
+    const runs = await runsCutShort(this.#deps.client(), workflowId).catch((error: Error) => {
+      // Nothing of it keeps anybody from hearing of a certificate that expires.
+      throw new RotationError(
+        'TemporalUnreachable',
+        `The runs of ${workflowId} could not be listed: ${error.message}.`,
+      );
+    });
     const unrecorded = runs.filter((runId) => !ended.some((end) => end.runId === runId));
     if (unrecorded.length === 0 || (await this.#lastRun(workflowId))?.status === 'RUNNING') return {};
     return { unrecorded: unrecorded.map((runId) => ({ authority, runId })) };

@@ -10,6 +10,7 @@ import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa as aForeignCa } from '../support/certificates.js';
 import { typeOf } from '../support/failures.js';
 import { aCa, aWorld, booking, type World } from '../support/fakes.js';
+import { listing } from '../support/listing.js';
 import { lockedOut } from '../support/locked-out.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
@@ -67,7 +68,7 @@ class Life {
     // Not that of the test environment: it lets time pass while it waits for a result.
     const client = new Client({ connection: this.#tests.env.connection });
     const real = {
-      ...createActivities({ ...deps, client: () => client, notifier: () => ({ send }) }),
+      ...createActivities({ ...deps, client: () => listing(client), notifier: () => ({ send }) }),
       followRotation: following(client),
     };
     const { takeNotices } = real;

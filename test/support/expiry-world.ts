@@ -8,6 +8,7 @@ import { entries } from '../../src/domain/ids.js';
 import { createNotifier } from '../../src/notifiers/index.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { FakeKeystore } from './fakes.js';
+import { listing } from './listing.js';
 
 export interface ExpiryWorldOptions {
   readonly client: Client;
@@ -36,6 +37,8 @@ export class ExpiryWorld {
   whileBundleIsRead: () => Promise<void> = async () => {};
   /** Runs of the rotation that were terminated or timed out, as Temporal lists them. */
   cutShort: readonly { readonly runId: string; readonly closeTime: Date }[] = [];
+  /** Why Temporal lists nothing. */
+  unlisted: Error | undefined;
   readonly keystore = new FakeKeystore();
   readonly activities: Activities;
   readonly config: Config;
@@ -84,21 +87,16 @@ ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
       cloud: { readNamespace },
       target: () => ({ read }),
       notifier: (name: string) => createNotifier(name, config.notifiers[name]!),
-      client: () => this.#listing(client),
+      client: () =>
+        listing(client, () => {
+          if (this.unlisted) throw this.unlisted;
+          return this.cutShort;
+        }),
       ownCertificate: async () => this.own,
       searchAttributes: false,
       audit: () => undefined,
       now: () => this.now,
     } as unknown as Dependencies);
-  }
-
-  /** The server that skips time lists nothing. */
-  #listing(client: Client): Client {
-    const list = async function* (this: ExpiryWorld) {
-      yield* this.cutShort;
-    }.bind(this);
-    const workflow = Object.assign(Object.create(client.workflow) as object, { list });
-    return Object.assign(Object.create(client) as Client, { workflow });
   }
 
   /** The authority signs with this CA, which its namespace trusts beside what it trusts already. */

@@ -207,6 +207,17 @@ describe('the watch over expiring certificates', () => {
     assert.equal(blind, 'The watch over expiring certificates cannot see one place');
   });
 
+  it('runs that cannot be listed are such a place', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.moveTo(ca.certificate, 6);
+    world.unlisted = new Error('no visibility');
+    use(world.activities);
+    const { message } = await failureOf(run());
+    assert.match(message, /The runs of ca\/orders could not be listed: no visibility/);
+    assert.match(titles(ops).join(), /CA .* expires in 6 days/);
+  });
+
   it('asks a place that does not answer again before it goes on without it', async () => {
     const world = aWorld();
     world.bundle = [foreign.certificate];
