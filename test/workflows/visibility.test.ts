@@ -68,7 +68,11 @@ describe('what a person sees of a rotation', () => {
       steps.filter(({ summary }) => !summary),
       [],
     );
-    assert.equal(steps.filter(({ name }) => name === 'timer').length, 4, 'the soaks, the reminder and the look at what is trusted');
+    assert.equal(
+      steps.filter(({ name }) => name === 'timer').length,
+      4,
+      'the soaks, the reminder and the look at what is trusted',
+    );
     assert.equal(steps.length, 14 + 8 + 4);
     assert.equal(await (await child.describe()).staticSummary(), 'Move summaries-canary onto CA new-ca');
   });
