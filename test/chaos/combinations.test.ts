@@ -183,12 +183,13 @@ describe('CA rotations by the tools of the article, the first of which the watch
     for (const { newFingerprint } of result.leaves) leaves.add(newFingerprint!);
     await noteLeaves();
     const { steps } = await tell(client, id);
+    const traffic = { from, to: Date.now() };
     const record = await sandbox.gateway.record();
     return {
       result,
       record,
       status: await client.workflow.getHandle(id).query<RotationStatus>('status'),
-      measures: measure(record, { ...booking, leaves, traffic: { from, to: Date.now() }, probesShowNoLeaf: true }),
+      measures: measure(record, { ...booking, leaves, traffic, probesShowNoLeaf: true }),
       removing: Date.parse(steps.find(({ activity }) => activity === 'markRetiring')!.startedAt),
     };
   }

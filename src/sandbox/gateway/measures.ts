@@ -24,7 +24,7 @@ export interface MeasureOptions {
   readonly leaves: ReadonlySet<string>;
   /** Probes of the Temporal CLI come without a certificate where the server names no CA of theirs; workers and starters never. */
   readonly probesShowNoLeaf?: boolean;
-  /** First and last traffic, milliseconds since the epoch; absent: the first and the last poll. */
+  /** First and last traffic, milliseconds since the epoch, before the record was read; absent: the first and the last poll. */
   readonly traffic?: Span | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface Span {
 
 export function measure(events: readonly GatewayEvent[], options: MeasureOptions): Measures {
   const inNamespace = events.filter(({ namespace }) => namespace === options.namespace);
-  const polls = pollKinds.map((kind) => pollSpans(inNamespace, kind, options.taskQueue));
+  const polls = pollKinds.map((kind) => pollSpans(inNamespace, kind, options.taskQueue, options.traffic?.to));
   const traffic = options.traffic ?? extent(polls.flat());
   const coverages = polls.map((spans) => coverage(spans, traffic));
   return {

@@ -18,11 +18,19 @@ export function isPollEnd({ method, code }: GatewayEvent): boolean {
   return Boolean(polls) && endsOfPolls.has(code ?? '');
 }
 
-/** From the start of a poll to its end; with a task, on to the call that completes the task. */
-export function pollSpans(events: readonly GatewayEvent[], kind: PollKind, taskQueue: string): readonly PollSpan[] {
+/**
+ * From the start of a poll to its end; with a task, on to the call that completes the task. A poll without an end lasts at least
+ * `until`, which is no later than the record was read: between two calls nothing is written, and the polls are there all the same.
+ */
+export function pollSpans(
+  events: readonly GatewayEvent[],
+  kind: PollKind,
+  taskQueue: string,
+  until = 0,
+): readonly PollSpan[] {
   const starts = new Map<number, GatewayEvent>();
   const completions = completionsOf(events);
-  const last = events.at(-1)?.t ?? 0;
+  const last = Math.max(until, events.at(-1)?.t ?? 0);
   const spans: PollSpan[] = [];
   for (const event of events) {
     const { call, identity, t, task } = event;
