@@ -1,4 +1,4 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, KeyObject, type JsonWebKey } from 'node:crypto';
 import { inspect } from 'node:util';
 
 /**
@@ -6,16 +6,19 @@ import { inspect } from 'node:util';
  * redacts. `structuredClone` would silently drop it, so never clone what holds one.
  */
 export class PrivateKey {
-  readonly #key: KeyObject;
+  #key: KeyObject | JsonWebKey;
 
-  /** @param pem any PEM private key that node:crypto reads, without passphrase. */
-  constructor(pem: string | KeyObject) {
-    this.#key = typeof pem === 'string' ? createPrivateKey(pem) : pem;
+  /**
+   * @param key any PEM private key that node:crypto reads, without passphrase; or a JWK (RFC 7517), which is read when it is first
+   * used, because reading it takes longer than making it
+   */
+  constructor(key: string | KeyObject | JsonWebKey) {
+    this.#key = typeof key === 'string' ? createPrivateKey(key) : key;
   }
 
   /** PKCS#8 PEM text. Call it only where the key is handed to its keeper or to TLS. */
   reveal(): string {
-    return this.#key.export({ type: 'pkcs8', format: 'pem' }) as string;
+    return this.keyObject().export({ type: 'pkcs8', format: 'pem' }) as string;
   }
 
   /** PKCS#8 PEM text that opens with the passphrase (PBES2, AES-256). For a program that reads it from a file. */
@@ -25,6 +28,7 @@ export class PrivateKey {
 
   /** For signing and for comparing public halves. */
   keyObject(): KeyObject {
+    if (!(this.#key instanceof KeyObject)) this.#key = createPrivateKey({ key: this.#key, format: 'jwk' });
     return this.#key;
   }
 

@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import forge from 'node-forge';
 import { RotationError } from '../../src/domain/failures.js';
 import type { CaRequest, Issuer, KeyAlgorithm, LeafRequest } from '../../src/issuers/issuer.js';
-import { buildCertificate, extensions, publicHalf } from '../../src/x509/build.js';
-import { oid, oids, sequence, set } from '../../src/x509/der.js';
+import { buildCertificate, extensions } from '../../src/x509/build.js';
+import { oids } from '../../src/x509/der.js';
 import { generateKey } from '../../src/x509/generate.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { PrivateKey } from '../../src/x509/private-key.js';
 import { keyMatches, readCertificate, signedBy } from '../../src/x509/read.js';
 import { temporaryRoot } from '../../src/temporary-folder.js';
+import { printableName } from '../support/chains.js';
 import { buildOracle, type GoFacts, type Oracle } from '../support/oracle.js';
 
 /** One kind of issuer. */
@@ -325,11 +325,8 @@ const [digitalSignature, keyCertSign, crlSign, clientAuth] = [1, 32, 64, 2];
 
 /** A CA as another tool makes it: PrintableString names in its own order, a key identifier that is no hash. */
 async function foreignCa(): Promise<KeyPair> {
-  const key = await generateKey('P-384');
-  const { Class, Type } = forge.asn1;
-  const printable = (type: string, value: string) =>
-    set(sequence(oid(type), forge.asn1.create(Class.UNIVERSAL, Type.PRINTABLESTRING, false, value)));
-  const subject = sequence(printable(oids.commonName, 'Foreign CA'), printable(oids.organization, 'Acme'));
+  const { privateKey: key, publicKey } = await generateKey('P-384');
+  const subject = printableName([oids.commonName, 'Foreign CA'], [oids.organization, 'Acme']);
   const pem = buildCertificate(
     {
       serial: Buffer.of(7),
@@ -337,10 +334,10 @@ async function foreignCa(): Promise<KeyPair> {
       notAfter: new Date(Date.now() + 40 * day),
       subject,
       issuer: subject,
-      publicKey: publicHalf(key),
+      publicKey,
       extensions: [
-        extensions.ca(),
-        extensions.keyCertSignAndCrlSign(),
+        extensions.ca,
+        extensions.keyCertSignAndCrlSign,
         extensions.subjectKeyIdentifier(Buffer.from('deadbeef01', 'hex')),
       ],
     },

@@ -1,12 +1,12 @@
-import forge from 'node-forge';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import type { KeyAlgorithm } from '../../src/issuers/issuer.js';
-import { buildCertificate, distinguishedName, extensions, keyIdentifier, publicHalf } from '../../src/x509/build.js';
-import { boolean, integer, octets, oid, oids, sequence, set, tagged, toDer, type Asn1 } from '../../src/x509/der.js';
-import { generateKey } from '../../src/x509/generate.js';
+import { buildCertificate, distinguishedName, extensions } from '../../src/x509/build.js';
+import { oids, toDer } from '../../src/x509/der.js';
+import { boolean, element, integer, octets, oid, sequence, set, tagged, type Der } from '../../src/x509/encode.js';
+import { generateKey, type GeneratedKey } from '../../src/x509/generate.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { parsed } from '../../src/x509/parsed.js';
-import type { PrivateKey } from '../../src/x509/private-key.js';
+import { keyIdentifier } from '../../src/x509/public-key.js';
 import { readCertificate, subjectKeyIdentifier } from '../../src/x509/read.js';
 
 const day = 86_400_000;
@@ -20,11 +20,11 @@ export interface CaOptions {
   /** What those below it may be named; absent: anything. */
   readonly constraints?: Constraints;
   /** Instead of an organization and `name`. */
-  readonly subject?: Asn1;
+  readonly subject?: Der;
   /** Its issuer as it is written into it; absent: the subject of whoever issued it. */
-  readonly issuerName?: Asn1;
+  readonly issuerName?: Der;
   /** Further ones. */
-  readonly extensions?: readonly Asn1[];
+  readonly extensions?: readonly Der[];
   readonly now?: Date;
   readonly lifetimeMs?: number;
   readonly algorithm?: KeyAlgorithm;
@@ -32,20 +32,20 @@ export interface CaOptions {
 
 /** Subtrees (RFC 5280 4.2.1.10), each a name from `generalNames`. */
 export interface Constraints {
-  readonly permitted?: readonly Asn1[];
-  readonly excluded?: readonly Asn1[];
+  readonly permitted?: readonly Der[];
+  readonly excluded?: readonly Der[];
   /** Absent: it is. */
   readonly critical?: boolean;
 }
 
 /** GeneralName (RFC 5280 4.2.1.6). */
 export const generalNames = {
-  email: (text: string) => tagged(1, false, text),
-  dns: (text: string) => tagged(2, false, text),
-  directory: (name: Asn1) => tagged(4, true, [name]),
-  uri: (text: string) => tagged(6, false, text),
+  email: (text: string) => tagged(1, false, Buffer.from(text, 'latin1')),
+  dns: (text: string) => tagged(2, false, Buffer.from(text, 'latin1')),
+  directory: (name: Der) => tagged(4, true, name),
+  uri: (text: string) => tagged(6, false, Buffer.from(text, 'latin1')),
   /** An address; in a constraint followed by its mask. */
-  ip: (...octets: readonly number[]) => tagged(7, false, Buffer.from(octets).toString('latin1')),
+  ip: (...octets: readonly number[]) => tagged(7, false, Buffer.from(octets)),
 } as const;
 
 let count = 0;
@@ -59,8 +59,7 @@ function nextSerial(): Buffer {
 /** A CA with the extensions asked for, issued by `issuer` or by itself; its chain goes up to the root. */
 export async function aCaUnder(issuer: KeyPair | undefined, options: CaOptions = {}): Promise<KeyPair> {
   const { name = `CA ${++count}`, now = new Date(), lifetimeMs = 365 * day, algorithm = 'P-256' } = options;
-  const key = await generateKey(algorithm);
-  const publicKey = publicHalf(key);
+  const { privateKey: key, publicKey } = await generateKey(algorithm);
   const subject = options.subject ?? distinguishedName({ organization: 'Acme', commonName: name });
   const pem = buildCertificate(
     {
@@ -68,11 +67,11 @@ export async function aCaUnder(issuer: KeyPair | undefined, options: CaOptions =
       notBefore: new Date(now.getTime() - 300_000),
       notAfter: new Date(now.getTime() + lifetimeMs),
       subject,
-      issuer: options.issuerName ?? (issuer ? parsed(issuer.certificate.pem).subject : subject),
+      issuer: options.issuerName ?? (issuer ? subjectOf(issuer.certificate) : subject),
       publicKey,
       extensions: [
         basicConstraints(options.pathLength),
-        extensions.keyCertSignAndCrlSign(),
+        extensions.keyCertSignAndCrlSign,
         extensions.subjectKeyIdentifier(keyIdentifier(publicKey)),
         ...(issuer ? [extensions.authorityKeyIdentifier(subjectKeyIdentifier(issuer.certificate)!)] : []),
         ...(options.purposes ? [extendedKeyUsage(options.purposes)] : []),
@@ -86,12 +85,12 @@ export async function aCaUnder(issuer: KeyPair | undefined, options: CaOptions =
   return { certificate: readCertificate(pem), key, ...(chain && { chain }) };
 }
 
-let leafKey: Promise<PrivateKey> | undefined;
+let leafKey: Promise<GeneratedKey> | undefined;
 
 /** A client leaf with these alternative names, whatever its CA allows: no issuer judges it. */
 export async function aLeafUnder(
   { certificate, key }: KeyPair,
-  names: readonly Asn1[] = [],
+  names: readonly Der[] = [],
   commonName = 'worker',
 ): Promise<CertificateFacts> {
   leafKey ??= generateKey('P-256');
@@ -101,10 +100,10 @@ export async function aLeafUnder(
       notBefore: new Date(Date.now() - 60_000),
       notAfter: new Date(Date.now() + day),
       subject: distinguishedName({ organization: 'Acme', commonName }),
-      issuer: parsed(certificate.pem).subject,
-      publicKey: publicHalf(await leafKey),
+      issuer: subjectOf(certificate),
+      publicKey: (await leafKey).publicKey,
       extensions: [
-        extensions.clientAuth(),
+        extensions.clientAuth,
         ...(names.length > 0 ? [extension(oids.subjectAltName, false, sequence(...names))] : []),
       ],
     },
@@ -113,42 +112,34 @@ export async function aLeafUnder(
   return readCertificate(pem);
 }
 
+/** As it stands in the certificate. */
+export const subjectOf = ({ pem }: CertificateFacts): Der => toDer(parsed(pem).subject);
+
+const printableString = 0x13;
+
 /** A name as Go writes it, in PrintableStrings. */
-export const printableName = (...attributes: readonly (readonly [type: string, value: string])[]): Asn1 =>
+export const printableName = (...attributes: readonly (readonly [type: string, value: string])[]): Der =>
   sequence(
     ...attributes.map(([type, value]) =>
-      set(
-        sequence(
-          oid(type),
-          forge.asn1.create(forge.asn1.Class.UNIVERSAL, forge.asn1.Type.PRINTABLESTRING, false, value),
-        ),
-      ),
+      set(sequence(oid(type), element(printableString, Buffer.from(value, 'latin1')))),
     ),
   );
 
-export const extension = (type: string, critical: boolean, value: Asn1): Asn1 =>
-  sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(toDer(value)));
+export const extension = (type: string, critical: boolean, value: Der): Der =>
+  sequence(oid(type), ...(critical ? [boolean(true)] : []), octets(value));
 
-const basicConstraints = (length?: number): Asn1 =>
+const basicConstraints = (length?: number): Der =>
   extension(
     oids.basicConstraints,
     true,
     sequence(boolean(true), ...(length === undefined ? [] : [integer(Buffer.of(length))])),
   );
 
-const extendedKeyUsage = (purposes: readonly string[]): Asn1 =>
+const extendedKeyUsage = (purposes: readonly string[]): Der =>
   extension(oids.extendedKeyUsage, false, sequence(...purposes.map(oid)));
 
-const nameConstraints = ({ permitted, excluded, critical = true }: Constraints): Asn1 => {
-  const subtrees = (tag: number, names: readonly Asn1[] = []) =>
-    names.length > 0
-      ? [
-          tagged(
-            tag,
-            true,
-            names.map((name) => sequence(name)),
-          ),
-        ]
-      : [];
+const nameConstraints = ({ permitted, excluded, critical = true }: Constraints): Der => {
+  const subtrees = (tag: number, names: readonly Der[] = []) =>
+    names.length > 0 ? [tagged(tag, true, ...names.map((name) => sequence(name)))] : [];
   return extension(oids.nameConstraints, critical, sequence(...subtrees(0, permitted), ...subtrees(1, excluded)));
 };

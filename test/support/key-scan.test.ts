@@ -31,8 +31,8 @@ const wrappings: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
 
 describe('safety 8: the key scan finds a planted key', async () => {
   for (const algorithm of ['P-256', 'P-384', 'RSA-2048'] as const) {
-    const key = createPrivateKey((await generateKey(algorithm)).reveal());
-    const other = createPrivateKey((await generateKey(algorithm)).reveal());
+    const key = createPrivateKey((await generateKey(algorithm)).privateKey.reveal());
+    const other = createPrivateKey((await generateKey(algorithm)).privateKey.reveal());
     for (const [encoding, encode] of Object.entries(encodings)) {
       for (const [wrapping, wrap] of Object.entries(wrappings)) {
         it(`${algorithm}, ${encoding}, ${wrapping}`, () => {

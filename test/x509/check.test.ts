@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import type { CaRequest, LeafRequest } from '../../src/issuers/issuer.js';
-import { buildCertificate, distinguishedName, extensions, publicHalf } from '../../src/x509/build.js';
+import { buildCertificate, distinguishedName, extensions } from '../../src/x509/build.js';
 import { checkCa, checkLeaf, warningsOf } from '../../src/x509/check.js';
-import { bits, boolean, nullValue, octets, oid, oids, sequence, toDer, type Asn1 } from '../../src/x509/der.js';
+import { oids } from '../../src/x509/der.js';
+import { bits, boolean, nullValue, octets, oid, sequence, type Der } from '../../src/x509/encode.js';
 import { generateKey } from '../../src/x509/generate.js';
 import type { KeyPair } from '../../src/x509/pair.js';
-import { parsed } from '../../src/x509/parsed.js';
 import { readCertificate } from '../../src/x509/read.js';
-import { aCaUnder, extension, printableName } from '../support/chains.js';
+import { aCaUnder, extension, printableName, subjectOf } from '../support/chains.js';
 
 const day = 86_400_000;
 const now = new Date();
@@ -24,19 +24,19 @@ const askedCa: CaRequest = { subject: {}, algorithm: 'P-256', generation: 1, lif
 
 interface Made {
   readonly serial?: Buffer;
-  readonly issuer?: Asn1;
+  readonly issuer?: Der;
   readonly subject?: LeafRequest['subject'];
   readonly signer?: KeyPair;
   readonly notBefore?: Date;
   readonly notAfter?: Date;
-  readonly extensions?: readonly Asn1[];
+  readonly extensions?: readonly Der[];
   readonly algorithm?: LeafRequest['algorithm'];
 }
 
 /** Extended key usage serverAuth alone. */
-const forServers = sequence(oid(oids.extendedKeyUsage), octets(toDer(sequence(oid('1.3.6.1.5.5.7.3.1')))));
+const forServers = sequence(oid(oids.extendedKeyUsage), octets(sequence(oid('1.3.6.1.5.5.7.3.1'))));
 /** Key usage keyEncipherment alone. */
-const forEncipherment = sequence(oid(oids.keyUsage), boolean(true), octets(toDer(bits(Buffer.of(0b0010_0000), 5))));
+const forEncipherment = sequence(oid(oids.keyUsage), boolean(true), octets(bits(Buffer.of(0b0010_0000), 5)));
 const twice = extension('1.2.3.4', false, nullValue());
 const named = extensions.alternativeNames(asked.dnsNames!, [])!;
 
@@ -49,16 +49,16 @@ describe('safety 2: what a program made is read back and checked before it is us
   /** A leaf as it was asked for, but for what is given. */
   async function make(made: Made = {}): Promise<KeyPair> {
     const { subject = asked.subject, signer = ca, algorithm = 'P-256' } = made;
-    const key = await generateKey(algorithm);
+    const { privateKey: key, publicKey } = await generateKey(algorithm);
     const pem = buildCertificate(
       {
         serial: made.serial ?? Buffer.of(7),
         notBefore: made.notBefore ?? now,
         notAfter: made.notAfter ?? new Date(now.getTime() + day),
         subject: distinguishedName(subject),
-        issuer: made.issuer ?? parsed(signer.certificate.pem).subject,
-        publicKey: publicHalf(key),
-        extensions: made.extensions ?? [extensions.digitalSignature(), extensions.clientAuth(), named],
+        issuer: made.issuer ?? subjectOf(signer.certificate),
+        publicKey,
+        extensions: made.extensions ?? [extensions.digitalSignature, extensions.clientAuth, named],
       },
       signer.key,
     );
@@ -73,7 +73,7 @@ describe('safety 2: what a program made is read back and checked before it is us
   });
 
   const cases: [string, () => Made | Promise<Made>, RegExp][] = [
-    ['a CA', () => ({ extensions: [extensions.ca(), named] }), /is a CA/],
+    ['a CA', () => ({ extensions: [extensions.ca, named] }), /is a CA/],
     ['of another signer', async () => ({ signer: await aCaUnder(undefined) }), /not signed by its CA/],
     ['that outlives its CA', () => ({ notAfter: new Date(Date.now() + 4000 * day) }), /outlives/],
     ['that begins before its CA', () => ({ notBefore: new Date(Date.now() - day) }), /begins before/],
@@ -88,7 +88,7 @@ describe('safety 2: what a program made is read back and checked before it is us
     ['that is not valid yet', () => ({ notBefore: new Date(now.getTime() + day / 2) }), /notBefore/],
     ['with the serial number zero', () => ({ serial: Buffer.of(0) }), /serial number zero/],
     ['with a long serial number', () => ({ serial: Buffer.alloc(21, 1) }), /serial number of more than 20 octets/],
-    ['with an extension twice', () => ({ extensions: [named, extensions.clientAuth(), twice, twice] }), /twice/],
+    ['with an extension twice', () => ({ extensions: [named, extensions.clientAuth, twice, twice] }), /twice/],
     [
       'whose issuer is the name of its CA in another string type',
       () => ({
@@ -135,9 +135,9 @@ describe('safety 2: what a program made is read back and checked before it is us
     assert.match(warning!, /leaves out basicConstraints, subjectKeyIdentifier, authorityKeyIdentifier;/);
     const id = Buffer.alloc(20, 1);
     const all = [
-      extensions.notCa(),
-      extensions.digitalSignature(),
-      extensions.clientAuth(),
+      extensions.notCa,
+      extensions.digitalSignature,
+      extensions.clientAuth,
       extensions.subjectKeyIdentifier(id),
       extensions.authorityKeyIdentifier(id),
     ];

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { admissionRefusal } from '../../src/x509/admission.js';
 import { distinguishedName } from '../../src/x509/build.js';
 import { presented } from '../../src/x509/chain.js';
-import type { Asn1 } from '../../src/x509/der.js';
+import type { Der } from '../../src/x509/encode.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCaUnder, aLeafUnder, generalNames, type Constraints } from '../support/chains.js';
 import { buildOracle, type Oracle } from '../support/oracle.js';
@@ -17,13 +17,13 @@ const { dns, email, uri, ip, directory } = generalNames;
 interface Row {
   readonly what: string;
   readonly constraints: Constraints;
-  readonly names?: readonly Asn1[];
+  readonly names?: readonly Der[];
   readonly commonName?: string;
   readonly admitted: boolean;
 }
 
-const permitted = (...subtrees: readonly Asn1[]): Constraints => ({ permitted: subtrees });
-const excluded = (...subtrees: readonly Asn1[]): Constraints => ({ excluded: subtrees });
+const permitted = (...subtrees: readonly Der[]): Constraints => ({ permitted: subtrees });
+const excluded = (...subtrees: readonly Der[]): Constraints => ({ excluded: subtrees });
 const acme = directory(distinguishedName({ organization: 'Acme' }));
 const other = directory(distinguishedName({ organization: 'Other' }));
 
@@ -156,7 +156,7 @@ describe('safety 3: name constraints are minded as Go minds them', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Our verdict and Go's, on a leaf of `ca`. */
-  async function verdicts(ca: KeyPair, names: readonly Asn1[], commonName?: string) {
+  async function verdicts(ca: KeyPair, names: readonly Der[], commonName?: string) {
     const leaf = await aLeafUnder(ca, names, commonName);
     const cas = [ca.certificate, ...(ca.chain ?? [])];
     const refusal = admissionRefusal(leaf, cas, new Date());

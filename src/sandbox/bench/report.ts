@@ -25,9 +25,10 @@ export interface CommandStatistics extends Omit<CommandRate, 'leavesPerSecond'> 
 }
 
 export interface InProcessStatistics extends Pick<InProcessRate, 'algorithm'> {
+  readonly madePerSecond: Statistic;
   readonly leavesPerSecond: Statistic;
   readonly rawPerSecond: Statistic;
-  /** The issuer's leaves per `node:crypto` alone, run by run. */
+  /** What the issuer makes per what `node:crypto` alone does, run by run. */
   readonly share: Statistic;
 }
 
@@ -90,9 +91,10 @@ function issuingStatistics(runs: readonly IssuingRun[]): NonNullable<Report['iss
       const rows = runs.map(({ inProcess }) => inProcess[index]!);
       return {
         algorithm,
+        madePerSecond: statistic(rows.map(({ madePerSecond }) => madePerSecond)),
         leavesPerSecond: statistic(rows.map(({ leavesPerSecond }) => leavesPerSecond)),
         rawPerSecond: statistic(rows.map(({ rawPerSecond }) => rawPerSecond)),
-        share: statistic(rows.map(({ leavesPerSecond, rawPerSecond }) => leavesPerSecond / rawPerSecond)),
+        share: statistic(rows.map(({ madePerSecond, rawPerSecond }) => madePerSecond / rawPerSecond)),
       };
     }),
   };

@@ -37,7 +37,10 @@ describe('the issuing part of the benchmark, in short', () => {
       run.inProcess.map(({ algorithm }) => algorithm),
       [...algorithms],
     );
-    const rates = [...run.commands, ...run.inProcess].map(({ leavesPerSecond }) => leavesPerSecond);
+    const rates = [
+      ...run.commands.map(({ leavesPerSecond }) => leavesPerSecond),
+      ...run.inProcess.flatMap((row) => [row.madePerSecond, row.leavesPerSecond, row.rawPerSecond]),
+    ];
     assert.ok(
       rates.every((rate) => rate > 0 && Number.isFinite(rate)),
       rates.join(),
