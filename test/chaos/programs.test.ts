@@ -7,6 +7,8 @@ import type { Report } from '../../src/sandbox/bench/report.js';
 import type { DemoResult } from '../../src/sandbox/demo/index.js';
 import { ended, spawnProgram, type Ran } from '../support/starter.js';
 
+const quickBookingsPerSecond = 3;
+
 /** What `npm run demo` and `npm run bench` run once everything is built. */
 async function run(name: string, ...args: readonly string[]): Promise<Ran> {
   const child = spawnProgram(name, args, process.env);
@@ -45,6 +47,11 @@ describe('the demo and the benchmark, as a person runs them', () => {
       assert.deepEqual([rotations![name].workerDowntimeMs.max, rotations![name].failedCalls.max], [0, 0], name);
     for (const name of ['leafByHand', 'caByHand'] as const)
       assert.ok(rotations![name].workerDowntimeMs.min > 0, `${name} scales to 0`);
+    for (const [name, { bookings, seconds }] of Object.entries(rotations!))
+      assert.ok(
+        bookings.min >= quickBookingsPerSecond * seconds.min - 2,
+        `${name}: ${bookings.min} bookings in ${seconds.min} s: the traffic paused`,
+      );
     const { temporalActions } = rotations!.leaf;
     assert.ok(temporalActions.max <= 12, `a leaf rotation costs ${temporalActions.max} Temporal actions`);
     const makers = new Set(issuing!.commands.map(({ tool }) => tool));

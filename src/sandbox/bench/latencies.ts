@@ -1,12 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
-import type proto from '@temporalio/proto';
-import type { Span } from '../gateway/measures.js';
-
-type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
+import { completed, type Booking, type HistoryEvent } from '../steady-traffic.js';
 
 export interface Latencies {
-  /** Bookings started in the span. */
   readonly bookings: number;
   /** The longest that a task of theirs, workflow or activity, lay there before a worker had it. */
   readonly slowestScheduleToStartMs: number;
@@ -14,39 +8,14 @@ export interface Latencies {
   readonly slowestBookingMs: number;
 }
 
-const endWithinMs = 120_000;
-const atOnce = 8;
-
-/** Of the bookings started in the span, once they have all ended; from their histories, by Temporal's own clock. */
-export async function latenciesOf(client: Client, span: Span): Promise<Latencies> {
-  const query = startedIn(span);
-  await untilAllEnded(client, query);
-  let [bookings, slowestScheduleToStartMs, slowestBookingMs] = [0, 0, 0];
-  const fetched = client.workflow.list({ query, pageSize: 1000 }).intoHistories({ concurrency: atOnce });
-  for await (const { history } of fetched) {
-    const events = (history as proto.temporal.api.history.v1.IHistory).events ?? [];
-    bookings += 1;
-    slowestScheduleToStartMs = Math.max(slowestScheduleToStartMs, slowestScheduleToStart(events));
-    slowestBookingMs = Math.max(slowestBookingMs, ms(events.at(-1)) - ms(events[0]));
-  }
-  return { bookings, slowestScheduleToStartMs, slowestBookingMs };
-}
-
-/** A list query: the bookings started in the span. */
-export function startedIn({ from, to }: Span): string {
-  const [since, until] = [from, to].map((time) => new Date(time).toISOString());
-  return `WorkflowType = "book" AND StartTime BETWEEN "${since}" AND "${until}"`;
-}
-
-async function untilAllEnded(client: Client, query: string): Promise<void> {
-  const deadline = Date.now() + endWithinMs;
-  for (;;) {
-    const { count } = await client.workflow.count(`${query} AND ExecutionStatus = "Running"`);
-    if (count === 0) return;
-    if (Date.now() > deadline)
-      throw new Error(`this machine is too busy: ${count} bookings have not ended in ${endWithinMs / 1000} s`);
-    await wait(300);
-  }
+/** Of these bookings once they are all completed, however long that takes; from their histories, by Temporal's own clock. */
+export async function latenciesOf(bookings: readonly Booking[]): Promise<Latencies> {
+  const histories = await completed(bookings);
+  return {
+    bookings: histories.length,
+    slowestScheduleToStartMs: Math.max(0, ...histories.map(slowestScheduleToStart)),
+    slowestBookingMs: Math.max(0, ...histories.map((events) => ms(events.at(-1)) - ms(events[0]))),
+  };
 }
 
 /**

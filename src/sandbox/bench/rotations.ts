@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { removeAtEnd } from '../children.js';
 import { startSandbox, type Sandbox } from '../index.js';
+import { underTraffic } from '../steady-traffic.js';
 import { withDirectClient } from '../traffic.js';
 import { prepareArticle, rotateByHand } from './article.js';
 import { rotateCa, rotateLeaf } from './ours.js';
@@ -20,7 +21,7 @@ export interface RotationOptions {
   readonly say: (line: string) => void;
   /** How long the traffic runs without any rotation, for comparison. */
   readonly steadyMs: number;
-  /** By each of the three workers. */
+  /** Started by this process, outside the gateway: they keep coming while no worker is there. */
   readonly bookingsPerSecond: number;
 }
 
@@ -28,23 +29,25 @@ export interface RotationOptions {
 export async function runRotations({ say, steadyMs, bookingsPerSecond }: RotationOptions): Promise<RotationRun> {
   const folder = mkdtempSync(join(tmpdir(), 'cert-rotation-bench-'));
   const keep = removeAtEnd(folder);
-  const sandbox = await startSandbox({ dir: join(folder, 'state'), progress: say, bookingsPerSecond });
+  const sandbox = await startSandbox({ dir: join(folder, 'state'), progress: say, bookingsPerSecond: 0 });
   try {
-    return await withDirectClient(sandbox, async (client) => {
-      const run = async (name: ProcedureName, work: () => Promise<Done>): Promise<Measured> => {
-        say(`${titles[name]} …`);
-        const result = await measured(sandbox, client, work);
-        say(`${titles[name]}: ${lineOf(result)}`);
-        return result;
-      };
-      const steady = await run('steady', () => doNothing(steadyMs));
-      const leaf = await run('leaf', () => rotateLeaf(sandbox, client));
-      const ca = await run('ca', () => rotateCa(sandbox, client));
-      await prepareArticle(sandbox, say);
-      const caByHand = await run('caByHand', () => rotateByHand(sandbox, 'ca'));
-      const leafByHand = await run('leafByHand', () => rotateByHand(sandbox, 'leaf'));
-      return { steady, leaf, ca, caByHand, leafByHand };
-    });
+    return await withDirectClient(sandbox, (client) =>
+      underTraffic({ client, perSecond: bookingsPerSecond }, async (traffic) => {
+        const run = async (name: ProcedureName, work: () => Promise<Done>): Promise<Measured> => {
+          say(`${titles[name]} …`);
+          const result = await measured(sandbox, traffic, work);
+          say(`${titles[name]}: ${lineOf(result)}`);
+          return result;
+        };
+        const steady = await run('steady', () => doNothing(steadyMs));
+        const leaf = await run('leaf', () => rotateLeaf(sandbox, client));
+        const ca = await run('ca', () => rotateCa(sandbox, client));
+        await prepareArticle(sandbox, say);
+        const caByHand = await run('caByHand', () => rotateByHand(sandbox, 'ca'));
+        const leafByHand = await run('leafByHand', () => rotateByHand(sandbox, 'leaf'));
+        return { steady, leaf, ca, caByHand, leafByHand };
+      }),
+    );
   } finally {
     await ended(sandbox, folder);
     keep();

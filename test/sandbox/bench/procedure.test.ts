@@ -19,11 +19,11 @@ const polls = (leaf: string, from: number, to: number): GatewayEvent[] =>
       { ...about, t: to, kind: 'rpc-end', code: 'OK' },
     ];
   });
-const refused = (t: number, leaf: string): GatewayEvent => ({
+const refused = (t: number, leaf?: string): GatewayEvent => ({
   ...common,
   t,
   kind: 'refused',
-  leaf,
+  ...(leaf && { leaf }),
   reason: 'unknown CA',
 });
 const failed = (t: number, leaf: string): GatewayEvent => ({
@@ -52,6 +52,7 @@ describe('safety 28: what is counted of a procedure is what its workers and star
       0,
       0,
     ],
+    ['not that of the Temporal CLI, which shows no leaf where its CA is not trusted yet', [refused(14_000)], 0, 0],
     ['not a leaf that no worker ever has', [refused(16_000, 'a probe')], 0, 0],
     ['not what failed before it', [failed(9000, 'old')], 0, 0],
     ['not what failed after it', [failed(20_500, 'new')], 0, 0],
