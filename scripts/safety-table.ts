@@ -99,7 +99,7 @@ export const invariants: readonly {
       'Never lock out: no change that leaves a leaf in use without its CA or its filter, whatever a server would say.',
     tests: [
       ['domain/bundle.test.ts', 'whatever the change of a bundle, it is planned or refused, and a plan'],
-      ['contracts/cloud.ts', 'refusals of ours, whatever a server would say'],
+      ['contracts/cloud/refusals.ts', 'refusals of ours, whatever a server would say'],
       [
         'chaos/year.test.ts',
         'safety 4: at no moment has a pod a leaf that expired, or one of a CA that is not trusted',
@@ -109,8 +109,8 @@ export const invariants: readonly {
   {
     promise: 'Read, change, write, in one activity: nothing but bundle and filters changes, and nobody is overwritten.',
     tests: [
-      ['contracts/cloud.ts', 'spec fields that nobody here knows survive, byte for byte'],
-      ['contracts/cloud.ts', 'the version that was decided on guards the write'],
+      ['contracts/cloud/changing.ts', 'spec fields that nobody here knows survive, byte for byte'],
+      ['contracts/cloud/races.ts', 'the version that was decided on guards the write'],
       [
         'chaos/cloud-faults.test.ts',
         'a lost race: what somebody else changed meanwhile stays, and the removal is approved anew',

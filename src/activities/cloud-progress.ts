@@ -1,14 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
 
-/** How an activity changes a namespace: each line is its heartbeat, which also keeps what the next attempt needs. */
-export function cloudProgress(): Required<Pick<ChangeOptions, 'onProgress' | 'kept' | 'signal'>> {
+/** How an activity changes a namespace: each line is its heartbeat. */
+export function cloudProgress(): Required<Pick<ChangeOptions, 'onProgress' | 'signal'>> {
   const context = Context.current();
-  return {
-    onProgress: (line, keep) => context.heartbeat({ line, ...(keep && { keep }) }),
-    kept: (context.info.heartbeatDetails as { keep?: string } | undefined)?.keep,
-    signal: context.cancellationSignal,
-  };
+  return { onProgress: (line) => context.heartbeat({ line }), signal: context.cancellationSignal };
 }
 
 /** What a person should know of how a change of the cloud went; absent when nothing. */

@@ -93,8 +93,8 @@ export function puttingBack(deps: Dependencies) {
 
   /** For the workflow, when the removing activity could not do it itself. */
   async function restoreTrust(restoration: TrustRestoration): Promise<Noted> {
-    const { onProgress, kept } = cloudProgress();
-    return noted(await restore(restoration, { onProgress, kept }));
+    const { onProgress } = cloudProgress();
+    return noted(await restore(restoration, { onProgress }));
   }
 
   return { putBack, staysOut, restoreTrust };

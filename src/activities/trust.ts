@@ -74,25 +74,27 @@ export function trustActivities(deps: Dependencies) {
   /** Widens now; a narrowing waits for the removal, because it refuses clients that nobody listed (safety 11). */
   async function widenFilters({ namespace, rotation }: Omit<Step, 'ca'>): Promise<{ line: string } & Noted> {
     const wanted = deps.config.namespaces[namespace]?.filters;
+    const unchanged = `Filters of ${namespace} stay as they are`;
+    if (!wanted) return { line: unchanged };
     const { filters } = await deps.cloud.readNamespace(namespace);
-    const change = cloudProgress();
-    const isDone = !wanted || (sameFilters(filters, wanted) && change.kept === undefined);
-    if (isDone) return { line: `Filters of ${namespace} stay as they are` };
     if (!widens(filters, wanted))
       return {
         line: `Filters of ${namespace} become narrower: they wait for the removal of the old CA`,
       };
-    const changed = await deps.cloud.changeTrust(
+    // Also when they are as wanted: an attempt that made them so, and died, may have left something to put back.
+    const change = await deps.cloud.changeTrust(
       namespace,
-      async ({ bundle }) => ({
-        bundle,
-        filters: planFilters({ wanted, leaves: await leavesFor(deps, namespace) }),
+      async (current) => ({
+        bundle: current.bundle,
+        filters: sameFilters(current.filters, wanted)
+          ? current.filters
+          : planFilters({ wanted, leaves: await leavesFor(deps, namespace) }),
       }),
-      { generation: `${rotation}/widen`, ...change },
+      { generation: `${rotation}/widen`, ...cloudProgress() },
     );
     return {
-      line: `Filters of ${namespace} widened; every leaf in use or to come matches`,
-      ...noted(changed),
+      line: change.changed ? `Filters of ${namespace} widened; every leaf in use or to come matches` : unchanged,
+      ...noted(change),
     };
   }
 

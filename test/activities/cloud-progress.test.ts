@@ -64,50 +64,47 @@ describe('safety 38: what a change of the cloud lost and restored is handed on t
   });
 });
 
-describe('safety 38: what a change of the cloud keeps for the next attempt goes through the heartbeat', () => {
+describe('safety 38: what a change of the cloud lost, and died, the next attempt has put back and tells', () => {
+  const lost = ['The spec of booking.acct lost the fields 16 of NamespaceSpec; they were put back.'];
   let world: World;
   beforeEach(async () => {
     world = await aWorld();
-    world.cloud.keep = 'the spec before';
+    world.cloud.owed = lost;
   });
+  const nothingWritten = () => assert.deepEqual([world.cloud.owed, world.cloud.writes], [[], []]);
 
-  const inEveryLine = (heartbeats: readonly Record<string, unknown>[]) =>
-    heartbeats.filter(({ line }) => String(line).startsWith('changing')).map(({ keep }) => keep);
-
-  it('when a CA is added', async () => {
+  it('where the CA was added', async () => {
     const ca = world.old.certificate.fingerprint;
-    const input = { authority: 'booking', namespace: booking, ca, rotation: 'run' };
-    const first = runActivity(world, 'trustCa', input);
-    await first.result;
-    await runActivity(world, 'trustCa', input, first.heartbeats.at(-1)).result;
-    assert.deepEqual(inEveryLine(first.heartbeats), ['the spec before']);
-    assert.deepEqual(world.cloud.kept, [undefined, 'the spec before']);
+    const running = runActivity(world, 'trustCa', { authority: 'booking', namespace: booking, ca, rotation: 'run' });
+    assert.deepEqual((await running.result).notes, lost);
+    assert.deepEqual(running.heartbeats, [{ line: `changing ${booking}` }]);
+    nothingWritten();
   });
 
-  it('when filters are widened, also when they are as wanted by now', async () => {
-    const input = { authority: 'booking', namespace: booking, rotation: 'run' };
+  it('where filters were widened', async () => {
     const { namespaces } = world.deps.config;
     namespaces[booking] = { ...namespaces[booking], filters: [] };
-    await runActivity(world, 'widenFilters', input).result;
-    await runActivity(world, 'widenFilters', input, { keep: 'the spec before' }).result;
-    assert.deepEqual(world.cloud.kept, ['the spec before']);
+    const input = { authority: 'booking', namespace: booking, rotation: 'run' };
+    const { line, notes } = await runActivity(world, 'widenFilters', input).result;
+    assert.deepEqual([line, notes], [`Filters of ${booking} stay as they are`, lost]);
+    nothingWritten();
   });
 
-  it('when a CA is removed: the attempt that finds it gone brings the change to its end', async () => {
-    const removal = approvedRemoval(world, await world.moved());
+  it('where the CA was removed', async () => {
+    const next = await world.moved();
+    const removal = approvedRemoval(world, next);
+    world.cloud.namespaces.set(booking, { ...world.cloud.namespaces.get(booking)!, bundle: [next.certificate] });
     world.frozenAt = Date.now();
-    const run = async (details?: object) => {
-      const running = runActivity(world, 'removeCa', removal, details);
-      running.onHeartbeat(() => (world.frozenAt! += 50));
-      await running.result;
-      return running.heartbeats;
-    };
-    const heartbeats = await run();
-    // Looking whether an operation runs is one, the removal the other.
-    const kept = { [booking]: 'the spec before' };
-    assert.deepEqual(inEveryLine(heartbeats), [kept, kept]);
-    await run(heartbeats.findLast(({ line }) => String(line).startsWith('changing')));
-    assert.deepEqual(world.cloud.kept, [undefined, undefined, 'the spec before']);
-    assert.equal(heartbeats.at(-1)!['keep'], undefined);
+    const running = runActivity(world, 'removeCa', removal);
+    running.onHeartbeat(() => (world.frozenAt! += 50));
+    assert.deepEqual((await running.result).notes, lost);
+    nothingWritten();
+  });
+
+  it('where the CA was put back', async () => {
+    const { bundle, filters } = world.cloud.namespaces.get(booking)!;
+    const before = { namespace: booking, bundle, filters, removing: [world.old.certificate.fingerprint] };
+    assert.deepEqual((await runActivity(world, 'restoreTrust', { before, rotation: 'run' }).result).notes, lost);
+    nothingWritten();
   });
 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { unpack } from '../../src/sandbox/tools/archive.js';
-import { downloads, type Download } from '../../src/sandbox/tools/download.js';
+import { download, downloads, type Download } from '../../src/sandbox/tools/download.js';
 import { findTool, versions, type FindOptions, type ToolName } from '../../src/sandbox/tools/index.js';
 
 const binary = Buffer.from('#!/bin/sh\necho the downloaded one\n');
@@ -41,6 +41,8 @@ describe('safety 26: where a tool comes from', () => {
     '/etcd': binary,
     '/etcd.tar.gz': gzipSync(tarOf({ 'etcd/README.md': Buffer.from('read me'), 'etcd/etcd': binary })),
   };
+  /** What a server says that then says nothing more, and does not hang up. */
+  const silent: Record<string, (response: http.ServerResponse) => unknown> = {};
   let requests: string[];
   let said: string[];
   const environment = { ...process.env };
@@ -49,7 +51,9 @@ describe('safety 26: where a tool comes from', () => {
     server = http.createServer((request, response) => {
       requests.push(request.url!);
       const body = served[request.url!];
-      if (body) response.writeHead(200, { 'content-length': body.length }).end(body);
+      const begin = silent[request.url!];
+      if (begin) begin(response.setHeader('content-length', binary.length));
+      else if (body) response.writeHead(200, { 'content-length': body.length }).end(body);
       else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -155,6 +159,21 @@ describe('safety 26: where a tool comes from', () => {
     assert.match(said.join('\n'), /the archive holds no file etcd\/other/);
     assert.deepEqual(await readdir(join(folder, 'cache')), []);
   });
+
+  for (const [when, begin] of [
+    ['before it answers', () => undefined],
+    ['in the middle', (half: http.ServerResponse) => half.write(binary.subarray(0, binary.length / 2))],
+  ] as const)
+    it(`a server that goes silent ${when} is given up, with what to do, and nothing of what it sent stays`, async () => {
+      silent['/silent'] = begin;
+      const [url, cache] = [`${origin}/silent`, join(folder, 'cache')];
+      const files = new Map([[undefined, join(cache, 'etcd')]]);
+      await assert.rejects(download({ url, checksum: sha256(binary) }, files, { silenceMs: 50 }), {
+        name: 'ServerSilent',
+        message: `${url} said nothing for 0.05 s. Check the network and its proxy, or give a binary that is there: CERT_ROTATION_TOOL_<NAME>`,
+      });
+      assert.deepEqual([requests, await readdir(cache)], [['/silent'], []]);
+    });
 
   it('what is missing to make it is named, with what installs it', async () => {
     await assert.rejects(find(), {

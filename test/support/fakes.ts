@@ -66,6 +66,8 @@ export class FakeCloud implements Cloud {
   keep: string | undefined;
   /** What a person should know of each change that is made. */
   notes: readonly string[] = [];
+  /** The same of what an earlier change lost whose process died: the next change puts it back. */
+  owed: readonly string[] = [];
   /** An operation of somebody else, which a change waits for. */
   whileBusy: (generation: string) => void | Promise<void> = () => undefined;
   /** Called before each change is written. */
@@ -91,13 +93,19 @@ export class FakeCloud implements Cloud {
     const wanted = await decide(before);
     const set = (cas: readonly CertificateFacts[]) => JSON.stringify(cas.map((ca) => ca.fingerprint).sort());
     if (set(wanted.bundle) === set(before.bundle) && sameFilters(wanted.filters, before.filters))
-      return { changed: false, before, after: before };
+      return { changed: false, before, after: before, notes: this.#settle() };
     await this.beforeWrite(generation, namespace);
     const after = { ...before, ...wanted, resourceVersion: String(Number(before.resourceVersion) + 1) };
     this.namespaces.set(namespace, after);
     this.writes.push({ namespace, generation });
     await this.afterWrite(generation);
-    return { changed: true, operationId: 'operation', before, after, notes: this.notes };
+    return { changed: true, operationId: 'operation', before, after, notes: [...this.#settle(), ...this.notes] };
+  }
+
+  #settle(): readonly string[] {
+    const { owed } = this;
+    this.owed = [];
+    return owed;
   }
 
   /** Undefined: the cloud does not tell. */

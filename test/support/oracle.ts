@@ -1,6 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /** What Go read of a certificate. Names and extension values are DER in hex. */
@@ -37,6 +39,22 @@ export interface Oracle {
   admits(roots: string, chain: string): boolean;
   /** The DER of a certificate as OpenSSL sees it, in order: `['UTF8STRING', 'Acme']`. */
   elements(pem: string): readonly (readonly [type: string, value: string])[];
+}
+
+/** The judges of the `describe` that this is called in: there before its first test, gone after the last. */
+export function oracleHere(): Oracle {
+  let folder: string;
+  let oracle: Oracle;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
+    oracle = await buildOracle(folder);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return {
+    verify: (...judged) => oracle.verify(...judged),
+    admits: (...judged) => oracle.admits(...judged),
+    elements: (pem) => oracle.elements(pem),
+  };
 }
 
 /** Builds the Go judge into `folder`, which keeps the texts that are judged, too. */

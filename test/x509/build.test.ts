@@ -1,24 +1,15 @@
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { buildCertificate, distinguishedName, extensions } from '../../src/x509/build.js';
 import { generateKey } from '../../src/x509/generate.js';
 import { publicKeyInfo, publicKeyOf } from '../../src/x509/public-key.js';
 import { readCertificate } from '../../src/x509/read.js';
-import { buildOracle, type Oracle } from '../support/oracle.js';
+import { oracleHere } from '../support/oracle.js';
 
 describe('buildCertificate', () => {
-  let folder: string;
-  let oracle: Oracle;
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
-    oracle = await buildOracle(folder);
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  const oracle = oracleHere();
 
   it('writes a public key as node exports it, whatever its type', async () => {
     for (const algorithm of ['P-256', 'P-384', 'RSA-2048'] as const) {

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { createBuiltinIssuer } from '../../src/issuers/builtin.js';
 import { admissionRefusal } from '../../src/x509/admission.js';
 import { anchorsOf, intermediatesOf, issuersAmong, pathToRoot, presented } from '../../src/x509/chain.js';
@@ -11,7 +8,7 @@ import { nullValue } from '../../src/x509/encode.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { aCaUnder, aLeafUnder, extension, generalNames, printableName, type CaOptions } from '../support/chains.js';
-import { buildOracle, type Oracle } from '../support/oracle.js';
+import { oracleHere } from '../support/oracle.js';
 
 const day = 86_400_000;
 const serverAuth = '1.3.6.1.5.5.7.3.1';
@@ -33,16 +30,12 @@ interface Case {
 
 describe('chains', () => {
   let [root, upper, lower]: KeyPair[] = [];
-  let folder: string;
-  let oracle: Oracle;
+  const oracle = oracleHere();
   before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
-    oracle = await buildOracle(folder);
     root = await aCaUnder(undefined);
     upper = await aCaUnder(root);
     lower = await aCaUnder(upper);
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
   const certificates = (...pairs: readonly (KeyPair | undefined)[]) => pairs.map((pair) => pair!.certificate);
 
   it('safety 3: the way to the root is found in any order, by signatures; without one link there is none', async () => {

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { admissionRefusal } from '../../src/x509/admission.js';
 import { distinguishedName } from '../../src/x509/build.js';
@@ -10,7 +7,7 @@ import { presented } from '../../src/x509/chain.js';
 import type { Der } from '../../src/x509/encode.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCaUnder, aLeafUnder, generalNames, type Constraints } from '../support/chains.js';
-import { buildOracle, type Oracle } from '../support/oracle.js';
+import { oracleHere } from '../support/oracle.js';
 
 const { dns, email, uri, ip, directory } = generalNames;
 
@@ -147,13 +144,7 @@ const rows: readonly Row[] = [
 ];
 
 describe('safety 3: name constraints are minded as Go minds them', () => {
-  let folder: string;
-  let oracle: Oracle;
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
-    oracle = await buildOracle(folder);
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  const oracle = oracleHere();
 
   /** Our verdict and Go's, on a leaf of `ca`. */
   async function verdicts(ca: KeyPair, names: readonly Der[], commonName?: string) {

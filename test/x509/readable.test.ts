@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { oids } from '../../src/x509/der.js';
 import { element, nullValue, oid, sequence, set, type Der } from '../../src/x509/encode.js';
 import { unreadable } from '../../src/x509/readable.js';
 import { aCaUnder, extension, generalNames, printableName, type CaOptions } from '../support/chains.js';
-import { buildOracle, type Oracle } from '../support/oracle.js';
+import { oracleHere } from '../support/oracle.js';
 
 /** Tags of string types. */
 const [ia5String, t61String, universalString, bmpString] = [22, 20, 28, 30];
@@ -58,13 +55,7 @@ const rows: readonly [what: string, options: CaOptions, problem: RegExp | undefi
 ];
 
 describe('safety 1: what Go does not parse is told from what it does', () => {
-  let folder: string;
-  let oracle: Oracle;
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'cert-rotation-'));
-    oracle = await buildOracle(folder);
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  const oracle = oracleHere();
 
   for (const [what, options, problem] of rows)
     it(what, async () => {

@@ -52,17 +52,31 @@ export const downloads: Readonly<Record<string, Download>> = {
   },
 };
 
-/** A server that is silent for longer will not answer any more. */
-const silenceMs = 30_000;
+export interface DownloadOptions {
+  readonly onBytes?: (received: number, total: number) => void;
+  /** A server that is silent for longer will not answer any more (milliseconds; 30 s). */
+  readonly silenceMs?: number;
+}
+
+/** The server took the request, and then said nothing, or nothing more. */
+export class ServerSilent extends Error {
+  override readonly name = 'ServerSilent';
+
+  constructor(url: string, silenceMs: number) {
+    super(
+      `${url} said nothing for ${silenceMs / 1000} s. Check the network and its proxy, or give a binary that is there: CERT_ROTATION_TOOL_<NAME>`,
+    );
+  }
+}
 
 /**
  * Fetches what a URL serves, verifies the checksum of what came, and only then gives the binaries in it their names: by member,
- * or the one file where it is the binary itself.
+ * or the one file where it is the binary itself. Throws ServerSilent; whatever it throws, no file of it stays.
  */
 export async function download(
   { url, checksum }: Download,
   files: ReadonlyMap<string | undefined, string>,
-  onBytes: (received: number, total: number) => void = () => undefined,
+  options: DownloadOptions = {},
 ): Promise<void> {
   const [first] = files.values();
   const received = `${first}.part-${process.pid}`;
@@ -70,7 +84,7 @@ export async function download(
     [...files].flatMap(([member, file]) => (member ? [[member, `${file}.new-${process.pid}`]] : [])),
   );
   try {
-    await fetchVerified(url, checksum, received, onBytes);
+    await fetchVerified(url, checksum, received, options);
     if (unpacked.size > 0) await unpack(received, unpacked);
     else await chmod(received, 0o755);
     for (const [member, file] of files) await rename(member ? unpacked.get(member)! : received, file);
@@ -83,10 +97,10 @@ async function fetchVerified(
   url: string,
   checksum: Download['checksum'],
   file: string,
-  onBytes: (received: number, total: number) => void,
+  { onBytes, silenceMs = 30_000 }: DownloadOptions,
 ): Promise<void> {
   const silence = new AbortController();
-  const timer = setTimeout(() => silence.abort(new Error(`${url} said nothing for ${silenceMs / 1000} s`)), silenceMs);
+  const timer = setTimeout(() => silence.abort(new ServerSilent(url, silenceMs)), silenceMs);
   try {
     const response = await fetch(url, { signal: silence.signal });
     if (!response.ok || !response.body) throw new Error(`${url} answered ${response.status}`);
@@ -100,7 +114,7 @@ async function fetchVerified(
         for await (const chunk of chunks) {
           timer.refresh();
           hash.update(chunk);
-          onBytes((bytes += chunk.length), total);
+          onBytes?.((bytes += chunk.length), total);
           yield chunk;
         }
       },

@@ -81,7 +81,7 @@ async function downloaded(name: ToolName, cacheDir: string, options: FindOptions
   if (!source) return false;
   try {
     progress(`downloading ${name} ${versions[name]}`);
-    await download(source, together(source, official, cacheDir), everyTenth(progress, name));
+    await download(source, together(source, official, cacheDir), { onBytes: everyTenth(progress, name) });
     return true;
   } catch (error) {
     const { message, cause } = error as Error;

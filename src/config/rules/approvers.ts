@@ -1,6 +1,6 @@
-import { publicKeyId } from '../x509/detached-signature.js';
-import type { BrokenRule } from './rules.js';
-import type { Config } from './schema.js';
+import { publicKeyId } from '../../x509/detached-signature.js';
+import type { Config } from '../schema.js';
+import type { BrokenRule } from './broken-rule.js';
 
 /** Every key can be read, no two people share one, and a second person can be told from the first where one is wanted. */
 export function approversCanDecide({ authorities }: Config): BrokenRule[] {
