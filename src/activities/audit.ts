@@ -9,8 +9,7 @@ import {
 } from '../domain/audit.js';
 import { caRotationId, entries } from '../domain/ids.js';
 import type { CaRotationRequest } from '../domain/rotation.js';
-import type { Cloud, NamespaceTrust, WantedTrust } from '../cloud/cloud.js';
-import { trustFacts, trustFound, wantedFacts } from '../cloud/trust-facts.js';
+import { auditedCloud } from '../cloud/audited.js';
 import type { Target } from '../targets/target.js';
 import { tellIfKnown } from '../temporal/history.js';
 import { Authorities, ownerOf } from './authorities.js';
@@ -20,33 +19,9 @@ import { auditContext, foundOnRecord, onRecord } from './on-record.js';
 /** The same, with every change of a namespace or a target put on record where it is made. */
 export function auditing(deps: Dependencies): Dependencies {
   const targets = (name: string) => auditedTarget(deps, name, deps.target(name));
-  return { ...deps, cloud: auditedCloud(deps), target: targets };
-}
-
-function auditedCloud(deps: Dependencies): Cloud {
-  const { cloud } = deps;
-  return {
-    identity: () => cloud.identity(),
-    readNamespace: (namespace) => cloud.readNamespace(namespace),
-    close: () => cloud.close(),
-    async changeTrust(namespace, decide, options) {
-      let [asked, begun] = [false, false];
-      const deciding = async (current: NamespaceTrust): Promise<WantedTrust> => {
-        const wanted = await decide(current);
-        // Whoever wants it as it is only waits until nobody changes it.
-        asked ||= wanted !== current;
-        const begins = wantedFacts(namespace, current, wanted);
-        // Decided again after a lost race, or for the second step of a cloud that takes two, it has begun already.
-        if (begins && !begun) deps.audit({ ...begins, stage: 'begins', ...auditContext(deps) });
-        begun ||= begins !== undefined;
-        return wanted;
-      };
-      const change = await cloud.changeTrust(namespace, deciding, options);
-      if (change.changed) deps.audit({ ...trustFacts(namespace, change), stage: 'done', ...auditContext(deps) });
-      else if (asked) foundOnRecord(deps, trustFound(change.after));
-      return change;
-    },
-  };
+  const record = (facts: AuditFacts) =>
+    facts.stage === 'found' ? foundOnRecord(deps, facts) : deps.audit({ ...facts, ...auditContext(deps) });
+  return { ...deps, cloud: auditedCloud(deps.cloud, record), target: targets };
 }
 
 function auditedTarget(deps: Dependencies, name: string, target: Target): Target {
@@ -54,7 +29,17 @@ function auditedTarget(deps: Dependencies, name: string, target: Target): Target
     inspect: () => target.inspect(),
     read: () => target.read(),
     delivered: () => target.delivered(),
-    rollOut: (delivery, progress) => target.rollOut(delivery, progress),
+    async rollOut(delivery, progress) {
+      let begun = false;
+      const facts = { event: 'workloadsRestarted', subject: `target/${name}`, after: delivery.leaf } as const;
+      const begins = () => {
+        if (!begun) deps.audit({ ...facts, stage: 'begins', ...auditContext(deps) });
+        begun = true;
+      };
+      await target.rollOut(delivery, progress, begins);
+      if (begun) deps.audit({ ...facts, stage: 'done', ...auditContext(deps) });
+      else if (deps.config.targets[name]?.rollout !== 'none') foundOnRecord(deps, facts);
+    },
     adoption: (delivery) => target.adoption(delivery),
     async deliver(leaf) {
       // What cannot be read is written over all the same: only its name is missing on record.

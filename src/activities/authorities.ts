@@ -52,17 +52,37 @@ export class Authorities {
     const record = await this.record(authority);
     for (const name of await this.unnamedCas(authority, record)) {
       const entry = await this.#deps.keystore.get(name);
-      const { certificate } = entry ?? {};
+      const { certificate, key } = entry ?? {};
       const ours = (entry?.record as { rotation?: string } | undefined)?.rotation === rotation;
-      if (ours && certificate && !isCompromised(record, certificate.fingerprint)) return certificate;
+      if (ours && certificate && key && !isCompromised(record, certificate.fingerprint)) return certificate;
     }
     return undefined;
   }
 
-  /** Destroys the key of a CA, and what is beside it. */
-  async destroy(authority: string, entry: string): Promise<void> {
-    const facts = { event: 'keyDestroyed', subject: ownerOf(authority), before: { entry } } as const;
-    await onRecord(this.#deps, facts, () => this.#deps.keystore.delete(entry));
+  /**
+   * Destroys the key of a CA, and then what is beside it: an attempt that is killed in between leaves an entry without a key,
+   * by which the next one finds the key destroyed.
+   */
+  async destroy(authority: string, name: string): Promise<void> {
+    const facts = { event: 'keyDestroyed', subject: ownerOf(authority), before: { entry: name } } as const;
+    const destroyKey = await this.#destructionOfKey(name);
+    if (destroyKey) await onRecord(this.#deps, facts, destroyKey);
+    else foundOnRecord(this.#deps, facts);
+    await this.#deps.keystore.delete(name);
+  }
+
+  /** Undefined where there is no key. An entry that cannot be read goes as a whole. */
+  async #destructionOfKey(name: string): Promise<(() => Promise<unknown>) | undefined> {
+    const { keystore } = this.#deps;
+    try {
+      const found = await keystore.get(name);
+      if (!found?.key) return undefined;
+      const { key: _destroyed, name: _name, version, ...rest } = found;
+      return () => keystore.update(name, rest, version);
+    } catch (error) {
+      if (!(error instanceof RotationError && error.type === 'KeystoreUnreadable')) throw error;
+      return () => keystore.delete(name);
+    }
   }
 
   /** How its rotations ended, in the order in which that was written. */

@@ -9,6 +9,7 @@ import { warningsOf } from '../x509/check.js';
 import { answer, configFile, globalOptions, mustHave, withExamples } from './context.js';
 import { BadInput } from './exit.js';
 import { openKeystore } from './keystore.js';
+import { recorder } from './recorder.js';
 
 interface ImportOptions {
   readonly certificate: string;
@@ -16,6 +17,8 @@ interface ImportOptions {
   readonly chain?: string;
   readonly passphraseFile?: string;
   readonly passphraseEnv?: string;
+  readonly who: string;
+  readonly why?: string;
 }
 
 export function addAuthorityCommands(program: Command): void {
@@ -28,8 +31,10 @@ export function addAuthorityCommands(program: Command): void {
     .option('--chain <file>', 'of an intermediate: every certificate up to its root, PEM')
     .option('--passphrase-file <file>', 'file that holds the passphrase of the key')
     .option('--passphrase-env <variable>', 'environment variable that holds it')
+    .requiredOption('--who <who>', 'who does it; recorded as claimed')
+    .option('--why <why>', 'the reason, for the record')
     .action((name: string, options: ImportOptions, self: Command) => importAuthority(self, name, options));
-  const example = 'authority import temporal-booking --certificate ca.pem --key ca.key';
+  const example = 'authority import temporal-booking --certificate ca.pem --key ca.key --who ada';
   withExamples(command, example, `${example} --passphrase-file pass --chain chain.pem`);
   withExamples(authority, example);
 }
@@ -40,7 +45,17 @@ async function importAuthority(command: Command, authority: string, files: Impor
   mustHave('authorities', authority)(loaded);
   const ca = readImport(await textsOf(files), new Date());
   const keystore = await openKeystore(loaded);
-  await keepFirstCa(keystore, { authority, ca, provenance: { importedAt: new Date().toISOString() } });
+  const { who, why } = files;
+  const record = recorder({ who, why, configuration: loaded.digest });
+  const after = { ca: ca.certificate.fingerprint, copiesOfKey: 'exist' };
+  const facts = { event: 'caImported', subject: `authority/${authority}`, after } as const;
+  const isNew = await keepFirstCa(keystore, {
+    authority,
+    ca,
+    provenance: { importedAt: new Date().toISOString() },
+    begins: () => record({ ...facts, stage: 'begins' }),
+  });
+  record({ ...facts, stage: isNew ? 'done' : 'found' });
   const { subject, fingerprint, sha1, notAfter } = ca.certificate;
   const warnings = [
     `The keystore holds a copy of ${files.key}: whoever has another can sign leaves. Destroy them, or rotate soon`,

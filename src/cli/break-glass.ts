@@ -1,10 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Journal } from '../audit-journal.js';
+import { auditedCloud } from '../cloud/audited.js';
 import { createCloud } from '../cloud/index.js';
 import type { Cloud, TrustChange } from '../cloud/cloud.js';
 import { restoreTrust } from '../cloud/restore-trust.js';
-import { trustFacts } from '../cloud/trust-facts.js';
 import { loadConfig, type LoadedConfig } from '../config/load.js';
 import { allowVariable, refuseCloudPowers } from '../config/powers.js';
 import { resolveSecret } from '../config/references.js';
@@ -17,6 +16,7 @@ import { compromisedCas } from './compromised.js';
 import { answer, configFile, globalOptions, mustHave, print, withExamples } from './context.js';
 import { BadInput } from './exit.js';
 import { openKeystore } from './keystore.js';
+import { recorder } from './recorder.js';
 
 const cloudOpsAddress = 'saas-api.tmprl.cloud:443';
 
@@ -129,20 +129,17 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
   // It has just answered, or is done without.
   const keystore = loaded && known && (await openKeystore(loaded).catch(() => undefined));
   const cloud = await (loaded ? configuredCloud(loaded, keystore) : cloudOfKey(apiKeyEnv!));
-  const journal = new Journal((event) => console.error(JSON.stringify({ audit: event })));
-  const by = { ...(who && { who, identity: 'claimed' as const }), ...(why && { why }) };
+  const audited = auditedCloud(cloud, recorder({ who, why, configuration: loaded?.digest }));
   try {
     const results = [];
     for (const { namespace, bundle, filters } of saved.namespaces) {
       const former = { namespace, bundle: readCertificates(bundle), filters };
       const onProgress = (line: string) => options.output === 'text' && print(`  ${line}`);
-      const change = await restoreTrust(cloud, former, new Date(), {
+      const change = await restoreTrust(audited, former, new Date(), {
         generation: `break-glass/${saved.at}`,
         onProgress,
         byKeyAlone: true,
       });
-      const facts = { ...trustFacts(namespace, change), stage: 'done' as const };
-      if (change.changed) journal.write({ ...facts, ...by, ...(loaded && { configuration: loaded.digest }) });
       results.push({ namespace, ...outcomeOf(change) });
     }
     answer(options, { restored: results }, [

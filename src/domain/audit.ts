@@ -14,10 +14,14 @@ export interface AuditFacts {
     | 'authorityChanged'
     /** A CA was made, and its key put into the keystore. */
     | 'caMade'
+    /** A CA that others made was taken over, with its key, as the current and signing one. Copies of that key exist (safety 3). */
+    | 'caImported'
     /** The key of a CA was destroyed. */
     | 'keyDestroyed'
     /** Another leaf lies in a target. */
     | 'leafDelivered'
+    /** The workloads of a target were restarted, so that they use the leaf that lies there. */
+    | 'workloadsRestarted'
     /** Approval and evidence were checked by the activity that removes. */
     | 'removalApproved'
     /** A CA rotation ended; its record is beside the authority. */
@@ -26,7 +30,8 @@ export interface AuditFacts {
     | 'compromiseDeclared';
   /**
    * Of a change: it begins and may have been made from then on; it is done; or a further attempt found it made, by one that
-   * died before it could say so. Absent: somebody's word, which changes nothing.
+   * died before it could say so (a command that a person runs again cannot know whether that one died). Absent: somebody's
+   * word, which changes nothing.
    */
   readonly stage?: 'begins' | 'done' | 'found';
   /** `namespace/…`, `authority/…` or `target/…`. */

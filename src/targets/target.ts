@@ -14,8 +14,11 @@ export interface Target {
   deliver(leaf: KeyPair): Promise<Delivery>;
   /** What is in place, and since when; undefined where there is none, or where nobody knows since when. */
   delivered(): Promise<Delivery | undefined>;
-  /** Get the running workloads onto the delivered leaf and wait until they are ready. */
-  rollOut(delivery: Delivery, progress: Progress): Promise<void>;
+  /**
+   * Get the running workloads onto the delivered leaf and wait until they are ready. Calls `restarting` before each workload
+   * that it restarts, or goes on to restart; not for one that an earlier call restarted and that is only waited for.
+   */
+  rollOut(delivery: Delivery, progress: Progress, restarting?: () => void): Promise<void>;
   /** Evidence, pod by pod, that the leaf is what they use. Does not wait. */
   adoption(delivery: Delivery): Promise<Adoption>;
 }

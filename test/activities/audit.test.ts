@@ -4,6 +4,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import type { Activities } from '../../src/activities/index.js';
 import { brokenLink } from '../../src/audit-journal.js';
 import type { RotationRecord } from '../../src/domain/audit.js';
+import { RotationError } from '../../src/domain/failures.js';
 import { entries } from '../../src/domain/ids.js';
 import { rotationRecords } from '../../src/keystore/rotation-records.js';
 import { runActivity } from '../support/activity-run.js';
@@ -69,6 +70,21 @@ describe('safety 27: every change is put on record where it is made', () => {
       ['leafDelivered', 'target/worker', 'done'],
     ]);
     assert.deepEqual([world.audited[0]!.before, world.audited[0]!.after], [before, certificate.fingerprint]);
+  });
+
+  it('workloads that are restarted, once; none where nothing is restarted', async () => {
+    const leaf = await world.leafOf(world.old);
+    const delivery = await world.target.deliver(leaf);
+    for (let run = 0; run < 2; run += 1) await runActivity(world, 'rollOut', { target: 'worker', delivery }).result;
+    assert.deepEqual(events(), [
+      ['workloadsRestarted', 'target/worker', 'begins'],
+      ['workloadsRestarted', 'target/worker', 'done'],
+    ]);
+    assert.equal(world.audited[0]!.after, leaf.certificate.fingerprint);
+    const reloading = await aWorld({ target: { rollout: 'none' } });
+    reloading.target.pods.length = 0;
+    await runActivity(reloading, 'rollOut', { target: 'worker', delivery }, {}).result;
+    assert.deepEqual(reloading.audited, []);
   });
 
   it('a removal: who approved it, how sure that is, why and on what evidence, before the write; then the destroyed key', async () => {
@@ -202,19 +218,77 @@ describe('safety 27: every change is put on record where it is made', () => {
       assert.deepEqual(world.audited[3]!.after, world.audited[2]!.after);
     });
 
-    it('a key that was destroyed', async () => {
-      await world.moved();
-      const remove = world.keystore.delete.bind(world.keystore);
-      world.keystore.delete = async (name) => {
-        world.keystore.delete = remove;
-        await remove(name);
+    it('workloads that were restarted', async () => {
+      const next = await world.leafOf(world.old);
+      const delivery = await world.target.deliver(next);
+      const rollOut = world.target.rollOut.bind(world.target);
+      world.target.rollOut = async (...given) => {
+        world.target.rollOut = rollOut;
+        await rollOut(...given);
         die();
       };
-      await killedOnce('finishCa', { authority: 'booking', ca: world.record().next! });
-      assert.deepEqual(
-        events().filter(([event]) => event === 'keyDestroyed'),
-        [['keyDestroyed', authority, 'begins']],
-      );
+      await killedOnce('rollOut', { target: 'worker', delivery });
+      assert.deepEqual(events(), [
+        ['workloadsRestarted', 'target/worker', 'begins'],
+        ['workloadsRestarted', 'target/worker', 'found'],
+      ]);
+      assert.deepEqual(world.audited[1]!.after, next.certificate.fingerprint);
+    });
+
+    describe('a key that was destroyed', () => {
+      const destroyed = () => events().filter(([event]) => event === 'keyDestroyed');
+      let ca: string;
+      let old: string;
+      beforeEach(async () => {
+        await world.moved();
+        ca = world.record().next!;
+        old = entries.ca('booking', world.old.certificate.fingerprint);
+      });
+
+      it('before its event', async () => {
+        const update = world.keystore.update.bind(world.keystore);
+        world.keystore.update = async (...entry) => {
+          const updated = await update(...entry);
+          if (entry[0] !== old) return updated;
+          world.keystore.update = update;
+          return die();
+        };
+        await killedOnce('finishCa', { authority: 'booking', ca });
+        assert.deepEqual(destroyed(), [
+          ['keyDestroyed', authority, 'begins'],
+          ['keyDestroyed', authority, 'found'],
+        ]);
+        assert.deepEqual(world.audited.at(-1)!.before, { entry: old });
+        assert.equal(world.keystore.entries.get(old), undefined);
+      });
+
+      it('before what is beside it was removed', async () => {
+        const remove = world.keystore.delete.bind(world.keystore);
+        world.keystore.delete = async () => {
+          world.keystore.delete = remove;
+          die();
+        };
+        await assert.rejects(runActivity(world, 'finishCa', { authority: 'booking', ca }).result, killed);
+        assert.deepEqual(destroyed(), [
+          ['keyDestroyed', authority, 'begins'],
+          ['keyDestroyed', authority, 'done'],
+        ]);
+        assert.equal(world.keystore.entries.get(old)?.key, undefined, 'done, and there it is');
+      });
+
+      it('of an entry that cannot be read, which goes all the same', async () => {
+        const get = world.keystore.get.bind(world.keystore);
+        world.keystore.get = async (name) => {
+          if (name === old) throw new RotationError('KeystoreUnreadable', 'planted.');
+          return get(name);
+        };
+        await runActivity(world, 'finishCa', { authority: 'booking', ca }).result;
+        assert.deepEqual(destroyed(), [
+          ['keyDestroyed', authority, 'begins'],
+          ['keyDestroyed', authority, 'done'],
+        ]);
+        assert.equal(world.keystore.entries.get(old), undefined);
+      });
     });
   });
 

@@ -174,8 +174,10 @@ describe('rollouts of a Kubernetes target', () => {
         const { metadata, spec } = await placed.workload();
         seen.push([metadata?.annotations?.[replicasAnnotation], spec?.replicas, isStamped(spec?.template, delivery)]);
       };
-      await placed.target({ client: dying(Infinity, note) }).rollOut(delivery, silent);
+      const target = placed.target({ client: dying(Infinity, note) });
+      await target.rollOut(delivery, silent, () => seen.push('restarting'));
       assert.deepEqual(seen, [
+        'restarting',
         ['2', 2, false],
         ['2', 0, false],
         ['2', 0, true],

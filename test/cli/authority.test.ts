@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it, mock } from 'node:test';
 import { main } from '../../src/cli/main.js';
+import type { AuditEvent } from '../../src/domain/audit.js';
 import { entries } from '../../src/domain/ids.js';
 import { encryptedEnvelope } from '../../src/keystore/envelope.js';
 import { createKubernetesKeystore } from '../../src/keystore/kubernetes.js';
@@ -22,6 +23,7 @@ describe('cert-rotation authority import', () => {
   let cluster: Cluster;
   let keystore: Keystore;
   let printed: string[];
+  let audited: AuditEvent[];
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'cert-rotation-'));
     cluster = await startCluster();
@@ -39,15 +41,19 @@ cloud: { kind: ops-api, apiKey: { env: NOT_NEEDED } }
 keystore: { kind: kubernetes, encryptionKey: { file: kek } }
 kubernetes: { kubeconfig: ${cluster.kubeconfig}, sandbox: ${marker!.data.id} }
 namespaces: { orders.acct1: {} }
-authorities: { one: ${authority}, two: ${authority}, three: ${authority} }
+authorities: { one: ${authority}, two: ${authority}, three: ${authority}, four: ${authority} }
 targets: {}
 `,
     );
     for (const method of ['log', 'error'] as const)
-      mock.method(console, method, (line: string) => void printed.push(line));
+      mock.method(console, method, (line: string) => {
+        if (line.startsWith('{"audit"')) audited.push((JSON.parse(line) as { audit: AuditEvent }).audit);
+        else printed.push(line);
+      });
   });
   beforeEach(() => {
     printed = [];
+    audited = [];
   });
   after(async () => {
     mock.restoreAll();
@@ -66,6 +72,7 @@ targets: {}
     return [
       `--certificate=${await file(`${name}.pem`, certificate.pem)}`,
       `--key=${await file(`${name}.key`, keyText)}`,
+      '--who=ada',
     ];
   }
 
@@ -82,6 +89,31 @@ targets: {}
     assert.match(text, /whoever has another can sign leaves/);
     assert.ok(!text.includes(ca.key.reveal().split('\n')[1]!));
     assert.equal(await run('authority', 'import', 'one', ...(await filesOf(ca))), 0, 'twice is once');
+  });
+
+  it('safety 27: who took which CA over, and why, is on record before and after it, and that copies of its key exist', async () => {
+    const ca = await aCa();
+    const given = ['authority', 'import', 'four', ...(await filesOf(ca)), '--why=it is ours now'];
+    const stages = () => audited.splice(0).map(({ stage }) => stage);
+    assert.equal(await run(...given), 0, printed.join('\n'));
+    const [{ event, subject, after, who, identity, why, configuration }] = audited as [AuditEvent];
+    assert.deepEqual(
+      { event, subject, after, who, identity, why },
+      {
+        event: 'caImported',
+        subject: 'authority/four',
+        after: { ca: ca.certificate.fingerprint, copiesOfKey: 'exist' },
+        who: 'ada',
+        identity: 'claimed',
+        why: 'it is ours now',
+      },
+    );
+    assert.ok(configuration);
+    assert.deepEqual(stages(), ['begins', 'done']);
+    assert.equal(await run(...given), 0);
+    assert.deepEqual(stages(), ['found']);
+    assert.equal(await run('authority', 'import', 'four', ...(await filesOf(await aCa()))), 2);
+    assert.deepEqual(stages(), [], 'a refusal changes nothing');
   });
 
   it('an authority that has a CA keeps it: exit code 2, with what to do instead', async () => {
@@ -113,8 +145,9 @@ targets: {}
     const leaf = await aLeaf(ca);
     const cases: [readonly string[], RegExp][] = [
       [await filesOf(leaf), /is no CA.*Give the CA's certificate/],
-      [['--certificate=/nonexistent', '--key=/nonexistent'], /\/nonexistent cannot be read \(ENOENT\)/],
+      [['--certificate=/nonexistent', '--key=/nonexistent', '--who=ada'], /\/nonexistent cannot be read \(ENOENT\)/],
       [['--certificate=/nonexistent'], /required option '--key/],
+      [['--certificate=/nonexistent', '--key=/nonexistent'], /required option '--who/],
       [[...(await filesOf(ca)), '--passphrase-env=A', '--passphrase-file=B'], /either --passphrase-file or/],
     ];
     for (const [args, message] of cases) {
@@ -125,8 +158,8 @@ targets: {}
       assert.equal(code, 2);
       assert.match(printed.join('\n'), message);
     }
-    assert.equal(await run('authority', 'import', 'four', ...(await filesOf(ca))), 2);
-    assert.match(printed.join('\n'), /no authority "four"/);
+    assert.equal(await run('authority', 'import', 'five', ...(await filesOf(ca))), 2);
+    assert.match(printed.join('\n'), /no authority "five"/);
     assert.equal(await keystore.get(entries.authority('three')), undefined);
   });
 });

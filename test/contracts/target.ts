@@ -83,7 +83,8 @@ export function targetContract(make: () => Promise<TargetUnderTest>, { reloads =
 
   it('safety 19: a leaf delivered and rolled out twice restarts nothing twice', async () => {
     const starts = await under.starts();
-    await under.target().rollOut(await under.target().deliver(first!), silent);
+    const restarting = () => assert.fail('it says that it restarts something');
+    await under.target().rollOut(await under.target().deliver(first!), silent, restarting);
     assert.deepEqual(await under.starts(), starts);
   });
 
@@ -91,7 +92,9 @@ export function targetContract(make: () => Promise<TargetUnderTest>, { reloads =
     const former = (await under.target().delivered())!;
     const delivery = await under.target().deliver(second!);
     assert.equal((await under.target().adoption(former)).adopted, false);
-    await under.target().rollOut(delivery, silent);
+    let restarts = 0;
+    await under.target().rollOut(delivery, silent, () => (restarts += 1));
+    assert.equal(restarts, reloads ? 0 : 1, 'it says what it restarts (safety 27)');
     await used(second!);
     assert.equal((await under.target().adoption(former)).adopted, false);
   });

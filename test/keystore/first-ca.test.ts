@@ -42,6 +42,16 @@ describe('keepFirstCa', () => {
     assert.deepEqual(await record(), before);
   });
 
+  it('says that it begins before its first write, once, and never where it is refused', async () => {
+    const ca = await aCa();
+    const began: number[] = [];
+    const begins = () => void began.push(keystore.entries.size);
+    assert.equal(await keepFirstCa(keystore, { authority, ca, begins }), true);
+    assert.equal(await keepFirstCa(keystore, { authority, ca, begins }), false);
+    await assert.rejects(keepFirstCa(keystore, { authority, ca: await aCa(), begins }), { type: 'AuthorityExists' });
+    assert.deepEqual(began, [0]);
+  });
+
   it('an authority that has a CA, or makes one, keeps it: AuthorityExists', async () => {
     await keepFirstCa(keystore, { authority, ca: await aCa() });
     await assert.rejects(keepFirstCa(keystore, { authority, ca: await aCa() }), { type: 'AuthorityExists' });

@@ -13,7 +13,7 @@ import { entries } from '../../src/domain/ids.js';
 import { createBuiltinIssuer } from '../../src/issuers/builtin.js';
 import type { Entry, Keystore, StoredEntry } from '../../src/keystore/keystore.js';
 import type { Endpoint, Probe, ProbeResult } from '../../src/probes/probe.js';
-import type { Adoption, Delivery, Poller, Target, TargetFacts } from '../../src/targets/target.js';
+import type { Adoption, Delivery, Poller, Progress, Target, TargetFacts } from '../../src/targets/target.js';
 import { anchorsOf } from '../../src/x509/chain.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 
@@ -204,8 +204,9 @@ export class FakeTarget implements Target {
     return { leaf: certificate.fingerprint, at: '2026-01-01T00:00:00.000Z' };
   }
 
-  async rollOut(delivery: Delivery): Promise<void> {
+  async rollOut(delivery: Delivery, _progress?: Progress, restarting = () => {}): Promise<void> {
     this.before('rollOut');
+    if (this.pods.some(({ leaf }) => leaf !== delivery.leaf)) restarting();
     this.rollouts.push(delivery.leaf);
     for (const pod of this.pods) pod.leaf = delivery.leaf;
   }

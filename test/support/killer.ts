@@ -93,7 +93,8 @@ export class Killer {
       delivered: () => target.delivered(),
       adoption: (delivery) => target.adoption(delivery),
       deliver: (leaf) => this.request('deliver', () => target.deliver(leaf)),
-      rollOut: (delivery) => this.request('roll out', () => target.rollOut(delivery)),
+      rollOut: (delivery, progress, restarting) =>
+        this.request('roll out', () => target.rollOut(delivery, progress, restarting)),
     };
   }
 }

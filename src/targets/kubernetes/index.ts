@@ -71,13 +71,22 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     return now.at === at ? undefined : `was written again at ${now.at}`;
   }
 
-  async function rollOut(delivery: Delivery, progress: Progress): Promise<void> {
+  async function rollOut(delivery: Delivery, progress: Progress, restarting = () => {}): Promise<void> {
     if (rollout === 'none') return;
     await propagate(delivery, progress);
     const reason = await replaced(delivery);
     if (reason) throw new RotationError('SecretMismatch', `${secretName} ${reason}; nothing was restarted.`);
     const { rolloutDeadline: deadlineMs, pollDeadline: pollDeadlineMs } = timing;
-    const work = { client, place, delivery, deadlineMs, pollDeadlineMs, pollers: pollersOfQueues, progress };
+    const work = {
+      client,
+      place,
+      delivery,
+      deadlineMs,
+      pollDeadlineMs,
+      pollers: pollersOfQueues,
+      progress,
+      restarting,
+    };
     for (const consumer of (await findUsers(client, place)).consumers) {
       await (rollout === 'rolling' ? rollOutByStamp(work, consumer) : rollOutByScale(work, consumer));
     }

@@ -27,13 +27,18 @@ export interface Rollout {
   /** Of the task queues that the target's pods must poll. */
   pollers(): Promise<AdoptionFacts['queues']>;
   readonly progress: Progress;
+  /** Called before each change that restarts a workload. */
+  restarting(): void;
 }
 
 /** Stamps the template and waits until only pods of that template are left, all available. */
 export async function rollOutByStamp(rollout: Rollout, consumer: Consumer): Promise<void> {
   await namingFailures(async () => {
     const { spec } = await read(rollout, consumer);
-    if (!isStamped(spec?.template, rollout.delivery)) await stamp(rollout, consumer);
+    if (!isStamped(spec?.template, rollout.delivery)) {
+      rollout.restarting();
+      await stamp(rollout, consumer);
+    }
     await settled(rollout, consumer);
   });
 }
@@ -48,6 +53,7 @@ export async function rollOutByScale(rollout: Rollout, consumer: Consumer): Prom
     const wasDown = isStamped(workload.spec?.template, rollout.delivery);
     const recorded = recordedReplicas(workload);
     if (wasDown && recorded === undefined) return settled(rollout, consumer);
+    rollout.restarting();
     const replicas = recorded ?? workload.spec?.replicas ?? 1;
     if (!wasDown) await goDown(rollout, consumer, replicas);
     await scale(rollout, consumer, replicas);
