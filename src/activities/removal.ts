@@ -242,7 +242,8 @@ export function removalActivities(deps: Dependencies) {
           `Nothing was removed. Not on the new CA: ${evidence.missing.join('; ')}.`,
         );
       const changes = changedFacts(facts, evidence.facts, changedByUs);
-      if (changes.length === 0) return onRecord(authority, decision);
+      if (changes.length === 0 || (decision.lockOutUnknown && onlyPollersCame(changes)))
+        return onRecord(authority, decision);
       if (!onlyPollersCame(changes) || deps.now().getTime() >= until)
         throw new RotationError('EvidenceChanged', `Nothing was removed. Since the approval: ${changes.join('; ')}.`);
       work.report('waiting for pollers of no known target, such as pods that a renewal replaced, to fall silent');
