@@ -161,6 +161,8 @@ async function phases(
     if (removal.kind === 'undone') return keptBoth(rotation, leaves, { reason: undoing(removal.by), ...decided });
     incidents.push(removal.why);
     rotation.board.problem(`The approval of ${decision.who} is void. ${removal.why}`);
+    // From here on there is no removal to undo.
+    rotation.board.enter('confirm', 'the configuration to be read again');
   }
 }
 
