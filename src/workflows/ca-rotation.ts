@@ -21,7 +21,7 @@ import { approveRemoval, questionVoid } from './approve-removal.js';
 import { configuredAnew, resolve } from './configuration.js';
 import { accepted } from './failures.js';
 import { Emergencies } from './emergencies.js';
-import { escalate, movedOn, sayWhatIsExposed, stillTheNextOne, wordOn } from './escalation.js';
+import { escalate, movedOn, refuseLeaked, sayWhatIsExposed, stillTheNextOne, wordOn } from './escalation.js';
 import { standInFor } from './fixed-id.js';
 import { Interventions } from './interventions.js';
 import { declareEmergencySignal } from './messages.js';
@@ -238,6 +238,7 @@ async function issue(underWay: UnderWay): Promise<Rotation> {
   warnings.forEach((warning) => board.problem(warning));
   interventions.knows({ compromised: compromised || interventions.compromised });
   emergencies.knows(ca.fingerprint);
+  refuseLeaked(underWay, ca);
   return { ...underWay, ca, ...(old && { old }) };
 }
 
