@@ -185,7 +185,7 @@ export function removalActivities(deps: Dependencies) {
   /** A fresh leaf of the old CA that passes now: only its refusal later proves anything. None when the key is not held. */
   async function admittedOldLeaf(removal: Removal, work: Progress): Promise<Negative> {
     const { authority, old, before } = removal;
-    if (isOver(removal)) return { unproved: 'it has expired' };
+    if (await isOver(removal)) return { unproved: 'it has expired' };
     if (!(await authorities.holdsKey(authority, old))) return { unproved: 'its key is not held' };
     const leaf = await probeLeaf(deps, { authority, namespace: before.namespace }, old);
     const once = { successes: 1, overMs: 0, deadlineMs: 60_000 };
@@ -218,8 +218,10 @@ export function removalActivities(deps: Dependencies) {
   }
 
   /** An old CA that has expired lets nobody in: who approves its removal does not matter, nor could a leaf be proved. */
-  function isOver({ before, old }: Removal): boolean {
-    const ca = before.bundle.find(({ fingerprint }) => fingerprint === old);
+  async function isOver({ authority, before, old }: Removal): Promise<boolean> {
+    // The write that added the new CA has dropped it, if it had expired by then.
+    const ca =
+      before.bundle.find(({ fingerprint }) => fingerprint === old) ?? (await authorities.certificate(authority, old));
     return ca !== undefined && isExpired(ca, deps.now());
   }
 
@@ -229,7 +231,7 @@ export function removalActivities(deps: Dependencies) {
     const { decision, facts, changedByUs } = approval;
     if (decision.decision !== 'approve' || decision.evidence !== digestOf(facts))
       throw new RotationError('EvidenceChanged', `The approval of ${decision.who} is for other evidence.`);
-    const objection = isOver(removal) ? undefined : objectionToDecision(deps, authority, decision);
+    const objection = (await isOver(removal)) ? undefined : objectionToDecision(deps, authority, decision);
     if (objection) throw new RotationError('EvidenceChanged', `Nothing was removed: ${objection}.`);
     const until = deps.now().getTime() + deps.config.timing.soak;
     for (;;) {
@@ -240,7 +242,8 @@ export function removalActivities(deps: Dependencies) {
           `Nothing was removed. Not on the new CA: ${evidence.missing.join('; ')}.`,
         );
       const changes = changedFacts(facts, evidence.facts, changedByUs);
-      if (changes.length === 0) return onRecord(authority, decision);
+      if (changes.length === 0 || (decision.lockOutUnknown && onlyPollersCame(changes)))
+        return onRecord(authority, decision);
       if (!onlyPollersCame(changes) || deps.now().getTime() >= until)
         throw new RotationError('EvidenceChanged', `Nothing was removed. Since the approval: ${changes.join('; ')}.`);
       work.report('waiting for pollers of no known target, such as pods that a renewal replaced, to fall silent');

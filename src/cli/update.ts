@@ -10,7 +10,7 @@ export interface Update<Sent> {
   readonly withinMs?: number;
 }
 
-/** Tells a running rotation something. Throws BadInput when it refuses, NoWorker when nobody answers for it. */
+/** Tells a running rotation something. Throws BadInput when it refuses; NoWorker when nobody answers for it in time, who may take it later. */
 export async function sendUpdate<Sent, Answer>(
   client: Client,
   workflowId: string,
@@ -27,8 +27,8 @@ export async function sendUpdate<Sent, Answer>(
       throw new BadInput(`not taken: ${workflowId} is not running: nothing to decide`);
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
       throw new NoWorker(
-        `not taken: no rotation worker answered for ${workflowId} in ${withinMs / 1000} s. ` +
-          'Start the worker, look at `cert-rotation status`, and decide again',
+        `no rotation worker answered for ${workflowId} in ${withinMs / 1000} s, so it is not known whether it was taken; ` +
+          'it may still be, without another word. Start the worker, if none runs, and look at `cert-rotation status` before you say it again',
       );
     throw error;
   }

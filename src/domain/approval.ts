@@ -15,6 +15,8 @@ export interface Decision {
   /** Digest of the evidence that it was made on; a rejection needs none. */
   readonly evidence?: string;
   readonly signature?: string;
+  /** Pollers of no known target that come after it void nothing: an emergency may say so. */
+  readonly lockOutUnknown?: boolean;
   /** The second person, where the policy wants one. */
   readonly seconded?: { readonly who: string; readonly why: string; readonly signature?: string };
 }

@@ -64,7 +64,14 @@ export function decisionOf(
 ): Decision | undefined {
   if (unknownPollers.length > 0 && !lockOutUnknown) return undefined;
   const called = leaked === 'none' ? 'rescue' : 'emergency';
-  return { decision: 'approve', who, why: `${called}: ${why}`, identity: 'claimed', evidence: digest };
+  return {
+    decision: 'approve',
+    who,
+    why: `${called}: ${why}`,
+    identity: 'claimed',
+    evidence: digest,
+    ...(lockOutUnknown && { lockOutUnknown }),
+  };
 }
 
 /** What whoever has the key of a compromised CA can still do. */

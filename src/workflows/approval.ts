@@ -59,15 +59,20 @@ export class Approval {
     this.#question = { ...question, renewed: this.#asked > 0, approved: [] };
     this.#asked += 1;
     this.#decision = undefined;
-    for (let left = until - Date.now(); left > 0 && !this.#decision; left = until - Date.now()) {
-      const turnMs = remindEveryMs > 0 ? remindEveryMs : left;
-      const summary = left > turnMs ? 'Remind of the open decision' : 'Give up waiting for a decision';
-      const isDecided = () => (this.#decision ??= standing()) !== undefined;
-      if (await condition(isDecided, Math.min(left, turnMs), { summary })) break;
-      this.#board.problem('Nobody has decided yet; both CAs are trusted');
-      if (left > turnMs) remind();
+    try {
+      for (let left = until - Date.now(); left > 0 && !this.#decision; left = until - Date.now()) {
+        const turnMs = remindEveryMs > 0 ? remindEveryMs : left;
+        const summary = left > turnMs ? 'Remind of the open decision' : 'Give up waiting for a decision';
+        const isDecided = () => (this.#decision ??= standing()) !== undefined;
+        if (await condition(isDecided, Math.min(left, turnMs), { summary })) break;
+        this.#board.problem('Nobody has decided yet; both CAs are trusted');
+        if (left > turnMs) remind();
+      }
+      return this.#decision;
+    } finally {
+      // Void, or too late: a decision that comes now would be taken and count for nothing.
+      if (!this.#decision) this.#question = undefined;
     }
-    return this.#decision;
   }
 
   #signalled(verb: Decision['decision'], payload: unknown): void | Promise<void> {

@@ -96,6 +96,7 @@ export async function questionVoid({ plan, board }: Rotation, changes: readonly 
   const { authority, notifiers } = plan;
   const why = `Somebody else changed what is trusted while people were asked: ${changes.join('; ')}`;
   board.problem(`The question is void. ${why}`);
+  board.enter('confirm', 'the configuration to be read again');
   void tell(notifiers, board, questionWithdrawn(authority, changes));
   return why;
 }

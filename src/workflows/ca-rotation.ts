@@ -21,7 +21,7 @@ import { approveRemoval, questionVoid } from './approve-removal.js';
 import { configuredAnew, resolve } from './configuration.js';
 import { accepted } from './failures.js';
 import { Emergencies } from './emergencies.js';
-import { escalate, movedOn, sayWhatIsExposed, stillTheNextOne, wordOn } from './escalation.js';
+import { escalate, movedOn, refuseLeaked, sayWhatIsExposed, stillTheNextOne, wordOn } from './escalation.js';
 import { standInFor } from './fixed-id.js';
 import { Interventions } from './interventions.js';
 import { declareEmergencySignal } from './messages.js';
@@ -89,8 +89,9 @@ async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise
     await emergencies.whenDeclared((cas) => escalate(underWay, rotation, cas));
     const end = await interventions.unlessStopped(async () => {
       await preflight(plan, board, emergencies);
-      rotation = await issue(underWay);
-      return phases(rotation, people);
+      const begun = await issue(underWay);
+      rotation = begun;
+      return phases(begun, people, (anew) => (rotation = withNamespacesOf(rotation ?? begun, anew)));
     });
     if ('result' in end) return end.result;
     if ('anew' in end) continue;
@@ -99,23 +100,37 @@ async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise
   }
 }
 
-/** Phase by phase, as a person would do it by hand (docs/how-it-works.md). */
-async function phases(begun: Rotation, people: People): Promise<CaRotationResult> {
+/** An abort is of every namespace that may trust the new CA: those that a changed configuration added, and those that it had. */
+function withNamespacesOf({ plan: former }: Rotation, rotation: Rotation): Rotation {
+  const namespaces = [...new Set([...former.namespaces, ...rotation.plan.namespaces])];
+  return { ...rotation, plan: { ...rotation.plan, namespaces } };
+}
+
+/**
+ * Phase by phase, as a person would do it by hand (docs/how-it-works.md).
+ * @param configured is told how the configuration has it, whenever that was read anew
+ */
+async function phases(
+  begun: Rotation,
+  people: People,
+  configured: (rotation: Rotation) => void,
+): Promise<CaRotationResult> {
   const incidents: string[] = [];
   let rotation = begun;
   let leaves = await trustedAndMoved(rotation);
   for (;;) {
     const skipped = leaves.filter(({ outcome }) => outcome === 'notMoved');
     if (skipped.length > 0) return keptBoth(rotation, leaves, { reason: whySkipped(skipped) });
-    const configured = await configuredAnew(rotation, begun.plan);
-    ({ rotation } = configured);
-    if (configured.grown) {
+    const anew = await configuredAnew(rotation, begun.plan);
+    ({ rotation } = anew);
+    configured(rotation);
+    if (anew.grown) {
       leaves = await trustedAndMoved(rotation);
       continue;
     }
-    const evidence = configured.blocked === undefined ? await confirm(rotation) : undefined;
+    const evidence = anew.blocked === undefined ? await confirm(rotation) : undefined;
     if (!evidence?.complete) {
-      const reason = configured.blocked ?? `Not on the new CA: ${evidence!.missing.join('; ')}`;
+      const reason = anew.blocked ?? `Not on the new CA: ${evidence!.missing.join('; ')}`;
       const word = await wordOnEvidence(rotation, reason);
       if (word.action === 'skip') return keptBoth(rotation, leaves, { reason: goneOnWithout(word, reason) });
       incidents.push(reason);
@@ -146,6 +161,8 @@ async function phases(begun: Rotation, people: People): Promise<CaRotationResult
     if (removal.kind === 'undone') return keptBoth(rotation, leaves, { reason: undoing(removal.by), ...decided });
     incidents.push(removal.why);
     rotation.board.problem(`The approval of ${decision.who} is void. ${removal.why}`);
+    // From here on there is no removal to undo.
+    rotation.board.enter('confirm', 'the configuration to be read again');
   }
 }
 
@@ -221,6 +238,7 @@ async function issue(underWay: UnderWay): Promise<Rotation> {
   warnings.forEach((warning) => board.problem(warning));
   interventions.knows({ compromised: compromised || interventions.compromised });
   emergencies.knows(ca.fingerprint);
+  refuseLeaked(underWay, ca);
   return { ...underWay, ca, ...(old && { old }) };
 }
 

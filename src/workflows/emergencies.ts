@@ -22,6 +22,7 @@ export class Emergencies {
   #declared: Emergency | undefined;
   #recorded: Promise<void> = Promise.resolve();
   #next: Fingerprint | undefined;
+  readonly #leakedNext = new Set<Fingerprint>();
   #onDeclared: ((cas: CompromisedCas) => Promise<void>) | undefined;
   /** Declared before anybody asked to be called. */
   #unheard: CompromisedCas | undefined;
@@ -63,6 +64,11 @@ export class Emergencies {
   /** The CA that this rotation has made to follow the current one. */
   knows(next: Fingerprint): void {
     this.#next = next;
+  }
+
+  /** Is it on record that the key of this CA leaked, which was to follow the current one? */
+  isLeaked(next: Fingerprint): boolean {
+    return this.#leakedNext.has(next);
   }
 
   /** Resolves once it is known of everything that was taken so far whether it is on record. */
@@ -115,6 +121,7 @@ export class Emergencies {
     this.#board.problem(`${who} (claimed) declared ${leaked === 'none' ? 'a rescue' : 'an emergency'}: ${why}`);
     cas.lines.forEach((line) => this.#board.problem(line));
     this.#declared = emergency;
+    if (cas.next !== undefined) this.#leakedNext.add(cas.next);
     if (this.#onDeclared) await this.#escalate(this.#onDeclared, cas);
     else this.#unheard = cas;
     return undefined;

@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow';
 import type { CompromisedCas } from '../activities/compromised.js';
-import { short } from '../domain/certificate.js';
+import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import { exposureLines } from '../domain/emergency.js';
 import { leafRotationId } from '../domain/ids.js';
 import type { Intervention } from '../domain/intervention.js';
@@ -27,13 +27,25 @@ export async function escalate(
   if (current) interventions.knows({ compromised: true });
   const wasAborting = board.phase === 'abort' && current !== undefined;
   if (wasAborting || (next !== undefined && next === rotation?.ca.fingerprint)) {
-    board.problem(`The rotation begins anew${next ? `: CA ${short(next)} is never promoted` : ''}`);
-    interventions.beginAnew();
+    beginAnew(underWay, next);
   } else {
     if (emergencies.declared) interventions.retryWhatWaits(emergencies.declared);
     if (rotation && board.phase === 'leaves') await hurryLeaves(rotation);
   }
   await sayWhatIsExposed(underWay, 'it is on record which CA is compromised');
+}
+
+/** @param next that leaked; absent: it is not the reason */
+function beginAnew({ board, interventions }: UnderWay, next: Fingerprint | undefined): void {
+  board.problem(`The rotation begins anew${next ? `: CA ${short(next)} is never promoted` : ''}`);
+  interventions.beginAnew();
+}
+
+/** An emergency that came while the next CA was being made may have meant that very one: then nobody is to trust it. */
+export function refuseLeaked(underWay: UnderWay, ca: CertificateFacts): void {
+  if (!underWay.emergencies.isLeaked(ca.fingerprint)) return;
+  beginAnew(underWay, ca.fingerprint);
+  throw new CancelledFailure('the rotation begins anew');
 }
 
 async function hurryLeaves(rotation: Rotation): Promise<void> {

@@ -131,6 +131,13 @@ export class Interventions {
     return this.#undo;
   }
 
+  /** The CA turned out to be compromised meanwhile: nothing puts it back. Whose undo that is. */
+  dropUndo(): Intervention | undefined {
+    const dropped = this.#undo;
+    this.#undo = undefined;
+    return dropped;
+  }
+
   /** Removes and watches; a person may have it cancelled, and the activity then puts back what it took. */
   async removing(work: () => Promise<void>): Promise<void> {
     const scope = new CancellationScope();
@@ -157,12 +164,15 @@ export class Interventions {
     this.#show();
     const turnMs = remindEveryMs > 0 ? remindEveryMs : deadlineMs;
     const summary = `Wait for a person to retry${stuck.canSkip ? ', skip' : ''} or abort: ${what}`;
-    for (let left = deadlineMs; left > 0 && !this.#answers.has(what); left -= turnMs) {
-      tellPeople();
-      await condition(() => this.#answers.has(what), Math.min(left, turnMs), { summary });
+    try {
+      for (let left = deadlineMs; left > 0 && !this.#answers.has(what); left -= turnMs) {
+        tellPeople();
+        await condition(() => this.#answers.has(what), Math.min(left, turnMs), { summary });
+      }
+    } finally {
+      this.#stuck.delete(what);
+      this.#show();
     }
-    this.#stuck.delete(what);
-    this.#show();
     return this.#answers.get(what);
   }
 

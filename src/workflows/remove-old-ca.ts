@@ -46,7 +46,7 @@ export async function removeOldCa(rotation: Rotation, approved: ApprovedRemoval)
     await interventions.removing(() => takeOut({ ...rotation, old }, approved, trusted));
     return { kind: 'removed' };
   } catch (error) {
-    if (interventions.compromised) return notPutBack(error);
+    if (interventions.compromised) return notPutBack(rotation, error);
     const restored = await CancellationScope.nonCancellable(() => keepBoth({ ...rotation, old }, approved, trusted));
     if (restored && interventions.undo) return { kind: 'undone', by: interventions.undo };
     if (restored && isVoid(error)) return { kind: 'void', why: rootOf(error).message };
@@ -55,7 +55,10 @@ export async function removeOldCa(rotation: Rotation, approved: ApprovedRemoval)
 }
 
 /** Nothing goes back to a compromised CA (safety 43): where it left it stays out, and the rotation goes on. */
-function notPutBack(error: unknown): RemovalEnd {
+function notPutBack({ interventions }: Rotation, error: unknown): RemovalEnd {
+  if (CancellationScope.current().consideredCancelled) throw error;
+  const undo = interventions.dropUndo();
+  if (undo) return { kind: 'fellOff', why: `The undo that ${undo.who} (claimed) asked for (${undo.why}) is void.` };
   if (isCancellation(error)) throw error;
   const why = rootOf(error).message;
   return isVoid(error) ? { kind: 'void', why } : { kind: 'fellOff', why };

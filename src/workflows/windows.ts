@@ -25,13 +25,15 @@ export class Windows {
     this.#rotation = rotation;
   }
 
-  /** Waits until a step may begin. */
+  /** Waits until a step may begin. No worker may have been there while a window was open: then it waits for the next. */
   async opened(request: WindowRequest): Promise<void> {
     const { board, isUrgent } = this.#rotation;
-    const { line, waitMs } = await this.#ask(request);
-    if (waitMs === 0) return;
-    board.wait(line);
-    await condition(isUrgent, waitMs, { summary: line });
+    for (;;) {
+      const { line, waitMs } = await this.#ask(request);
+      if (waitMs === 0) return;
+      board.wait(line);
+      await condition(isUrgent, waitMs, { summary: line });
+    }
   }
 
   /** May a step begin now? */

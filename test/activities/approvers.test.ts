@@ -116,6 +116,20 @@ describe('safety 23: an approval is verified by the key that the configuration l
       assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
     });
 
+    it('nor where an expired CA has left with the write that added the new one, and filters are still to narrow', async () => {
+      const { approvers } = world.config.authorities['booking']!.approval;
+      const hour = 3_600_000;
+      const filters = [{ commonName: 'worker' }];
+      world = await aWorld({ old: await aCa(1, { lifetimeMs: hour }), filters });
+      next = await world.moved();
+      world.clockOffsetMs = 2 * hour;
+      const trust = world.cloud.namespaces.get('booking.acct')!;
+      world.cloud.namespaces.set('booking.acct', { ...trust, bundle: [next.certificate] });
+      Object.assign(world.config.authorities['booking']!.approval, { approvers });
+      await removing(approvedRemoval(world, next), { identity: 'claimed' });
+      assert.deepEqual(world.filters(), filters);
+    });
+
     it('not on one where two are wanted, the same one twice included', async () => {
       Object.assign(world.config.authorities['booking']!.approval, { secondPerson: true });
       const removal = approvedRemoval(world, next);

@@ -69,9 +69,9 @@ describe('safety 43: a CA whose key leaked', () => {
     });
 
     /** Time stands still but for a tenth of a second with each look around. */
-    function remove() {
+    function remove(what = approvedRemoval(world, next)) {
       world.frozenAt ??= Date.now();
-      const removal = runActivity(world, 'removeCa', approvedRemoval(world, next));
+      const removal = runActivity(world, 'removeCa', what);
       removal.onHeartbeat(({ line }) => {
         if (timePasses && /^(watching|waiting)/.test(String(line))) world.frozenAt! += 100;
       });
@@ -114,6 +114,17 @@ describe('safety 43: a CA whose key leaked', () => {
       timePasses = true;
       await assert.rejects(removal.result, { type: 'RemovalUndone' });
       assert.deepEqual([...world.bundle()].sort(), [old(), newCa()].sort());
+    });
+
+    it('is held up by no stranger where whoever declared it locks out unknown pollers', async () => {
+      await declare('current');
+      const { approval, ...removal } = approvedRemoval(world, next);
+      world.beforePollers = () => {
+        world.strangers[0] = { identity: '1@attacker', lastAccessTime: world.deps.now().toISOString() };
+      };
+      const decision = { ...approval.decision, lockOutUnknown: true } as const;
+      await remove({ ...removal, approval: { ...approval, decision } }).result;
+      assert.deepEqual(world.bundle(), [newCa()]);
     });
 
     it('never while a leaf in use chains to it', async () => {

@@ -276,6 +276,45 @@ describe('approval of a removal', () => {
       assert.ok(told.some((title) => title.endsWith('the question whether the old CA may be removed is void')));
     });
 
+    it('a decision on a question that is void is refused, not taken and forgotten', async () => {
+      const { opened, open } = gate();
+      let reads = 0;
+      await start(
+        fakeActivities({
+          compareTrust: async () => ({ changes: reads < 3 ? ['new: namespace booking.acct trusts CA other'] : [] }),
+          resolveCaRotation: async ({ authority }) => {
+            if ((reads += 1) === 3) await opened;
+            return plan(authority);
+          },
+        }),
+      );
+      await tests.reach(handle, 'approve');
+      await tests.env.sleep(3_600_000);
+      await tests.eventually(async () => reads === 3);
+      const rejected = handle.executeUpdate('decideCaRemoval', {
+        args: [{ decision: 'reject', who: 'bob', why: 'not today' }],
+      });
+      const answer = rootOf(await rejected.catch((error: unknown) => error));
+      open();
+      assert.match(answer.message, /nothing is asked/);
+      const { question } = await tests.reach(handle, 'approve');
+      await handle.signal('approveCaRemoval', { ...ann, evidence: question!.evidence });
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
+    it('a decision that comes after the deadline is refused, however long the end takes', async () => {
+      const { opened, open } = gate();
+      await start(fakeActivities({ recordRotation: async () => opened }));
+      await tests.reach(handle, 'approve');
+      await tests.env.sleep(5 * day);
+      await tests.eventually(async () => fakes.calls.some(({ name }) => name === 'recordRotation'));
+      const late = handle.executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', ...ann }] });
+      const answer = rootOf(await late.catch((error: unknown) => error));
+      open();
+      assert.match(answer.message, /nothing is asked/);
+      assert.equal(typeOf(await tests.failureOf(handle)), 'ApprovalExpired');
+    });
+
     it('a namespace that cannot be looked at while people are asked is said, and voids nothing', async () => {
       const compareTrust = failing('CloudForbidden');
       await start(fakeActivities({ compareTrust }));

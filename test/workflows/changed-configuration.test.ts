@@ -54,6 +54,28 @@ describe('safety 34: a configuration that is changed while a CA rotation runs', 
     assert.deepEqual(inputs('rememberTrust', 'namespace'), [first, second]);
   });
 
+  it('a namespace that was added lets the new CA go with the others when the rotation is aborted', async () => {
+    const namespaces = ['booking.acct', 'added.acct'];
+    const approval = { ...automatic, mode: 'manual' } as const;
+    await start({ namespaces: ['booking.acct'] }, () => ({ namespaces, approval, configDigest: 'another' }));
+    await tests.reach(handle, 'approve');
+    await handle.signal('abortCaRotation', { who: 'ann', why: 'not now' });
+    assert.equal((await result()).outcome, 'aborted');
+    assert.deepEqual(inputs('dropCa', 'namespace'), namespaces);
+  });
+
+  it('so does one that disappeared', async () => {
+    const namespaces = ['booking.acct', 'gone.acct'];
+    await start({ namespaces }, () => ({ namespaces: ['booking.acct'], configDigest: 'another' }));
+    await tests.eventually(async () => {
+      const { waitingFor } = await handle.query<RotationStatus>('status');
+      return waitingFor.includes('namespace gone.acct');
+    });
+    await handle.signal('abortCaRotation', { who: 'ann', why: 'not now' });
+    assert.equal((await result()).outcome, 'aborted');
+    assert.deepEqual(inputs('dropCa', 'namespace'), namespaces);
+  });
+
   it('a target that disappeared blocks the removal by name until it is back', async () => {
     let back = false;
     await start({ others: ['one', 'two'] }, () =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
+import { CancelledFailure } from '@temporalio/common';
 import type { Activities } from '../../src/activities/index.js';
 import { caRotationId } from '../../src/domain/ids.js';
 import type { Notification } from '../../src/domain/notification.js';
@@ -361,6 +362,24 @@ describe('safety 43: an emergency', () => {
       assertNothingWentBack();
     });
 
+    it('one that comes while an undo of the removal was asked for turns it around: the removal goes on', async () => {
+      let removals = 0;
+      const { opened, open } = gate();
+      const removeCa = async () => {
+        if ((removals += 1) > 1) return { lines: [] };
+        await untilCancelled().catch(() => opened);
+        throw new CancelledFailure('cancelled');
+      };
+      await start({ removeCa }, { approval: { ...patient, mode: 'automatic' } });
+      await tests.eventually(async () => removals === 1);
+      await intervene('undoRemoval');
+      await declare();
+      open();
+      const { outcome, decision } = await result();
+      assert.deepEqual([outcome, decision?.who, removals], ['rotated', 'ada', 2]);
+      assertNothingWentBack();
+    });
+
     it('one that comes while an abort moves everybody back turns it around', async () => {
       let aborts = 0;
       const targetsOnCa = async () => ((aborts += 1) === 1 ? untilCancelled() : { targets: [] });
@@ -398,6 +417,37 @@ describe('safety 43: an emergency', () => {
         ['new-ca', 'newer-ca'],
       );
       assert.equal(inputsOf('declareCompromised')[0]!['next'], 'new-ca');
+    });
+
+    it('also when that is said while it is being made: nobody ever trusts it', async () => {
+      const { opened, open } = gate();
+      const issue = issues();
+      let attempts = 0;
+      const issueCa = async () => {
+        const issued = await issue();
+        if ((attempts += 1) === 1) await opened;
+        return issued;
+      };
+      await start({ declareCompromised: leakedNext, issueCa }, { approval: { ...patient, mode: 'automatic' } });
+      await tests.reach(handle, 'issue');
+      await declare({ leaked: 'next' });
+      open();
+      assert.equal((await result()).newFingerprint, 'newer-ca');
+      assert.deepEqual(
+        inputsOf('trustCa').map(({ ca }) => ca),
+        ['newer-ca'],
+      );
+    });
+
+    it('what failed before with that one waits for nobody any more', async () => {
+      let rollouts = 0;
+      const rollOut = async () => ((rollouts += 1) === 1 ? failing('RolloutFailed')() : undefined);
+      await start({ declareCompromised: leakedNext, issueCa: issues(), rollOut });
+      await waitsForAPerson();
+      await declare({ leaked: 'next' });
+      await tests.eventually(async () => inputsOf('issueCa').length === 2 && rollouts === 2);
+      assert.match(await refusalOf(intervene('retry')), /nothing waits for a retry/);
+      assert.equal((await result()).newFingerprint, 'newer-ca');
     });
 
     it('also while the old CA is being removed: what was taken goes back, if that one is clean', async () => {

@@ -406,6 +406,25 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       assert.ok(!fakes.names().includes('keepBothCas'));
     });
 
+    it('is refused once the removal is void, and does not undo the next one', async () => {
+      const { opened, open } = gate();
+      let [reads, removals] = [0, 0];
+      await start({
+        resolveCaRotation: async ({ authority }) => {
+          if ((reads += 1) === 3) await opened;
+          return plan(authority, { approval: automatic });
+        },
+        removeCa: async () => ((removals += 1) === 1 ? failing('EvidenceChanged')() : { lines: [] }),
+      });
+      await tests.eventually(async () => reads === 3);
+      const answer = await refusal({ action: 'undoRemoval' });
+      open();
+      assert.match(answer, /nothing is being removed: .* phase confirm/);
+      await tests.reach(handle, 'approve');
+      await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
     it('is refused when nothing is being removed', async () => {
       await start({}, { approval: { mode: 'manual', deadlineMs: day, remindEveryMs: day } });
       await tests.reach(handle, 'approve');

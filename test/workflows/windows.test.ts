@@ -53,6 +53,15 @@ describe('maintenance windows', () => {
     assert.equal(input['latest'], new Date(Date.parse('2236-01-01') - 7 * 60_000 - 370_000 - 600_000).toISOString());
   });
 
+  it('a removal whose window has closed before it could begin waits for the next', async () => {
+    const answers = [threeHours, threeHours];
+    const handle = await rotateCa({ nextWindow: async () => opensIn(answers.shift() ?? 0)() });
+    assert.equal(((await handle.result()) as CaRotationResult).outcome, 'rotated');
+    const names = fakes.names();
+    const asked = names.slice(0, names.indexOf('markRetiring')).filter((name) => name === 'nextWindow');
+    assert.equal(asked.length, 3, 'it began although nobody said that the window is open');
+  });
+
   it('a removal asks before each namespace, and leaves time for those that are still to come', async () => {
     const asked: string[] = [];
     const authority = `authority-${(count += 1)}`;
@@ -68,10 +77,10 @@ describe('maintenance windows', () => {
     assert.equal(((await handle.result()) as CaRotationResult).outcome, 'rotated');
     const steps = fakes.names().filter((name) => ['nextWindow', 'rememberTrust', 'removeCa'].includes(name));
     const one = ['nextWindow', 'rememberTrust', 'removeCa'];
-    assert.deepEqual(steps, ['nextWindow', ...one, ...one]);
+    assert.deepEqual(steps, ['nextWindow', ...one, 'nextWindow', ...one]);
     const perNamespace = 7 * 60_000 + 370_000 + 600_000;
     const left = asked.map((latest) => (Date.parse('2236-01-01') - Date.parse(latest)) / perNamespace);
-    assert.deepEqual(left, [2, 2, 1]);
+    assert.deepEqual(left, [2, 2, 1, 1]);
     assert.ok((await longestTimer(handle)) > threeHours - 60_000);
   });
 
@@ -133,7 +142,8 @@ describe('maintenance windows', () => {
     const handle = await tests.start('leafRotation', leafRotationId(target), { target });
     await handle.result();
     const tested = ['nextWindow', 'issueLeaf', 'testConnection', 'nextWindow'];
-    assert.deepEqual(fakes.names().slice(2, 12), [...tested, 'discardPairs', ...tested, 'updateTarget']);
+    const again = ['discardPairs', 'nextWindow', ...tested, 'updateTarget'];
+    assert.deepEqual(fakes.names().slice(2, 13), [...tested, ...again]);
     assert.ok((await longestTimer(handle)) > threeHours - 60_000);
   });
 
