@@ -44,16 +44,17 @@ function summaryLines(result: DemoResult): string[] {
   const rotation = (
     name: string,
     { oldFingerprint, newFingerprint, seconds, actions, heartbeatsAtMost, phases }: RotationSummary,
+    of = '',
   ) => [
     `${name}: ${oldFingerprint?.slice(0, 16)} → ${newFingerprint?.slice(0, 16)} in ${seconds} s, ${actions} Temporal actions, heartbeats at most ${heartbeatsAtMost} more`,
-    `  ${Object.entries(phases)
+    `  ${of}${Object.entries(phases)
       .map(([phase, spent]) => `${phase} ${spent} s`)
       .join(', ')}`,
   ];
   return [
     '',
     ...rotation('Leaf', result.leaf),
-    ...rotation('CA', result.ca),
+    ...rotation('CA', result.ca, 'besides its leaf rotations: '),
     `Bookings: ${result.workflowsCompleted} of ${result.workflowsStarted} completed, the slowest in ${result.slowestWorkflowMs} ms`,
     `Calls failed: ${result.failedCalls}   Worker downtime: ${result.workerDowntimeMs} ms   Fewest workers polling: ${result.minPollingWorkers}`,
     ...Object.entries(result.failedByCode).map(([code, calls]) => `  failed: ${calls} × ${code}`),

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { caRotationId, defaultTaskQueue, leafRotationId, leafScheduleId } from '../../domain/ids.js';
 import type { CaRotationResult, LeafRotationResult } from '../../domain/rotation.js';
-import { tell, type Step } from '../../temporal/history.js';
+import { tell, tellIfKnown, type Step } from '../../temporal/history.js';
 import { triggerSchedule } from '../../temporal/schedules.js';
 import { untilApprovalIsAsked } from '../approval.js';
 import { booking } from '../configuration.js';
@@ -80,22 +80,16 @@ async function finished<Result>(client: Client, handle: WorkflowHandle, say: Say
   const said = new Set<string>();
   let told = await tell(client, handle.workflowId);
   for (;;) {
-    for (const child of told.children)
-      sayNew((await tell(client, child).catch(() => undefined))?.steps ?? [], child, '    ');
-    sayNew(told.steps, handle.workflowId, '  ');
+    const children = await Promise.all(
+      told.children.map(async (child) => ({ id: child, steps: (await tellIfKnown(client, child))?.steps ?? [] })),
+    );
+    for (const { key, line } of endedSteps({ id: handle.workflowId, steps: told.steps }, children)) {
+      if (!said.has(key)) say(line);
+      said.add(key);
+    }
     if (told.outcome !== 'running') break;
     await wait(500);
     told = await tell(client, handle.workflowId);
-  }
-  function sayNew(steps: readonly Step[], of: string, indent: string): void {
-    for (const step of steps) {
-      const key = `${of} ${step.startedAt} ${step.activity}`;
-      if (step.state === 'running' || said.has(key)) continue;
-      said.add(key);
-      say(
-        `${indent}${step.phase.padEnd(10)} ${step.summary} (${step.seconds} s)${step.failure ? ` FAILED: ${step.failure}` : ''}`,
-      );
-    }
   }
   if (told.outcome !== 'completed') throw new Error(`${handle.workflowId} ${told.outcome}: ${told.failure ?? ''}`);
   const children = await Promise.all(told.children.map((child) => tell(client, child)));
@@ -109,4 +103,28 @@ async function finished<Result>(client: Client, handle: WorkflowHandle, say: Say
     heartbeatsAtMost: children.reduce((sum, child) => sum + child.heartbeatsAtMost, told.heartbeatsAtMost),
     phases,
   };
+}
+
+interface Steps {
+  /** Of the workflow. */
+  readonly id: string;
+  readonly steps: readonly Step[];
+}
+
+/** A line for each step that has ended, those of children indented, in the order in which they ended. */
+export function endedSteps(
+  rotation: Steps,
+  children: readonly Steps[],
+): readonly { readonly key: string; readonly line: string }[] {
+  const lines = ({ id, steps }: Steps, indent: string) =>
+    steps
+      .filter(({ state }) => state !== 'running')
+      .map(({ phase, activity, summary, startedAt, seconds = 0, failure }) => ({
+        key: `${id} ${startedAt} ${activity}`,
+        endedAt: Date.parse(startedAt) + seconds * 1000,
+        line: `${indent}${phase.padEnd(10)} ${summary} (${seconds} s)${failure ? ` FAILED: ${failure}` : ''}`,
+      }));
+  return [...lines(rotation, '  '), ...children.flatMap((child) => lines(child, '    '))].toSorted(
+    (a, b) => a.endedAt - b.endedAt,
+  );
 }
