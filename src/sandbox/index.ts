@@ -16,7 +16,7 @@ import { startControlPlane, type ControlPlane } from './kubernetes/control-plane
 import { startNodeAgent, type NodeAgent } from './kubernetes/node-agent.js';
 import { chosenKinds, type Kinds } from './kinds.js';
 import { applyManifest } from './manifests.js';
-import { StopStack } from './processes.js';
+import { startedWhole, type StopStack } from './processes.js';
 import { findPrograms } from './programs.js';
 import { findTools } from './tools/index.js';
 
@@ -61,13 +61,7 @@ export interface Sandbox {
 
 /** Temporal Cloud and Kubernetes in a box: real parts on loopback, nothing outside is reachable from them (docs/sandbox.md). */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const stack = new StopStack();
-  try {
-    return await start(options, stack);
-  } catch (error) {
-    await stack.stop();
-    throw error;
-  }
+  return startedWhole((stack) => start(options, stack));
 }
 
 async function start(options: SandboxOptions, stack: StopStack): Promise<Sandbox> {

@@ -107,3 +107,14 @@ export class StopStack {
     if (failures.length > 0) throw new AggregateError(failures, 'not everything of the sandbox could be stopped');
   }
 }
+
+/** Where `start` fails, all that it has pushed by then is stopped first. */
+export async function startedWhole<T>(start: (stack: StopStack) => Promise<T>): Promise<T> {
+  const stack = new StopStack();
+  try {
+    return await start(stack);
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+}

@@ -1,34 +1,31 @@
 import { z } from 'zod';
 import { plainText } from '../fields.js';
 
+/** Each of its fields may be missing, but not all of them. */
+function notEmpty<Fields extends z.ZodRawShape>(fields: Fields) {
+  return z
+    .strictObject(fields)
+    .refine((value) => Object.keys(value).length > 0, `empty: give at least one of ${Object.keys(fields).join(', ')}`);
+}
+
 const distinguishedName = plainText.max(64);
 
-export const subject = z
-  .strictObject({
-    commonName: distinguishedName.optional(),
-    organization: distinguishedName.optional(),
-    organizationalUnit: distinguishedName.optional(),
-  })
-  .refine(
-    (value) => Object.keys(value).length > 0,
-    'empty: give at least one of commonName, organization, organizationalUnit',
-  )
+export const subject = notEmpty({
+  commonName: distinguishedName.optional(),
+  organization: distinguishedName.optional(),
+  organizationalUnit: distinguishedName.optional(),
+})
   .describe('Distinguished name of the certificates. That of a leaf must match a filter of its namespaces.')
   .meta({ examples: [{ organization: 'My Company' }] });
 
 const pattern = plainText.max(256);
 
-export const certificateFilter = z
-  .strictObject({
-    commonName: pattern.optional(),
-    organization: pattern.optional(),
-    organizationalUnit: pattern.optional(),
-    subjectAlternativeName: pattern.optional(),
-  })
-  .refine(
-    (value) => Object.keys(value).length > 0,
-    'empty: give at least one of commonName, organization, organizationalUnit, subjectAlternativeName',
-  )
+export const certificateFilter = notEmpty({
+  commonName: pattern.optional(),
+  organization: pattern.optional(),
+  organizationalUnit: pattern.optional(),
+  subjectAlternativeName: pattern.optional(),
+})
   .refine(
     (value) => Object.values(value).every((text) => /^(\*?[^*]+|[^*]+\*)$/.test(text ?? 'x')),
     'a * stands where it may not: write one at the beginning or at the end, never alone',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createKubernetesClient, type KubernetesClient, type KubernetesObject } from '../../kubernetes/client.js';
 import { sandboxMarker } from '../../kubernetes/marker.js';
 import { accepts, freePorts } from '../ports.js';
-import { StopStack, startProcess, tail } from '../processes.js';
+import { startProcess, startedWhole, tail, type StopStack } from '../processes.js';
 
 export interface ControlPlaneOptions {
   /** State folder; everything in it is 0600. */
@@ -30,13 +30,7 @@ export interface ControlPlane {
 /** etcd, kube-apiserver and kube-controller-manager on loopback, RBAC on, with the sandbox's marker. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
-  const stack = new StopStack();
-  try {
-    return await start(options, stack);
-  } catch (error) {
-    await stack.stop();
-    throw error;
-  }
+  return startedWhole((stack) => start(options, stack));
 }
 
 async function start({ dir, tools, clientCaFile }: ControlPlaneOptions, stack: StopStack): Promise<ControlPlane> {
