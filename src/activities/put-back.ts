@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
+import type { TrustChange } from '../cloud/cloud.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
 import { planBundle } from '../domain/bundle.js';
 import type { Fingerprint } from '../domain/certificate.js';
@@ -48,7 +48,7 @@ export function puttingBack(deps: Dependencies) {
       const again: RememberedTrust[] = [];
       for (const before of left) {
         try {
-          const change = await restore({ before, rotation }, work.through(before.namespace));
+          const change = await restore({ before, rotation }, work.report);
           work.note(change);
           undone ||= change.changed;
         } catch (error) {
@@ -67,10 +67,7 @@ export function puttingBack(deps: Dependencies) {
   }
 
   /** What the removal took goes back, by API key alone; what others changed since stays as they want it. */
-  function restore(
-    { before, rotation }: TrustRestoration,
-    options: Pick<ChangeOptions, 'onProgress' | 'kept'>,
-  ): Promise<TrustChange> {
+  function restore({ before, rotation }: TrustRestoration, onProgress: (line: string) => void): Promise<TrustChange> {
     return deps.cloud.changeTrust(
       before.namespace,
       (current) => ({
@@ -84,7 +81,7 @@ export function puttingBack(deps: Dependencies) {
         }).bundle,
         filters: filtersBefore(deps, current, before),
       }),
-      { generation: `${rotation}/restore`, ...options, byKeyAlone: true },
+      { generation: `${rotation}/restore`, onProgress, byKeyAlone: true },
     );
   }
 
@@ -93,8 +90,7 @@ export function puttingBack(deps: Dependencies) {
 
   /** For the workflow, when the removing activity could not do it itself. */
   async function restoreTrust(restoration: TrustRestoration): Promise<Noted> {
-    const { onProgress } = cloudProgress();
-    return noted(await restore(restoration, { onProgress }));
+    return noted(await restore(restoration, cloudProgress().onProgress));
   }
 
   return { putBack, staysOut, restoreTrust };

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { ChangeOptions, TrustChange } from '../cloud/cloud.js';
+import type { TrustChange } from '../cloud/cloud.js';
 import { RotationError } from '../domain/failures.js';
 import type { Progress } from '../targets/target.js';
 import { stopOf, stopSignal } from './failures.js';
@@ -10,8 +10,6 @@ interface Remembered {
   readonly removedAt?: string;
   /** Why it is being put back: whoever takes over does only that. */
   readonly undoReason?: string;
-  /** What changes of the cloud that died before their end need (ChangeOptions.kept), by namespace. */
-  readonly keep?: Readonly<Record<string, string>>;
   /** What a person should know of how the changes of the cloud went. */
   readonly notes?: readonly string[];
 }
@@ -31,14 +29,6 @@ export class RemovalProgress implements Progress {
     return this.#remembered.undoReason;
   }
 
-  /** How the namespace is changed: the next attempt is told what it needs. */
-  through(namespace: string): Pick<ChangeOptions, 'onProgress' | 'kept'> {
-    return {
-      onProgress: (line, keep) => this.changing(namespace, line, keep),
-      kept: this.#remembered.keep?.[namespace],
-    };
-  }
-
   get notes(): readonly string[] {
     return this.#remembered.notes ?? [];
   }
@@ -50,18 +40,9 @@ export class RemovalProgress implements Progress {
   }
 
   /** One line for a person. */
-  report(line: string): void {
+  readonly report = (line: string): void => {
     Context.current().heartbeat({ line, ...this.#remembered });
-  }
-
-  /** Progress of a change of the cloud. */
-  changing(namespace: string, line: string, keep: string | undefined): void {
-    const { keep: former = {}, ...remembered } = this.#remembered;
-    const { [namespace]: _, ...others } = former;
-    const kept = { ...others, ...(keep && { [namespace]: keep }) };
-    this.#remembered = { ...remembered, ...(Object.keys(kept).length > 0 && { keep: kept }) };
-    this.report(line);
-  }
+  };
 
   note({ notes = [] }: TrustChange): void {
     if (notes.length > 0) this.#remembered = { ...this.#remembered, notes: [...this.notes, ...notes] };
@@ -73,8 +54,7 @@ export class RemovalProgress implements Progress {
   }
 
   removed(now: Date): void {
-    const { keep: _, ...remembered } = this.#remembered;
-    this.#remembered = { ...remembered, removedAt: now.toISOString() };
+    this.#remembered = { ...this.#remembered, removedAt: now.toISOString() };
     this.begin('removed');
   }
 
@@ -101,11 +81,10 @@ export class RemovalProgress implements Progress {
 }
 
 function rememberedBy(heartbeatDetails: unknown): Remembered {
-  const { removedAt, undoReason, keep, notes } = (heartbeatDetails ?? {}) as Remembered;
+  const { removedAt, undoReason, notes } = (heartbeatDetails ?? {}) as Remembered;
   return {
     ...(removedAt && { removedAt }),
     ...(undoReason && { undoReason }),
-    ...(keep && { keep }),
     ...(notes && { notes }),
   };
 }

@@ -165,10 +165,10 @@ export function removalActivities(deps: Dependencies) {
    */
   async function settled({ before, rotation }: Removal, work: RemovalProgress): Promise<NamespaceTrust> {
     const asItIs = (current: NamespaceTrust): WantedTrust => current;
-    const options = { generation: `${rotation}/settled`, ...work.through(before.namespace), signal: work.signal };
+    const options = { generation: `${rotation}/settled`, onProgress: work.report, signal: work.signal };
     const change = await deps.cloud.changeTrust(before.namespace, asItIs, options);
     work.note(change);
-    work.changing(before.namespace, `${before.namespace} is not being changed`, undefined);
+    work.report(`${before.namespace} is not being changed`);
     return change.after;
   }
 
@@ -268,7 +268,7 @@ export function removalActivities(deps: Dependencies) {
     const { namespace } = removal.before;
     const change = await deps.cloud.changeTrust(namespace, (current) => withoutOldCa(removal, current), {
       generation: `${removal.rotation}/remove`,
-      ...work.through(namespace),
+      onProgress: work.report,
       signal: work.signal,
     });
     work.note(change);

@@ -48,13 +48,8 @@ export interface WantedTrust {
 export interface ChangeOptions {
   /** Names the rotation; part of the operation id (safety 10), so that a retry is the same operation. */
   readonly generation: string;
-  /**
-   * Called while waiting, about once a second, with one line for a person: heartbeat here. `keep`, where it is given, is what
-   * the next attempt needs if this one dies: public data, to be handed back as `kept`.
-   */
-  readonly onProgress?: (line: string, keep?: string) => void;
-  /** The last `keep` of an attempt before this one. */
-  readonly kept?: string | undefined;
+  /** Called while waiting, about once a second, with one line for a person: heartbeat here. */
+  readonly onProgress?: (line: string) => void;
   readonly signal?: AbortSignal;
   /** An undo: nothing but the API key may stand in its way (safety 15). What else fails on the way is told in the notes. */
   readonly byKeyAlone?: boolean;

@@ -4,10 +4,7 @@ import type { FieldKeeper } from './field-keeper.js';
 import { losableFields } from './lost-fields.js';
 import { dispensable, type SpecMemory } from './spec-memory.js';
 
-/**
- * Of one change: the fields that its writes may lose, from before each write until it is proved that none of them is missing.
- * They lie in the memory and, for the next attempt of the same activity, in its progress.
- */
+/** Of one change: the fields that its writes may lose, in the memory from before each write until it is proved that none is missing. */
 export class FieldCustody {
   /** What a person should know of what was lost. */
   readonly notes: string[] = [];
@@ -15,7 +12,6 @@ export class FieldCustody {
   readonly #memory: SpecMemory;
   readonly #namespace: string;
   readonly #change: ChangeOptions;
-  #keep: string | undefined;
 
   constructor(keeper: FieldKeeper, memory: SpecMemory, namespace: string, change: ChangeOptions) {
     this.#keeper = keeper;
@@ -24,12 +20,6 @@ export class FieldCustody {
       : memory;
     this.#namespace = namespace;
     this.#change = change;
-    this.#keep = change.kept;
-  }
-
-  /** One line for a person, with what the next attempt needs. */
-  report(line: string): void {
-    this.#change.onProgress?.(line, this.#keep);
   }
 
   /**
@@ -38,12 +28,10 @@ export class FieldCustody {
    */
   async restoreOwed(): Promise<string | undefined> {
     try {
-      if (this.#change.kept) await this.#restore(Buffer.from(this.#change.kept, 'base64'));
       for (const { operationId, fields } of await this.#memory.recall(this.#namespace)) {
         await this.#restore(fields);
         await this.#memory.forget(this.#namespace, operationId);
       }
-      this.#keep = undefined;
       return undefined;
     } catch (error) {
       if (!(error instanceof RotationError)) throw error;
@@ -55,7 +43,6 @@ export class FieldCustody {
   async beforeWrite(spec: Uint8Array, operationId: string): Promise<void> {
     const fields = losableFields(spec);
     if (fields.length === 0) return;
-    this.#keep = Buffer.from(fields).toString('base64');
     await this.#memory.keep(this.#namespace, { operationId, fields });
   }
 
@@ -67,12 +54,10 @@ export class FieldCustody {
   /** What others take away of the spec from now on is not to come back. */
   async nothingLost(operationId: string): Promise<void> {
     await this.#memory.forget(this.#namespace, operationId);
-    this.#keep = undefined;
   }
 
   async #restore(before: Uint8Array): Promise<void> {
-    const options: ChangeOptions = { ...this.#change, onProgress: (line) => this.report(line) };
-    const note = await this.#keeper.restore(this.#namespace, before, options);
+    const note = await this.#keeper.restore(this.#namespace, before, this.#change);
     if (note) this.notes.push(note);
   }
 }

@@ -73,7 +73,7 @@ export function dispensable(memory: SpecMemory, tell: (reason: string) => void):
   };
 }
 
-/** Where there is no keystore: what is kept ends with the process. */
+/** Where there is no keystore: what a change lost and could not put back itself stays lost. */
 export const noSpecMemory: SpecMemory = {
   recall: async () => [],
   keep: async () => undefined,

@@ -14,7 +14,7 @@ import { createTcld, type Tcld, type TcldNamespace, type TcldOptions, type TcldR
 export interface TcldCloudOptions extends TcldOptions {
   /** Write without the readings through Cloud Ops that show what tcld loses of the spec (safety 38). */
   readonly allowFieldLoss: boolean;
-  /** Where what may be lost is kept from before a write until it is proved to be there; absent: in this process. */
+  /** Where what may be lost is kept from before a write until it is proved to be there; absent: nowhere. */
   readonly memory?: SpecMemory | undefined;
 }
 
@@ -70,7 +70,7 @@ async function changeThroughTcld({ tcld, keeper, memory, namespace, decide, chan
     }),
     async write({ trust, spec }, { bundle, filters }, requestId) {
       if (spec) await custody?.beforeWrite(spec, requestId);
-      report(`changing ${namespace} through tcld`);
+      change.onProgress?.(`changing ${namespace} through tcld`);
       const write = { namespace, requestId, resourceVersion: trust.resourceVersion };
       try {
         if (sameBundle(trust.bundle, bundle)) await tcld.setFilters(write, filters);
@@ -92,9 +92,8 @@ async function changeThroughTcld({ tcld, keeper, memory, namespace, decide, chan
     },
   };
 
-  const report = (line: string) => (custody ? custody.report(line) : change.onProgress?.(line));
   const refusedBefore = await custody?.restoreOwed();
-  const result = await trustChanger(editor)(namespace, decide, { ...change, onProgress: report });
+  const result = await trustChanger(editor)(namespace, decide, change);
   const refused = refusedBefore && (await custody?.restoreOwed());
   const notes = [...(custody?.notes ?? []), ...(refused ? [refused] : [])];
   return notes.length > 0 ? { ...result, notes } : result;

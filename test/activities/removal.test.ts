@@ -699,17 +699,6 @@ describe('removeCa', () => {
       await assert.rejects(run.result, { type: 'CloudForbidden', nonRetryable: true });
       assert.ok(world.cloud.namespaces.get(orders)!.bundle.some((ca) => ca.fingerprint === fingerprints()[0]));
     });
-
-    it('what an attempt that died needs to mend one namespace is not taken for another', async () => {
-      const left = {
-        undoReason: 'somebody fell off.',
-        removedAt: new Date().toISOString(),
-        keep: { [orders]: 'spec' },
-      };
-      world.cloud.namespaces.set(booking, { ...world.cloud.namespaces.get(booking)!, bundle: [next.certificate] });
-      await assert.rejects(remove(left, what).result, { type: 'RemovalUndone' });
-      assert.deepEqual(world.cloud.kept, [undefined, 'spec']);
-    });
   });
 
   it('a failure that a retry may mend undoes nothing', async () => {

@@ -60,10 +60,6 @@ export class FakeKeystore implements Keystore {
 export class FakeCloud implements Cloud {
   readonly namespaces = new Map<string, NamespaceTrust>();
   readonly writes: { readonly namespace: string; readonly generation: string }[] = [];
-  /** What each change was told of the attempt before it. */
-  readonly kept: (string | undefined)[] = [];
-  /** What the next attempt is told; reported with each line of progress. */
-  keep: string | undefined;
   /** What a person should know of each change that is made. */
   notes: readonly string[] = [];
   /** The same of what an earlier change lost whose process died: the next change puts it back. */
@@ -84,10 +80,9 @@ export class FakeCloud implements Cloud {
   async changeTrust(
     namespace: string,
     decide: (current: NamespaceTrust) => WantedTrust | Promise<WantedTrust>,
-    { generation, kept, onProgress }: ChangeOptions,
+    { generation, onProgress }: ChangeOptions,
   ): Promise<TrustChange> {
-    this.kept.push(kept);
-    onProgress?.(`changing ${namespace}`, this.keep);
+    onProgress?.(`changing ${namespace}`);
     await this.whileBusy(generation);
     const before = await this.readNamespace(namespace);
     const wanted = await decide(before);
