@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { followCertificates, type FollowedConnection } from '../src/follow-certificates.js';
 import type { KeyPair } from '../src/x509/pair.js';
 import { readCertificates } from '../src/x509/read.js';
@@ -15,9 +16,11 @@ import { makeServerCertificate } from './support/server-certificate.js';
 
 const namespace = 'shop.acct';
 
-/** Over mutual TLS, it answers every call with an empty message, and notes which leaf it came with. */
+/** Over mutual TLS, it answers every call with an empty message, and notes which leaf it came with and what it says. */
 class AnyTemporal {
-  readonly calls: { readonly method: string; readonly leaf: string }[] = [];
+  readonly calls: { readonly method: string; readonly leaf: string; readonly body: string }[] = [];
+  /** Leaves that no filter of the namespace admits. */
+  readonly filtered = new Set<string>();
   readonly #server: http2.Http2SecureServer;
   readonly #sessions = new Set<http2.ServerHttp2Session>();
 
@@ -31,9 +34,16 @@ class AnyTemporal {
       const { raw } = (stream.session!.socket as TLSSocket).getPeerCertificate();
       const pem = `-----BEGIN CERTIFICATE-----\n${raw.toString('base64')}\n-----END CERTIFICATE-----\n`;
       const [leaf] = readCertificates(pem);
-      this.calls.push({ method: String(headers[':path']).split('/').at(-1)!, leaf: leaf!.fingerprint });
+      const method = String(headers[':path']).split('/').at(-1)!;
+      const [chunks, { fingerprint }]: [Buffer[], typeof leaf & object] = [[], leaf!];
       stream.on('error', () => undefined);
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' }, { waitForTrailers: true });
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => this.calls.push({ method, leaf: fingerprint, body: Buffer.concat(chunks).toString() }));
+      const answer = { ':status': 200, 'content-type': 'application/grpc+proto' };
+      // As Temporal Cloud does: for each call about the namespace, over a connection that it has let in.
+      if (method !== 'GetSystemInfo' && this.filtered.has(fingerprint))
+        return stream.respond({ ...answer, 'grpc-status': '7' }, { endStream: true });
+      stream.respond(answer, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
       stream.end(Buffer.alloc(5));
     });
@@ -64,9 +74,14 @@ describe('a process that is a client only', () => {
   let ca: KeyPair;
   let temporal: AnyTemporal;
   let certificates: FollowedConnection;
+  let presentedAtFirst: string;
+  const warnings: string[] = [];
   let files: { readonly certificateFile: string; readonly keyFile: string };
 
   before(async () => {
+    Runtime.install({
+      logger: new DefaultLogger('WARN', ({ meta }) => void warnings.push(String((meta as { reason?: string }).reason))),
+    });
     folder = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
     files = { certificateFile: join(folder, 'tls.crt'), keyFile: join(folder, 'tls.key') };
     ca = await aCa();
@@ -93,8 +108,9 @@ describe('a process that is a client only', () => {
     const kept = certificates.client();
     const call = () => kept.workflowService.listWorkflowExecutions({ namespace });
     await call();
-    const former = temporal.lastLeafOf('ListWorkflowExecutions');
-    assert.equal(former, certificates.presented());
+    presentedAtFirst = certificates.presented()!;
+    assert.equal(temporal.lastLeafOf('ListWorkflowExecutions'), presentedAtFirst);
+    await eventually(async () => temporal.lastLeafOf('PollActivityTaskQueue') === presentedAtFirst);
 
     const renewed = await aLeaf(ca);
     await place(renewed);
@@ -104,8 +120,27 @@ describe('a process that is a client only', () => {
     assert.equal(certificates.client(), kept);
   });
 
-  it('and reports what it presents, over the connection that presents it', async () => {
-    await eventually(async () => temporal.lastLeafOf('PollActivityTaskQueue') === certificates.presented());
+  it('and reports what it presents, over the connection that presents it, and no longer what it presented before', async () => {
+    const polls = () => temporal.calls.filter(({ method }) => method === 'PollActivityTaskQueue');
+    const ofNow = () => polls().filter(({ leaf }) => leaf === certificates.presented());
+    await eventually(async () => ofNow().length >= 3);
+    for (const { leaf, body } of polls()) assert.ok(body.includes(` reports ${leaf}`), body);
+    // Its last poll over the former connection may have been on its way.
+    const since = polls().slice(polls().indexOf(ofNow()[1]!));
+    assert.ok(!since.some(({ leaf }) => leaf === presentedAtFirst), 'the former certificate is still reported');
+  });
+
+  it('stays with its certificate while the one in the files is not usable: of another key, or not admitted', async () => {
+    const [presented, refused, usable] = [certificates.presented(), await aLeaf(ca), await aLeaf(ca)];
+    const warned = warnings.length;
+    await place({ ...refused, key: usable.key });
+    await eventually(async () => warnings.length > warned);
+    temporal.filtered.add(refused.certificate.fingerprint);
+    await place(refused);
+    await eventually(async () => warnings.slice(warned).some((reason) => /PERMISSION_DENIED|refuse/.test(reason)));
+    assert.equal(certificates.presented(), presented);
+    await place(usable);
+    await eventually(async () => certificates.presented() === usable.certificate.fingerprint);
   });
 
   it('and keeps no connection once it is closed, the former ones included', async () => {

@@ -130,14 +130,19 @@ describe('safety 23: an approval is verified by the key that the configuration l
       assert.deepEqual(world.filters(), filters);
     });
 
-    it('not on one where two are wanted, the same one twice included', async () => {
+    it('not on one where two are wanted, the same one twice and a forged second one included', async () => {
       Object.assign(world.config.authorities['booking']!.approval, { secondPerson: true });
       const removal = approvedRemoval(world, next);
       const ann = signed(removal, 'ann');
       for (const alone of [ann, { ...ann, seconded: ann }])
         await assert.rejects(removing(removal, { ...alone, identity: 'verified' }), refused(/wants two people/));
       trusted();
-      await removing(removal, { ...ann, identity: 'verified', seconded: signed(removal, 'bob') });
+      const bob = signed(removal, 'bob');
+      const forged = { ...bob, signature: ann.signature };
+      const seconded = { ...ann, identity: 'verified', seconded: forged } as const;
+      await assert.rejects(removing(removal, seconded), refused(/not of the key .* lists for bob/));
+      trusted();
+      await removing(removal, { ...seconded, seconded: bob });
       assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
     });
   });

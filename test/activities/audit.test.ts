@@ -60,6 +60,22 @@ describe('safety 27: every change is put on record where it is made', () => {
     assert.deepEqual(world.audited, []);
   });
 
+  it('that a change begins, once, though somebody else changed it first and it was decided again', async () => {
+    const { ca } = await runActivity(world, 'issueCa', { authority: 'booking', rotation: 'run' }).result;
+    world.audited.length = 0;
+    const change = world.cloud.changeTrust.bind(world.cloud);
+    world.cloud.changeTrust = async (name, decide, options) => {
+      await decide(await world.cloud.readNamespace(name));
+      return change(name, decide, options);
+    };
+    const step = { authority: 'booking', namespace: booking, ca: ca.fingerprint, rotation: 'run' };
+    await runActivity(world, 'trustCa', step).result;
+    assert.deepEqual(events(), [
+      ['trustChanged', namespace, 'begins'],
+      ['trustChanged', namespace, 'done'],
+    ]);
+  });
+
   it('a leaf that is delivered, once', async () => {
     const before = world.target.pair!.certificate.fingerprint;
     const { entry, certificate } = await runActivity(world, 'issueLeaf', { target: 'worker', rotation: 'run' }).result;
@@ -333,7 +349,11 @@ describe('safety 27: every change is put on record where it is made', () => {
           ...ending.map((attributes, index) => ({ eventId: index + 2, ...at(1_000_060), ...attributes })),
         ];
         const fetchHistory = async () => ({ events });
-        world.deps.client = () => ({ workflow: { getHandle: () => ({ fetchHistory }) } }) as never;
+        const getHandle = (...run: readonly string[]) => {
+          assert.deepEqual(run, ['ca/booking', 'cut']);
+          return { fetchHistory };
+        };
+        world.deps.client = () => ({ workflow: { getHandle } }) as never;
       };
       const recordCutShort = () => runActivity(world, 'recordCutShort', { authority: 'booking', runId: 'cut' }).result;
 

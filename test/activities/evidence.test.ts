@@ -194,6 +194,27 @@ describe('gatherEvidence', () => {
       assert.deepEqual((await gather()).unknownPollers, []);
     });
 
+    it('are those since every target had moved, where that is known, however long or short a soak is', async () => {
+      world.strangers.push(seen('1@laptop', 5000), seen('1@worker-0-of-yesterday', 7000));
+      const quietSince = new Date(world.frozenAt! - 6000).toISOString();
+      const request = { authority: 'booking', ca: next.certificate.fingerprint, quietSince };
+      const { unknownPollers } = await runActivity(world, 'gatherEvidence', request).result;
+      assert.match(unknownPollers.join(), /^1@laptop \(booking\), [^,]*$/);
+    });
+
+    it('are those of every task queue of a target', async () => {
+      const { worker } = world.config.targets;
+      worker!.taskQueues = [...worker!.taskQueues, { namespace: booking, name: 'reports' }];
+      const { pollers } = world.deps;
+      const stranger = seen('1@laptop', 100);
+      world.deps.pollers = async (queue) => [
+        ...(await pollers(queue)),
+        ...(queue.name === 'reports' ? [stranger] : []),
+      ];
+      const last = `last polled ${stranger.lastAccessTime}`;
+      assert.deepEqual((await gather()).unknownPollers, [`1@laptop (reports), ${last}`]);
+    });
+
     it('are not hidden by a pod whose name theirs begins with', async () => {
       world.target.pods.pop();
       world.strangers.push(seen('1@worker-10', 100));

@@ -5,6 +5,19 @@ import type { Target } from '../../src/targets/target.js';
 import { runActivity } from '../support/activity-run.js';
 import { aWorld, booking, type World } from '../support/fakes.js';
 
+describe('safety 23: who must approve a removal', () => {
+  it('is planned as the configuration says, without the keys', async () => {
+    const world = await aWorld();
+    const planned = async () =>
+      (await runActivity(world, 'resolveCaRotation', { authority: 'booking' }).result).approval;
+    assert.deepEqual([(await planned()).secondPerson, 'approvers' in (await planned())], [false, false]);
+    const approvers = { ann: { publicKey: 'of ann' }, bob: { publicKey: 'of bob' } };
+    Object.assign(world.config.authorities['booking']!.approval, { secondPerson: true, approvers });
+    const { secondPerson, approvers: names } = await planned();
+    assert.deepEqual([secondPerson, names], [true, ['ann', 'bob']]);
+  });
+});
+
 describe('safety 33: the target of the rotation worker itself goes after the canaries, alone, whatever its rollout', () => {
   let world: World;
   beforeEach(async () => {

@@ -72,16 +72,30 @@ targets: {}
     return main(['node', 'cert-rotation', '--config', join(folder, 'rotation.yaml'), 'break-glass', ...args]);
   }
 
+  const argsOf = (verb: string): readonly string[] =>
+    verb === 'save'
+      ? ['save', 'shop', '--to', join(folder, 'new.json')]
+      : ['restore', '--from', join(folder, 'trust.json')];
+
   for (const verb of ['save', 'restore'])
     it(`${verb}: a foreign address, and tcld, are refused`, async () => {
       const { port } = elsewhere.address() as AddressInfo;
-      const file = join(folder, 'trust.json');
-      const args = verb === 'save' ? ['save', 'shop', '--to', join(folder, 'new.json')] : ['restore', '--from', file];
+      const args = argsOf(verb);
       assert.equal(await breakGlass(`kind: ops-api, address: "127.0.0.1:${port}"`, ...args), 2);
       assert.match(printed.join('\n'), /API key would go to 127\.0\.0\.1.*CERT_ROTATION_ALLOW=foreign-cloud/);
       assert.equal(await breakGlass('kind: tcld, binary: /tmp/tcld', ...args), 2);
       assert.match(printed.join('\n'), /\/tmp\/tcld would be run.*CERT_ROTATION_ALLOW=commands/);
       assert.equal(connections, 0, 'it was connected to');
+    });
+
+  for (const verb of ['save', 'restore'])
+    it(`${verb}: what the shell grants is done`, async (test) => {
+      const { port } = elsewhere.address() as AddressInfo;
+      process.env['CERT_ROTATION_ALLOW'] = 'foreign-cloud';
+      test.after(() => delete process.env['CERT_ROTATION_ALLOW']);
+      const before = connections;
+      await breakGlass(`kind: ops-api, address: "127.0.0.1:${port}"`, ...argsOf(verb));
+      assert.ok(connections > before, printed.join('\n'));
     });
 });
 

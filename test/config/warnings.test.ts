@@ -25,6 +25,13 @@ describe('a configuration that works and leaves more to trust than it need is wa
     assert.deepEqual(keysOf('rotations.sdvdw'), []);
     const own = { taskQueues: [{ namespace, name: config.temporal.taskQueue }] };
     assert.deepEqual(keysOf(namespace, own), [], 'the rotation worker itself is no application');
+    const second = {
+      taskQueues: [
+        { namespace: 'other.sdvdw', name: 'first' },
+        { namespace, name: 'second' },
+      ],
+    };
+    assert.deepEqual(keysOf(namespace, second), ['targets.booking-worker.taskQueues.1.namespace']);
   });
 
   it('safety 20: a target that polls nothing which is looked at; one that reloads must report', () => {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { Connection } from '@temporalio/client';
+import { parseConfig } from '../../src/config/load.js';
 import { RotationError } from '../../src/domain/failures.js';
 import { entries } from '../../src/domain/ids.js';
 import { claimRescue } from '../../src/rescue/claim.js';
 import { startLocalTemporal } from '../../src/rescue/local-temporal.js';
 import { refuseUnlessLockedOut } from '../../src/rescue/needed.js';
+import { rescue } from '../../src/rescue/rescue.js';
 import { findTool } from '../../src/sandbox/tools/index.js';
 import { FakeKeystore, aWorld, type World } from '../support/fakes.js';
 
@@ -31,6 +33,10 @@ describe('safety 42: a rescue begins only where nobody is let in', () => {
 });
 
 describe('safety 42: one rescue at a time, by the keystore', () => {
+  // No test that fails leaves a claim behind that is renewed for ever.
+  beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }));
+  afterEach(() => mock.timers.reset());
+
   const claimant = (by: string, at: number) => ({
     authority: 'booking',
     by,
@@ -44,7 +50,8 @@ describe('safety 42: one rescue at a time, by the keystore', () => {
   it('a second one is refused and told who is at it; after the first it may', async () => {
     const keystore = new FakeKeystore();
     const first = await claimRescue(keystore, claimant('ada', 0));
-    await assert.rejects(claimRescue(keystore, claimant('bob', 1)), { type: 'RescueRunning', message: /^ada rescues/ });
+    for (const by of ['bob', 'ada'])
+      await assert.rejects(claimRescue(keystore, claimant(by, 1)), { type: 'RescueRunning', message: /^ada rescues/ });
     await first.release();
     await (await claimRescue(keystore, claimant('bob', 2))).release();
     assert.equal(await keystore.get(entries.rescue('booking')), undefined);
@@ -72,9 +79,7 @@ describe('safety 42: one rescue at a time, by the keystore', () => {
     });
     beforeEach(() => {
       [keystore, time, lost] = [new FakeKeystore(), 0, undefined];
-      mock.timers.enable({ apis: ['setTimeout'] });
     });
-    afterEach(() => mock.timers.reset());
 
     /** Time passes, and what falls due meanwhile is done. */
     async function pass(ms: number): Promise<void> {
@@ -92,7 +97,8 @@ describe('safety 42: one rescue at a time, by the keystore', () => {
       await pass(30 * minutes);
       assert.ok(expiresAt() > time);
       await claim.release();
-      assert.equal(await holder(keystore), undefined);
+      await pass(30 * minutes);
+      assert.equal(await holder(keystore), undefined, 'claimed again after it was released');
     });
 
     it('the answer of a renewal that was lost is no loss', async () => {
@@ -147,6 +153,30 @@ describe('safety 42: one rescue at a time, by the keystore', () => {
     assert.equal(refused.length, 1);
     assert.ok(refused[0]!.reason instanceof RotationError);
     for (const end of ends) if (end.status === 'fulfilled') await end.value.release();
+  });
+});
+
+describe('safety 24: a rescue', () => {
+  it('hands the API key to no address that the shell does not grant, and starts nothing', async () => {
+    const loaded = parseConfig(
+      `version: 1
+temporal: {}
+cloud: { kind: ops-api, address: "elsewhere.example:443", apiKey: { env: NOT_NEEDED } }
+keystore: { kind: kubernetes, allowPlaintext: true }
+namespaces: { booking.acct: {} }
+authorities: { booking: { subject: { organization: Booking }, namespaces: [booking.acct] } }
+targets: {}
+`,
+      'rotation.yaml',
+      '/',
+    );
+    const person = { authority: 'booking', who: 'ada', why: 'nobody saw the notices' };
+    const { signal } = new AbortController();
+    const what = { ...person, temporal: { path: '/nowhere/temporal' }, audit: () => undefined, signal };
+    await assert.rejects(
+      rescue({ ...loaded, file: 'rotation.yaml' }, what, () => assert.fail('it was started')),
+      { type: 'NotGranted' },
+    );
   });
 });
 

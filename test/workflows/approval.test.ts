@@ -145,13 +145,14 @@ describe('approval of a removal', () => {
   });
 
   it('nobody is asked for ever: after reminders the approval expires, and both CAs stay trusted', async () => {
+    const began = await tests.env.currentTimeMs();
     await start();
-    await tests.reach(handle, 'approve');
-    const asked = await tests.env.currentTimeMs();
+    const { question } = await tests.reach(handle, 'approve');
     const error = await tests.failureOf(handle);
     assert.equal(typeOf(error), 'ApprovalExpired');
     assert.match(rootOf(error).message, /Both CAs stay trusted/);
-    assert.ok((await tests.env.currentTimeMs()) - asked >= 5 * day, 'it did not wait for five days');
+    const until = Date.parse(question!.until);
+    assert.ok(until >= began + 5 * day && (await tests.env.currentTimeMs()) >= until, 'it did not wait for five days');
     assert.equal((await status()).problems.filter((line) => line.startsWith('Nobody has decided')).length, 5);
     assert.equal(fakes.names().at(-1), 'gatherEvidence');
   });
@@ -357,9 +358,9 @@ describe('approval of a removal', () => {
       });
     const refusal = async (who: string) => rootOf(await approve(who).catch((error: unknown) => error)).message;
 
-    async function startedBy(starter: object): Promise<void> {
+    async function startedBy(starter: object, overrides: Partial<Activities> = {}): Promise<void> {
       const authority = `authority-${(count += 1)}`;
-      fakes = fakeActivities({ resolveCaRotation: async () => plan(authority, { approval }) });
+      fakes = fakeActivities({ resolveCaRotation: async () => plan(authority, { approval }), ...overrides });
       tests.use(fakes);
       handle = await tests.start('caRotation', caRotationId(authority), { authority, ...starter });
       await tests.reach(handle, 'approve');
@@ -383,6 +384,25 @@ describe('approval of a removal', () => {
       assert.match(await refusal('carl'), /has approved: a second person must/);
       assert.ok(!fakes.names().includes('markRetiring'));
       assert.equal((await approve('ann')).decided, true);
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
+    it('is not the first one again, though two approvals of theirs are verified at a time', async () => {
+      const { opened, open } = gate();
+      await startedBy({}, { verifyApproval: () => opened.then(() => ({})) });
+      const twice = [approve('ann'), approve('ann')].map((sent) =>
+        sent.then(
+          ({ decided }) => String(decided),
+          (error: unknown) => rootOf(error).message,
+        ),
+      );
+      await tests.eventually(async () => fakes.names().filter((name) => name === 'verifyApproval').length === 2);
+      open();
+      const [refused, taken] = (await Promise.all(twice)).sort();
+      assert.match(refused!, /^ann has approved: a second person must/);
+      assert.equal(taken, 'false');
+      assert.ok(!fakes.names().includes('markRetiring'));
+      assert.equal((await approve('bob')).decided, true);
       assert.equal((await result()).outcome, 'rotated');
     });
 
