@@ -332,7 +332,7 @@ describe('the watch over expiring certificates', () => {
       assert.equal(status.name, 'RUNNING');
       assert.deepEqual((await run()).started, []);
       assert.equal((await rotation.describe()).runId, runId);
-      await rotation.terminate('the test is over');
+      await tests.terminate(rotation);
       assert.match(ops.taken.at(-1)!.body, /its rotation is started now/);
     });
 
@@ -358,7 +358,7 @@ describe('the watch over expiring certificates', () => {
       await world.overlap(foreign, rotation.firstExecutionRunId);
       await run();
       assert.equal(ops.taken.length, cut - 1, 'told of a rotation that runs');
-      await rotation.terminate('somebody was too quick');
+      await tests.terminate(rotation);
       await run();
       await run();
       assert.equal(ops.taken.length, cut);
@@ -395,7 +395,7 @@ describe('the watch over expiring certificates', () => {
     });
     await run();
     assert.equal(ops.taken.length, 2, 'told although a rotation is at work');
-    await rotation.terminate('somebody was too quick');
+    await tests.terminate(rotation);
     await run();
     assert.equal(ops.taken.length, 3);
     await world.sign(foreign);
@@ -418,12 +418,12 @@ describe('the watch over expiring certificates', () => {
         args: [{ authority: 'orders', who: 'ada' }],
       });
     const cut = await begin();
-    await cut.terminate('somebody was too quick');
+    await tests.terminate(cut);
     world.cutShort = [{ runId: cut.firstExecutionRunId, closeTime: new Date() }];
     const another = await begin();
     await run();
     assert.deepEqual(await rotationRecords(world.keystore, 'orders'), []);
-    await another.terminate('the test is over');
+    await tests.terminate(another);
     await run();
     await run();
     const records = await rotationRecords(world.keystore, 'orders');
