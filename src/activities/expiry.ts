@@ -5,6 +5,8 @@ import { entries, expiryScheduleId } from '../domain/ids.js';
 import {
   claim,
   forget,
+  isToTell,
+  markTold,
   newsOfExpiry,
   newsOfFinding,
   nothingTold,
@@ -13,12 +15,13 @@ import {
   release,
   settle,
   untold,
+  type Claimed,
   type News,
   type NoticeRecord,
   type Run,
-  type Untold,
 } from '../domain/notices.js';
-import { notifiersFor, type Message, type NotificationEvent } from '../domain/notification.js';
+import { notifiersFor, type Message, type Notification, type NotificationEvent } from '../domain/notification.js';
+import type { Sent } from '../notifiers/notifier.js';
 import { statusOf } from '../temporal/running.js';
 import type { RunCutShort } from './audit.js';
 import type { Dependencies } from './dependencies.js';
@@ -31,6 +34,11 @@ export interface Notice {
   readonly message: Message;
   /** What it tells, as the record names it; none where nothing is claimed for it. */
   readonly ids: readonly string[];
+}
+
+/** A message of a run to one notifier, and what it tells of what the run claimed. */
+export interface Telling extends Claimed {
+  readonly notification: Notification;
 }
 
 /** What a run of the watch has to do. */
@@ -53,7 +61,8 @@ export function expiryActivities(deps: Dependencies) {
    * The claim is an entry of the keystore, changed by compare-and-set, rather than state that a workflow carries: it
    * survives a run that is terminated or reset, a schedule that is deleted, and a second run at the same time. It is
    * written before anything is sent, in the activity that decides on what it has just read; from there the workflow
-   * carries the messages to their end. Without a record that can be read people are told of everything, and of that.
+   * carries the messages to their end, and each is put on record as told where it is sent (`tellNotice`). Without a record
+   * that can be read people are told of everything, and of that.
    */
   async function takeNotices({ run }: { run: Run }): Promise<ExpiryTask> {
     const seen = await lookEverywhere(deps);
@@ -74,11 +83,14 @@ export function expiryActivities(deps: Dependencies) {
     }, run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
       unseen.push(`the record of what was told: ${error.message}`);
-      return nothingTold;
+      return undefined;
     });
+    const news = toTell.flatMap((one) =>
+      noticesOf(one.notifier, untold<Finding | Expiring>(claimed ?? nothingTold, one), now),
+    );
     return {
       notices: [
-        ...toTell.flatMap((one) => noticesOf(one.notifier, untold<Finding | Expiring>(claimed, one), now)),
+        ...(claimed ? news : news.map((notice) => ({ ...notice, ids: [] }))),
         ...(unseen.length > 0 ? blindNotices(unseen) : []),
       ],
       rotate: rotationsDue(seen.sightings, now),
@@ -87,9 +99,34 @@ export function expiryActivities(deps: Dependencies) {
     };
   }
 
+  /**
+   * Hands a message over, and puts on record that it is told, so that no other run tells it again, even where this one is
+   * terminated at this very moment. Nothing is sent that is on record as told, or that another run has claimed meanwhile: by a
+   * retry whose first attempt lost its answer, or of a run that was terminated. At least once: the message goes out again when
+   * this worker is killed between the two (with the same id, if by a retry), and when another run looks between the two and finds
+   * this run terminated. A record that cannot be written is a warning; the run's own end settles it then.
+   */
+  async function tellNotice({ notification, ...claimed }: Telling): Promise<Sent> {
+    const { notifier, run, ids } = claimed;
+    if (ids.length > 0 && !(await hasToTell(claimed))) return { warnings: [] };
+    const { warnings } = await deps.notifier(notifier).send(notification);
+    if (ids.length === 0) return { warnings };
+    const problem = await changeRecord((record) => markTold(record, claimed), run).then(
+      () => [],
+      (error: Error) => [`${notifier} was told, which is not on record: ${error.message}`],
+    );
+    return { warnings: [...warnings, ...problem] };
+  }
+
+  async function hasToTell(claimed: Claimed): Promise<boolean> {
+    const entry = await deps.keystore.get(entries.notices);
+    const record = entry && parseNoticeRecord(entry.record);
+    return !record || isToTell(record, claimed);
+  }
+
   /** A message was given up: what the run claimed for it is open again, for the next run. */
-  async function releaseNotices(untold: Untold): Promise<void> {
-    await changeRecord((record) => release(record, untold), untold.run).catch((error: unknown) => {
+  async function releaseNotices(claimed: Claimed): Promise<void> {
+    await changeRecord((record) => release(record, claimed), claimed.run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
     });
   }
@@ -175,7 +212,7 @@ export function expiryActivities(deps: Dependencies) {
     return ends;
   }
 
-  return { takeNotices, releaseNotices };
+  return { takeNotices, tellNotice, releaseNotices };
 }
 
 /** So ends a run that did not come to its end: what it claimed it may not have told. */

@@ -8,9 +8,13 @@ import type { Finding } from './findings.js';
  *     nothing, or a step with more time left    claim: told by this run
  *     claimed by this run                       told again only by its own retry, which has told nobody yet
  *     claimed by another run                    nothing to do
+ *     a message was taken                       markTold what it was about: no run's any more, whatever becomes of this one
  *     a message was given up                    release what it was about: the next run tells it
- *     that run ended by itself                  settle: told, and no run's any more
- *     that run was terminated or cancelled      settle: it is taken to have told nobody, the next run tells it
+ *     that run ended by itself                  settle: what it still claims is told, and no run's any more
+ *     that run was terminated or cancelled      settle: what it still claims it has told nobody, the next run tells it
+ *
+ * So it is at least once: a message that was taken is told again where its run was terminated and the worker killed between the
+ * message and the record of it, or while it was on its way when the next run looked.
  *
  * Where several steps were missed, only the most urgent is told. A run tells each notifier of so many certificates at most,
  * the most urgent first; the next run goes on.
@@ -31,7 +35,7 @@ export interface Run {
 
 interface Claim {
   readonly step: Step;
-  /** Run that tells it; absent once it is known to have ended. */
+  /** Run that tells it; absent once it has, or is known to have ended. */
   readonly run?: Run;
   /** RFC 3339; what has expired and is seen no more can be forgotten. */
   readonly notAfter: string;
@@ -88,13 +92,23 @@ export function claim(record: NoticeRecord, toTell: ToTell): NoticeRecord {
   return { told: { ...record.told, [notifier]: { ...told, ...Object.fromEntries(claims) } } };
 }
 
-/** What one message was to tell. */
-export interface Untold extends Pick<ToTell, 'notifier' | 'run'> {
+/** What one message is to tell, as this run claimed it. */
+export interface Claimed extends Pick<ToTell, 'notifier' | 'run'> {
   readonly ids: readonly string[];
 }
 
+/** Is any of it still this run's to tell? */
+export function isToTell({ told }: NoticeRecord, { notifier, run, ids }: Claimed): boolean {
+  return ids.some((id) => told[notifier]?.[id]?.run?.runId === run.runId);
+}
+
+/** The message was taken: what this run claimed for it is told. */
+export function markTold(record: NoticeRecord, { notifier, run, ids }: Claimed): NoticeRecord {
+  return disown(record, (name, id, { runId }) => name === notifier && runId === run.runId && ids.includes(id));
+}
+
 /** The message was given up: what this run claimed for it is open again. What another message of the run told stays told. */
-export function release(record: NoticeRecord, { notifier, run, ids }: Untold): NoticeRecord {
+export function release(record: NoticeRecord, { notifier, run, ids }: Claimed): NoticeRecord {
   return keepOnly(
     record,
     (name, id, { run: owner }) => name !== notifier || owner?.runId !== run.runId || !ids.includes(id),
@@ -110,13 +124,7 @@ export function openRuns({ told }: NoticeRecord): readonly Run[] {
 /** What is known by now of the runs that claimed, by their run ids: `told` are theirs no more, `lost` are open again. */
 export function settle(record: NoticeRecord, ends: ReadonlyMap<string, 'told' | 'lost'>): NoticeRecord {
   const left = keepOnly(record, (_notifier, _id, { run }) => ends.get(run?.runId ?? '') !== 'lost');
-  if (!openRuns(left).some(({ runId }) => ends.has(runId))) return left;
-  const settled = ({ run, ...claim }: Claim): Claim => (run && !ends.has(run.runId) ? { run, ...claim } : claim);
-  const told = Object.entries(left.told).map(([notifier, claims]) => [
-    notifier,
-    Object.fromEntries(Object.entries(claims).map(([id, claim]) => [id, settled(claim)])),
-  ]);
-  return { told: Object.fromEntries(told) as NoticeRecord['told'] };
+  return disown(left, (_notifier, _id, { runId }) => ends.has(runId));
 }
 
 /** Undefined when it is no such record. */
@@ -154,4 +162,18 @@ function keepOnly(record: NoticeRecord, keeps: (notifier: string, id: string, cl
     return [notifier, Object.fromEntries(kept)] as const;
   });
   return dropped ? { told: Object.fromEntries(told.filter(([, claims]) => Object.keys(claims).length > 0)) } : record;
+}
+
+/** What is told is no run's any more. The same record when nothing is. */
+function disown(record: NoticeRecord, isTold: (notifier: string, id: string, run: Run) => boolean): NoticeRecord {
+  let changed = false;
+  const told = Object.entries(record.told).map(([notifier, claims]) => {
+    const left = Object.entries(claims).map(([id, { run, ...claim }]) => {
+      if (!run || !isTold(notifier, id, run)) return [id, claims[id]] as const;
+      changed = true;
+      return [id, claim] as const;
+    });
+    return [notifier, Object.fromEntries(left)] as const;
+  });
+  return changed ? { told: Object.fromEntries(told) as NoticeRecord['told'] } : record;
 }

@@ -27,7 +27,7 @@ const { takeNotices } = proxyActivities<Activities>({
 /**
  * The watch over expiring certificates, which a schedule starts: looks at every CA in every bundle, every authority and the
  * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short, and tells people. Run
- * as often as one likes, at the same time too: what is told is claimed in the keystore first (activities/expiry.ts). A run that
+ * as often as one likes, at the same time too: what is told is claimed in the keystore first, and told there once it is (activities/expiry.ts). A run that
  * could not see or tell everything fails at its end and says what; what was not told is told by the next one.
  */
 export async function expiryNotices(): Promise<ExpiryNoticesResult> {
@@ -81,12 +81,13 @@ async function recordEnds(runs: ExpiryTask['unrecorded']): Promise<readonly stri
 
 /** What went wrong. A message that was given up loses its claims, so that the next run tells it. */
 async function deliver({ notifier, message, ids }: ExpiryTask['notices'][number]): Promise<readonly string[]> {
+  const claimed = { run: thisRun(), ids };
   try {
-    return await send(notifier, message);
+    return await send(notifier, message, claimed);
   } catch (error) {
     await CancellationScope.nonCancellable(() =>
       write.releaseNotices.executeWithOptions({ summary: `Leave it to the next run to tell ${notifier}` }, [
-        { notifier, run: thisRun(), ids },
+        { notifier, ...claimed },
       ]),
     );
     return [notTold(notifier, error)];

@@ -1,5 +1,6 @@
 import { CancellationScope, isCancellation, proxyActivities, uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.js';
+import type { Claimed } from '../domain/notices.js';
 import {
   notifiersFor,
   severityOf,
@@ -11,7 +12,7 @@ import { endedBadly } from '../domain/rotation-messages.js';
 import { rootOf } from './failures.js';
 import type { StatusBoard } from './status.js';
 
-const { notify } = proxyActivities<Activities>({
+const { notify, tellNotice } = proxyActivities<Activities>({
   startToCloseTimeout: '2m',
   retry: { initialInterval: '5s', maximumInterval: '5m' },
 });
@@ -66,8 +67,15 @@ export async function tellingTheEnd<Result>(
   }
 }
 
-/** Hands `message` over, and says what went wrong although it was taken. Throws what the activity threw. */
-export async function send(notifier: string, message: Message): Promise<readonly string[]> {
+/**
+ * Hands `message` over, and says what went wrong although it was taken. What the watch claimed for it is put on record as told
+ * where it is sent. Throws what the activity threw.
+ */
+export async function send(
+  notifier: string,
+  message: Message,
+  claimed?: Pick<Claimed, 'run' | 'ids'>,
+): Promise<readonly string[]> {
   const { workflowId, runId } = workflowInfo();
   const usual = severityOf[message.event];
   const notification: Notification = {
@@ -77,10 +85,10 @@ export async function send(notifier: string, message: Message): Promise<readonly
     workflow: { workflowId, runId },
     ...message,
   };
-  const { warnings } = await notify.executeWithOptions(
-    { summary: `Tell ${notifier}: ${message.event}`, scheduleToCloseTimeout: patience[usual] },
-    [{ notifier, notification }],
-  );
+  const options = { summary: `Tell ${notifier}: ${message.event}`, scheduleToCloseTimeout: patience[usual] };
+  const { warnings } = claimed
+    ? await tellNotice.executeWithOptions(options, [{ notifier, notification, ...claimed }])
+    : await notify.executeWithOptions(options, [{ notifier, notification }]);
   return warnings;
 }
 

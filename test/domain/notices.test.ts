@@ -5,6 +5,8 @@ import { expiring, type Sighting } from '../../src/domain/expiry.js';
 import {
   claim,
   forget,
+  isToTell,
+  markTold,
   newsOfExpiry,
   mostAtOnce,
   nothingTold,
@@ -108,6 +110,25 @@ describe('what is told of an expiring certificate', () => {
     assert.deepEqual(openRuns(settled), []);
     assert.deepEqual(runAt(settled, 13 * day, 'run-2', [ca]).told, []);
     assert.deepEqual(runAt(settled, 6 * day, 'run-2', [ca]).told, ['O=ca 7']);
+  });
+
+  it('is told once its message was taken, though its run is broken off later; the rest of what that run claimed is not', () => {
+    const other = inBundle(aWatched('other'));
+    const { after } = runAt(nothingTold, 13 * day, 'run-1', [ca, other]);
+    const message = { notifier, run: aRun('run-1'), ids: [ca.certificate.fingerprint] };
+    assert.ok(isToTell(after, message));
+    const told = markTold(after, message);
+    assert.ok(!isToTell(told, message), 'a retry would tell it again');
+    const next = settle(told, new Map([['run-1', 'lost']]));
+    assert.deepEqual(runAt(next, 12 * day, 'run-2', [ca, other]).told, ['O=other 14']);
+  });
+
+  it('is not told by a message of a run that has lost it to another', () => {
+    const { after } = runAt(nothingTold, 13 * day, 'run-2', [ca]);
+    const late = { notifier, run: aRun('run-1'), ids: [ca.certificate.fingerprint] };
+    assert.ok(!isToTell(after, late));
+    assert.equal(markTold(after, late), after);
+    assert.equal(markTold(after, { ...late, run: aRun('run-2'), notifier: 'another' }), after);
   });
 
   it('stays with a run that is under way', () => {

@@ -68,6 +68,11 @@ function opensLater(): Activities['nextWindow'] {
       ? { waitMs: 3_600_000, by: 'window', line: 'the next one opens in an hour' }
       : { waitMs: 0, by: 'expiry', line: 'it gives way' };
 }
+const noticeTo = (notifier: string) => ({
+  notifier,
+  message: { event: 'expiry', title: 'CA old-ca expires in 6 days', lines: [], commands: [] } as const,
+  ids: ['old-ca'],
+});
 const notifiers = [
   { notifier: 'ops', events: ['approvalWanted', 'decisionWanted', 'caDone', 'leafDone', 'windowsGaveWay', 'failed'] },
 ] as const;
@@ -211,4 +216,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'ca-under-another-id': { ...ca, workflowId: 'another-id', activities: planned({ approval: automatic }) },
   scheduled: { workflow: 'scheduledLeafRotation', workflowId: 'scheduled-leaf-rotation-1' },
   'expiry-notices': { workflow: 'expiryNotices', workflowId: 'expiry-notices-1' },
+  'expiry-notices-told': {
+    workflow: 'expiryNotices',
+    workflowId: 'expiry-notices-2',
+    activities: {
+      takeNotices: async () => ({ notices: ['ops', 'team'].map(noticeTo), rotate: [], unrecorded: [], unseen: [] }),
+      tellNotice: async ({ notifier }) =>
+        notifier === 'team' ? failing('NotifierRefused')() : Promise.resolve({ warnings: [] }),
+    },
+  },
 };

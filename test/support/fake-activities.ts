@@ -139,6 +139,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     followRotation: async () => undefined,
     notify: async () => ({ warnings: [] }),
     takeNotices: async () => ({ notices: [], rotate: [], unrecorded: [], unseen: [] }),
+    tellNotice: async () => ({ warnings: [] }),
     releaseNotices: async () => undefined,
     ...overrides,
   };

@@ -70,6 +70,16 @@ export class WorkflowTests {
     await this.knowsOfCancellation(handle);
   }
 
+  /**
+   * Terminates a run that waits for one thing: an activity under way, or its first workflow task. The test server skips no time
+   * as long as there is such a thing, and forgets to end that where the run ends first: whoever waits for a retry or a timer
+   * after that would wait for it in real time.
+   */
+  async terminate(handle: WorkflowHandle, reason = 'somebody was too quick'): Promise<void> {
+    await handle.terminate(reason);
+    await this.env.connection.testService?.unlockTimeSkipping({});
+  }
+
   /** The test server loses what a workflow does about it at the very time at which its activity ends: wait in between. */
   async knowsOfCancellation(handle: WorkflowHandle): Promise<void> {
     await this.eventually(async () => {

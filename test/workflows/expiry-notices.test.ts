@@ -7,6 +7,7 @@ import proto from '@temporalio/proto';
 import type { Activities } from '../../src/activities/index.js';
 import { RotationError } from '../../src/domain/failures.js';
 import { caRotationId, entries } from '../../src/domain/ids.js';
+import type { NoticeRecord } from '../../src/domain/notices.js';
 import type { ExpiryNoticesResult } from '../../src/domain/rotation.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { rotationRecords } from '../../src/keystore/rotation-records.js';
@@ -141,6 +142,108 @@ describe('the watch over expiring certificates', () => {
     assert.equal(ids.length, 20);
     assert.equal(new Set(ids).size, 1);
   });
+
+  it('tells once when the answer of who told it is lost', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.moveTo(ca.certificate, 6);
+    let attempts = 0;
+    const tellNotice: Activities['tellNotice'] = async (telling) => {
+      const sent = await world.activities.tellNotice(telling);
+      attempts += 1;
+      if (attempts === 1) throw new Error('planted: the answer is lost');
+      return sent;
+    };
+    use({ ...world.activities, tellNotice });
+    await run();
+    await run();
+    assert.deepEqual([attempts, ops.taken.length], [2, 1]);
+  });
+
+  it('says that it could not put on record what it told, and tells it once all the same', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.moveTo(ca.certificate, 6);
+    world.keystore.beforeUpdate = () => {
+      throw new RotationError('KeystoreUnavailable', 'No answer.');
+    };
+    use(world.activities);
+    assert.match((await failureOf(run())).message, /ops was told, which is not on record: No answer/);
+    world.keystore.beforeUpdate = () => undefined;
+    await run();
+    assert.equal(ops.taken.length, 1);
+  });
+
+  it('tells what a run claimed that somebody terminated before it told it, once', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.moveTo(ca.certificate, 6);
+    const [begun, { opened, open }] = [gate(), gate()];
+    const tellNotice: Activities['tellNotice'] = async () => {
+      begun.open();
+      await opened;
+      return { warnings: [] };
+    };
+    use({ ...world.activities, tellNotice });
+    const terminated = await start();
+    await begun.opened;
+    await tests.terminate(terminated);
+    open();
+    use(world.activities);
+    await run();
+    await run();
+    assert.equal(ops.taken.length, 1);
+  });
+
+  it('tells once what a run had told that somebody terminated while it told others', async () => {
+    const world = aWorld({ notifiers: { ops: ops.address, team: team.address } });
+    await world.sign(ca);
+    world.moveTo(ca.certificate, 6);
+    const { opened, open } = gate();
+    const tellNotice: Activities['tellNotice'] = (telling) =>
+      telling.notifier === 'team' ? opened.then(() => ({ warnings: [] })) : world.activities.tellNotice(telling);
+    use({ ...world.activities, tellNotice });
+    const terminated = await start();
+    await tests.eventually(() => waitsForTheLast(terminated));
+    await tests.terminate(terminated);
+    open();
+    use(world.activities);
+    await run();
+    await run();
+    assert.deepEqual([ops.taken.length, team.taken.length], [1, 1]);
+  });
+
+  it('tells once what was sent while its run was terminated', async () => {
+    const world = aWorld();
+    await world.sign(ca);
+    world.moveTo(ca.certificate, 6);
+    const { opened, open } = gate();
+    const arrived = gate();
+    ops.answer = (_request, response) => {
+      arrived.open();
+      void opened.then(() => response.end());
+    };
+    use(world.activities);
+    const terminated = await start();
+    await arrived.opened;
+    await tests.terminate(terminated);
+    open();
+    await tests.eventually(async () => (await claimsOf(world, 'ops')).some(({ run }) => run === undefined));
+    await run();
+    assert.equal(ops.taken.length, 1);
+  });
+
+  /** Its look is done and one of its two messages told, and it knows. */
+  async function waitsForTheLast(handle: WorkflowHandle): Promise<boolean> {
+    const events = (await handle.fetchHistory()).events ?? [];
+    const ended = events.filter((event) => event.activityTaskCompletedEventAttributes);
+    return ended.length === 2 && Boolean(events.at(-1)?.workflowTaskCompletedEventAttributes);
+  }
+
+  async function claimsOf(world: ExpiryWorld, notifier: string) {
+    const entry = await world.keystore.get(entries.notices);
+    return Object.values((entry?.record as NoticeRecord | undefined)?.told[notifier] ?? {});
+  }
 
   it('leaves to its next run what a notifier refused, fails and names it, and tells the others once', async () => {
     const world = aWorld({ notifiers: { ops: ops.address, team: team.address } });
@@ -332,7 +435,7 @@ describe('the watch over expiring certificates', () => {
       assert.equal(status.name, 'RUNNING');
       assert.deepEqual((await run()).started, []);
       assert.equal((await rotation.describe()).runId, runId);
-      await rotation.terminate('the test is over');
+      await tests.terminate(rotation);
       assert.match(ops.taken.at(-1)!.body, /its rotation is started now/);
     });
 
@@ -358,7 +461,7 @@ describe('the watch over expiring certificates', () => {
       await world.overlap(foreign, rotation.firstExecutionRunId);
       await run();
       assert.equal(ops.taken.length, cut - 1, 'told of a rotation that runs');
-      await rotation.terminate('somebody was too quick');
+      await tests.terminate(rotation);
       await run();
       await run();
       assert.equal(ops.taken.length, cut);
@@ -395,7 +498,7 @@ describe('the watch over expiring certificates', () => {
     });
     await run();
     assert.equal(ops.taken.length, 2, 'told although a rotation is at work');
-    await rotation.terminate('somebody was too quick');
+    await tests.terminate(rotation);
     await run();
     assert.equal(ops.taken.length, 3);
     await world.sign(foreign);
@@ -418,12 +521,12 @@ describe('the watch over expiring certificates', () => {
         args: [{ authority: 'orders', who: 'ada' }],
       });
     const cut = await begin();
-    await cut.terminate('somebody was too quick');
+    await tests.terminate(cut);
     world.cutShort = [{ runId: cut.firstExecutionRunId, closeTime: new Date() }];
     const another = await begin();
     await run();
     assert.deepEqual(await rotationRecords(world.keystore, 'orders'), []);
-    await another.terminate('the test is over');
+    await tests.terminate(another);
     await run();
     await run();
     const records = await rotationRecords(world.keystore, 'orders');
@@ -474,23 +577,5 @@ describe('the watch over expiring certificates', () => {
     await run();
     await run();
     assert.deepEqual(titles(ops), ['The leaf rotation of orders-worker was cut short']);
-  });
-
-  // The last one: the test server skips no time any more once a run was terminated whose activity had begun.
-  it('tells what a run claimed that somebody terminated before it told it, once', async () => {
-    const world = aWorld();
-    await world.sign(ca);
-    world.moveTo(ca.certificate, 6);
-    const { opened, open } = gate();
-    const taken = { ...world.activities, notify: () => opened.then(() => ({ warnings: [] })) };
-    use(taken);
-    const terminated = await start();
-    await tests.eventually(async () => world.keystore.get(entries.notices));
-    await terminated.terminate('somebody was too quick');
-    open();
-    use(world.activities);
-    await run();
-    await run();
-    assert.equal(ops.taken.length, 1);
   });
 });
