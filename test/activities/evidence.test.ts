@@ -205,7 +205,7 @@ describe('gatherEvidence', () => {
     it('are those of every task queue of a target', async () => {
       const { worker } = world.config.targets;
       worker!.taskQueues = [...worker!.taskQueues, { namespace: booking, name: 'reports' }];
-      const { pollers } = world.deps;
+      const pollers = world.deps.pollers.bind(world.deps);
       const stranger = seen('1@laptop', 100);
       world.deps.pollers = async (queue) => [
         ...(await pollers(queue)),
