@@ -21,6 +21,8 @@ export interface Cluster {
   readonly client: KubernetesClient;
   /** The service account's kubeconfig, which `client` works with. */
   readonly kubeconfig: string;
+  /** With the token of another service account, which is there. */
+  clientOf(namespace: string, serviceAccount: string): Promise<KubernetesClient>;
   readonly agent: NodeAgent;
   /** Programs of pods; a test adds its own. */
   readonly images: Record<string, Image>;
@@ -58,6 +60,7 @@ export async function startCluster(clientCa?: KeyPair): Promise<Cluster> {
       admin,
       client,
       kubeconfig,
+      clientOf: async (...account) => createKubernetesClient({ kubeconfig: await plane.kubeconfigFor(...account) }),
       agent,
       images,
       etcdFiles: () => filesOf(join(dir, 'kubernetes', 'etcd'), () => false),
