@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { NamespaceTrust, WantedTrust } from '../../../src/cloud/cloud.js';
 import { fieldsOf, messageOf } from '../../../src/cloud/wire.js';
+import { planFilters } from '../../../src/domain/bundle.js';
 import type { FailureType } from '../../../src/domain/failures.js';
-import { aCa } from '../../support/certificates.js';
+import { aCa, aLeaf } from '../../support/certificates.js';
 import { fails, generation, namespace, planned, type CloudWorld } from './world.js';
 
 /** What is never written. */
@@ -33,5 +34,16 @@ export function refusals(world: CloudWorld): void {
     });
 
     it('what the decision refuses is not written', () => refused(planned({ remove: [world.one] }), 'WouldLockOut'));
+
+    it('no removal of a CA that a leaf in use chains to, though another valid one stays', async () => {
+      editBundle([world.one, world.two]);
+      await refused(planned({ remove: [world.one], inUse: [world.one] }), 'WouldLockOut');
+    });
+
+    it('no filter that a leaf in use does not match', async () => {
+      const leaves = [{ name: 'worker', certificate: (await aLeaf(await aCa())).certificate }];
+      const wanted = [{ commonName: 'somebody-else' }];
+      await refused(({ bundle }) => ({ bundle, filters: planFilters({ wanted, leaves }) }), 'WouldLockOut');
+    });
   });
 }

@@ -44,18 +44,20 @@ export interface Change {
   readonly add?: readonly CertificateFacts[];
   readonly remove?: readonly CertificateFacts[];
   readonly filters?: readonly CertificateFilter[];
+  /** CAs that leaves in use chain to. */
+  readonly inUse?: readonly CertificateFacts[];
 }
 
 /** What activities decide with. */
 export const planned =
-  ({ add = [], remove = [], filters }: Change) =>
+  ({ add = [], remove = [], filters, inUse = [] }: Change) =>
   (current: NamespaceTrust): WantedTrust => ({
     bundle: planBundle({
       current: current.bundle,
       add,
       remove: remove.map((ca) => ca.fingerprint),
       now: new Date(),
-      leavesInUse: [],
+      leavesInUse: inUse.map(({ fingerprint }) => ({ name: 'worker', chainsTo: [fingerprint] })),
       issuers: new Map(),
     }).bundle,
     filters: filters ?? current.filters,
