@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { entries } from '../../src/domain/ids.js';
+import type { Issuer } from '../../src/issuers/issuer.js';
 import { signedBy } from '../../src/x509/read.js';
 import { runActivity } from '../support/activity-run.js';
+import { aLeafUnder } from '../support/chains.js';
 import { aWorld, type World } from '../support/fakes.js';
 
 const ids = { target: 'worker', rotation: 'run' };
@@ -19,6 +21,18 @@ describe('activities of a leaf rotation', () => {
   it('a retry finds the leaf that the attempt before issued', async () => {
     const [first, second] = [await issue(), await issue()];
     assert.deepEqual(second, first);
+  });
+
+  it('says what the leaf leaves out that Temporal documents', async () => {
+    assert.equal((await issue()).warnings, undefined);
+    const issuer = world.deps.issuer('booking');
+    const sparse: Issuer = {
+      ...issuer,
+      issueLeaf: async (ca) => ({ certificate: await aLeafUnder(ca), key: ca.key, warnings: [] }),
+    };
+    Object.assign(world.deps, { issuer: () => sparse });
+    const { warnings } = await runActivity(world, 'issueLeaf', { ...ids, rotation: 'another' }).result;
+    assert.match(warnings!.join(), /CN=worker.* leaves out basicConstraints, keyUsage, subjectKeyIdentifier/);
   });
 
   it('no key comes back: an activity returns certificate and reference', async () => {

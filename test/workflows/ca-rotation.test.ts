@@ -103,6 +103,14 @@ describe('caRotation', () => {
     );
   });
 
+  it('goes on with a CA that leaves out what Temporal documents, and says so', async () => {
+    const made = { ca: certificateFacts('new-ca'), old: certificateFacts('old-ca') };
+    const started = await start({ issueCa: async () => ({ ...made, warnings: ['O=Acme leaves out keyUsage'] }) });
+    assert.equal((await result(started)).outcome, 'rotated');
+    const { problems } = await started.handle.query<RotationStatus>('status');
+    assert.deepEqual(problems, ['O=Acme leaves out keyUsage']);
+  });
+
   it('safety 12: canaries name the new CA, then the signing pointer moves, then one by one those that reload, then the others', async () => {
     const started = await start({}, { canaries: ['c1', 'c2'], alone: ['s1', 's2'], others: ['o1', 'o2'] });
     await result(started);

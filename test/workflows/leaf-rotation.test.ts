@@ -5,6 +5,7 @@ import type { Activities } from '../../src/activities/index.js';
 import type { FailureType } from '../../src/domain/failures.js';
 import { leafRotationId } from '../../src/domain/ids.js';
 import type { LeafRotationResult, RotationStatus } from '../../src/domain/rotation.js';
+import { certificateFacts } from '../support/certificate-facts.js';
 import { failing, fakeActivities, gate, untilCancelled, type FakeActivities } from '../support/fake-activities.js';
 import { rootOf, typeOf } from '../support/failures.js';
 import { WorkflowTests } from '../support/temporal-env.js';
@@ -47,6 +48,19 @@ describe('leafRotation', () => {
       [outcome, oldFingerprint, newFingerprint, deliveredAt],
       ['rotated', 'old-leaf', 'new-leaf', '2026-01-01T00:00:00.000Z'],
     );
+  });
+
+  it('goes on with a leaf that leaves out what Temporal documents, and says so', async () => {
+    const { handle } = await start({
+      issueLeaf: async ({ target }) => ({
+        certificate: certificateFacts('new-leaf'),
+        issuedBy: 'new-ca',
+        entry: `leaf.${target}`,
+        warnings: ['CN=worker leaves out keyUsage'],
+      }),
+    });
+    assert.equal((await result(handle)).outcome, 'rotated');
+    assert.deepEqual((await handle.query<RotationStatus>('status')).problems, ['CN=worker leaves out keyUsage']);
   });
 
   it('touches nothing when the target is not due', async () => {
