@@ -9,7 +9,7 @@
 #
 # Corrected where the article slips: its Secret sits in another namespace than its Deployment, `replicas 0` lacks `--…=`, the Deployment
 # has another name in the commands than in the manifest, and `create secret` fails when the Secret is there. Added, because nothing
-# works without: waiting for tcld's operations, and for pods.
+# works without: waiting for tcld's operations, and for pods; and certstrap's empty passphrase, for which it would ask.
 set -euo pipefail
 exec </dev/null # a question that nobody expects must not wait for ever
 
@@ -59,10 +59,10 @@ operation() {
 generate_ca() {
   if [ "$GENERATE_WITH" = certstrap ]; then
     rm -rf out
-    say certstrap init --common-name Booking --expires '365 days' --passphrase ''
+    say certstrap init --common-name Booking --passphrase ''
   else
     mkdir -p out && rm -f out/Booking.*
-    say tcld --auto_confirm gen ca --org Temporal -d 364d --ca-cert out/Booking.crt --ca-key out/Booking.key
+    say tcld --auto_confirm gen ca --org Temporal -d 365d --ca-cert out/Booking.crt --ca-key out/Booking.key
   fi
 }
 
@@ -70,9 +70,9 @@ generate_leaf() {
   rm -f out/"$namespace".*
   if [ "$GENERATE_WITH" = certstrap ]; then
     say certstrap request-cert --common-name "$namespace" --passphrase ''
-    say certstrap sign "$namespace" --CA Booking --expires '364 days' --passphrase ''
+    say certstrap sign "$namespace" --CA Booking --passphrase ''
   else
-    say tcld --auto_confirm gen leaf --org Temporal --common-name "$namespace" -d 363d --ca-cert out/Booking.crt --ca-key out/Booking.key \
+    say tcld --auto_confirm gen leaf --org Temporal --common-name "$namespace" -d 364d --ca-cert out/Booking.crt --ca-key out/Booking.key \
       --cert "out/$namespace.crt" --key "out/$namespace.key"
   fi
 }
