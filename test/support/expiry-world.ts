@@ -15,6 +15,8 @@ export interface ExpiryWorldOptions {
   /** `webhook` addresses by notifier name. */
   readonly notifiers: Readonly<Record<string, string>>;
   readonly renewBefore?: string;
+  /** Default: the product's. */
+  readonly at?: readonly string[];
   /** Who hears of the authority's certificates; default: all. */
   readonly notify?: readonly string[];
   /** Who hears of other people's; default: all. */
@@ -43,7 +45,7 @@ export class ExpiryWorld {
   readonly activities: Activities;
   readonly config: Config;
 
-  constructor({ client, notifiers, renewBefore = 'never', notify, notifyOfForeign }: ExpiryWorldOptions) {
+  constructor({ client, notifiers, renewBefore = 'never', at, notify, notifyOfForeign }: ExpiryWorldOptions) {
     const hooks = Object.entries(notifiers).map(([name, url]) => `  ${name}: { kind: webhook, url: "${url}" }`);
     const { config, digest } = parseConfig(
       `version: 1
@@ -65,7 +67,7 @@ targets:
     subject: { commonName: worker }
     lifetime: 30d
     renew: { before: 10d }
-notices: { ${named(notifyOfForeign)} }
+notices: { ${[named(notifyOfForeign), at && `at: [${at.join(', ')}]`].filter(Boolean).join(', ')} }
 notifiers:
 ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
 `,

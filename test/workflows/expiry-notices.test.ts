@@ -92,6 +92,20 @@ describe('the watch over expiring certificates', () => {
     }
   });
 
+  it('tells at the steps that the configuration names, and at no other', async () => {
+    const world = aWorld({ at: ['40d', '2d'] });
+    await world.sign(ca);
+    use(world.activities);
+    for (const left of [50, 39.5, 20, 6, 2.5, 1.5]) {
+      world.moveTo(ca.certificate, left);
+      await run();
+    }
+    assert.deepEqual(
+      titles(ops).map((title) => title.replace(/^CA .*\) /, '')),
+      ['expires in 39 days', 'expires in 36 hours'],
+    );
+  });
+
   it('tells once when another run is quicker between reading the record and claiming', async () => {
     const world = aWorld();
     await world.sign(ca);
