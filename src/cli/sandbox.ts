@@ -1,4 +1,3 @@
-import { mkdir, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
@@ -88,12 +87,10 @@ async function up(options: UpOptions): Promise<void> {
   }
 }
 
-/** The tools of the article, under their own names, in `folder`. */
+/** Where they are. */
 async function linkTools(folder: string): Promise<string> {
-  const { findTool } = await import('../sandbox/tools/index.js');
-  await mkdir(folder, { recursive: true });
-  for (const name of ['temporal', 'kubectl', 'tcld', 'certstrap'] as const)
-    await symlink(await findTool(name, { progress: (line) => console.error(line) }), join(folder, name));
+  const { linkArticleTools } = await import('../sandbox/tools/article.js');
+  await linkArticleTools(folder, (line) => console.error(line));
   return folder;
 }
 

@@ -12,7 +12,7 @@ import { typedCommands } from '../../src/sandbox/bench/typed-commands.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import { describeSandbox } from '../../src/sandbox/description.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
-import { findTool } from '../../src/sandbox/tools/index.js';
+import { linkArticleTools } from '../../src/sandbox/tools/article.js';
 import { readCertificates, signedBy } from '../../src/x509/read.js';
 
 const run = promisify(execFile);
@@ -27,9 +27,7 @@ describe("the article's procedure, by hand, with its own tools", () => {
     const progress = (line: string) => process.stderr.write(`${line}\n`);
     sandbox = await startSandbox({ dir: join(dir, 'state'), progress, bookingsPerSecond: 1, rotationWorker: false });
     await writeFile(join(dir, 'sandbox.json'), JSON.stringify(describeSandbox(sandbox)), { mode: 0o600 });
-    await mkdir(join(dir, 'state', 'bin'));
-    for (const name of ['temporal', 'kubectl', 'tcld', 'certstrap'] as const)
-      await symlink(await findTool(name, { progress }), join(dir, 'state', 'bin', name));
+    await linkArticleTools(join(dir, 'state', 'bin'), progress);
   });
   after(async () => {
     await sandbox?.stop();

@@ -1,16 +1,15 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../../command.js';
 import { describeSandbox } from '../description.js';
 import type { Sandbox } from '../index.js';
-import { findTool } from '../tools/index.js';
+import { linkArticleTools } from '../tools/article.js';
 import type { Done } from './procedure.js';
 import { typedCommands } from './typed-commands.js';
 
 const script = fileURLToPath(new URL('../../../examples/article/rotate.sh', import.meta.url));
-const articleTools = ['temporal', 'kubectl', 'tcld', 'certstrap'] as const;
 const deadlineMs = 300_000;
 const rotationWorker = 'cert-rotation-worker';
 
@@ -20,8 +19,7 @@ const rotationWorker = 'cert-rotation-worker';
  */
 export async function prepareArticle(sandbox: Sandbox, progress: (line: string) => void): Promise<void> {
   const { dir, kubernetes, nodeAgent } = sandbox;
-  await mkdir(join(dir, 'bin'));
-  for (const name of articleTools) await symlink(await findTool(name, { progress }), join(dir, 'bin', name));
+  await linkArticleTools(join(dir, 'bin'), progress);
   await writeFile(join(dirname(dir), 'sandbox.json'), JSON.stringify(describeSandbox(sandbox)), { mode: 0o600 });
   const scale = `/apis/apps/v1/namespaces/cert-rotation/deployments/${rotationWorker}/scale`;
   await kubernetes.admin.patch(scale, [{ op: 'replace', path: '/spec/replicas', value: 0 }]);
