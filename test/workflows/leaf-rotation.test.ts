@@ -5,6 +5,7 @@ import type { Activities } from '../../src/activities/index.js';
 import type { FailureType } from '../../src/domain/failures.js';
 import { leafRotationId } from '../../src/domain/ids.js';
 import type { LeafRotationResult, RotationStatus } from '../../src/domain/rotation.js';
+import { tell } from '../../src/temporal/history.js';
 import { certificateFacts } from '../support/certificate-facts.js';
 import { failing, fakeActivities, gate, untilCancelled, type FakeActivities } from '../support/fake-activities.js';
 import { rootOf, typeOf } from '../support/failures.js';
@@ -48,6 +49,13 @@ describe('leafRotation', () => {
       [outcome, oldFingerprint, newFingerprint, deliveredAt],
       ['rotated', 'old-leaf', 'new-leaf', '2026-01-01T00:00:00.000Z'],
     );
+  });
+
+  it('started by hand, it takes no more than 12 Temporal actions, heartbeats apart', async () => {
+    const { handle } = await start();
+    await result(handle);
+    const { actions } = await tell(tests.env.client, handle.workflowId);
+    assert.ok(actions > 5 && actions <= 12, `${actions} actions`);
   });
 
   it('goes on with a leaf that leaves out what Temporal documents, and says so', async () => {
