@@ -72,7 +72,10 @@ export type TcldRequest = z.infer<typeof requestAnswer>['requestStatus'];
 export function createTcld({ program, address, apiKey, serverRootsFile }: TcldOptions): Tcld {
   let suitable: Promise<void> | undefined;
   async function run(args: readonly string[]): Promise<string> {
-    await (suitable ??= assertSuitable(program, tcldProgram));
+    await (suitable ??= assertSuitable(program, tcldProgram).catch((error: unknown) => {
+      suitable = undefined;
+      throw error;
+    }));
     const { stdout } = await runCommand({
       program,
       args: [`--server=${dialled(address)}`, ...args],

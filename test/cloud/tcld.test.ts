@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -338,6 +338,14 @@ describe('cloud tcld', () => {
         await assert.rejects(open({ program }).readNamespace(namespace), fails(type, text));
       }
       assert.equal(sandbox.api.requests.length, 0);
+    });
+
+    it('is used as soon as it is there: a refusal is not remembered', async () => {
+      const path = join(folder, 'late');
+      const cloud = open({ program: { path } });
+      await assert.rejects(cloud.readNamespace(namespace), fails('ToolMissing'));
+      symlinkSync(tcld, path);
+      assert.equal((await cloud.readNamespace(namespace)).bundle.length, 1);
     });
 
     it('that answers something unknown is a named failure, and nothing is written', async () => {
