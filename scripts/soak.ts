@@ -21,7 +21,7 @@ const until = Date.now() + minutes * 60_000;
 process.stdout.write(`seed ${seed}, for ${minutes} minutes\n`);
 const slots = await Slots.begin(Math.min(4, rotations));
 try {
-  const { kills, faults, resumed, calls, ...done } = await soak({
+  const { kills, faults, resumed, calls, failed, ...done } = await soak({
     slots,
     certificate: makeServerCertificate(dir),
     seed,
@@ -29,7 +29,7 @@ try {
     progress: (line) => process.stdout.write(`${line}\n`),
   });
   process.stdout.write(
-    `${done.rotations} rotations survived ${kills} kills and ${faults} faults, ${resumed} started again; ${calls} calls of workers, failed 0\n`,
+    `${done.rotations} rotations survived ${kills} kills and ${faults} faults, ${resumed} started again; ${calls} calls of workers, failed ${failed}\n`,
   );
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);

@@ -64,11 +64,12 @@ export function leafActivities(deps: Dependencies) {
   }
 
   async function leftToCaRotation(target: string, { notAfter }: CertificateFacts): Promise<string | undefined> {
-    const { authority, rollout } = targetConfig(deps, target);
+    const { authority } = targetConfig(deps, target);
     const { interval, alertTime } = deps.config.schedule;
-    const windowMs = rollout === 'none' ? 0 : longestWaitMs(windowRules(deps.config, 'restarts'));
+    // Also of a target that is never restarted: it may come after others that wait.
+    const windowMs = longestWaitMs(windowRules(deps.config, 'restarts'));
     const room = { notAfter, windowMs, intervalMs: interval, alertMs: alertTime };
-    return whyLeftToMove(await moveUnderWay(deps.client(), authority), room, deps.now());
+    return whyLeftToMove(target, await moveUnderWay(deps.client(), authority), room, deps.now());
   }
 
   async function issueLeaf(request: { target: string; rotation: string; ca?: Fingerprint }): Promise<LeafReference> {

@@ -22,10 +22,15 @@ export interface RenewalRoom {
  * renewed now. Left only where the rotation ends, however slow it is, so early that the next scheduled run, or somebody who
  * is alarmed by then, still renews the leaf in time.
  */
-export function whyLeftToMove(move: MoveUnderWay | undefined, room: RenewalRoom, now: Date): string | undefined {
-  if (!move) return undefined;
+export function whyLeftToMove(
+  target: string,
+  move: MoveUnderWay | undefined,
+  room: RenewalRoom,
+  now: Date,
+): string | undefined {
+  if (!move || !moves(move.plan, target)) return undefined;
   const { plan } = move;
-  const ends = now.getTime() + longestMoveMs(plan) + room.windowMs;
+  const ends = now.getTime() + turnsOf(plan) * (oneMoveMs(plan) + room.windowMs);
   const deadline = Date.parse(room.notAfter) - oneMoveMs(plan) - room.windowMs - room.alertMs - room.intervalMs;
   if (ends > deadline) return undefined;
   return `${caRotationId(plan.authority)} moves it: done by ${new Date(ends).toISOString()} at the latest`;
@@ -34,7 +39,12 @@ export function whyLeftToMove(move: MoveUnderWay | undefined, room: RenewalRoom,
 /** A leaf is proved, rolled out, and its adoption waited for. */
 const oneMoveMs = ({ proofDeadlineMs, rolloutDeadlineMs }: CaPlan): number => proofDeadlineMs + 2 * rolloutDeadlineMs;
 
-function longestMoveMs(plan: CaPlan): number {
-  const { canaries, alone, others } = plan;
-  return (canaries.length + alone.length + Math.ceil(others.length / atOnce)) * oneMoveMs(plan);
+/** One that came into the configuration since is moved by a later turn of the rotation, nobody knows when. */
+function moves({ canaries, alone, others }: CaPlan, target: string): boolean {
+  return [...canaries, ...alone, ...others].includes(target);
+}
+
+/** One after the other; the window that one of them waited for may have closed before the next. */
+function turnsOf({ canaries, alone, others }: CaPlan): number {
+  return canaries.length + alone.length + Math.ceil(others.length / atOnce);
 }

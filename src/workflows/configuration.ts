@@ -1,15 +1,17 @@
 import { short } from '../domain/certificate.js';
 import { goneLine, planChanges } from '../domain/plan-changes.js';
 import type { CaPlan } from '../domain/rotation.js';
-import { read } from './options.js';
+import { read, readOn } from './options.js';
 import type { Rotation } from './rotation.js';
 import type { StatusBoard } from './status.js';
 
-/** What the worker's configuration says of the authority now. */
-export async function resolve(authority: string, board: StatusBoard): Promise<CaPlan> {
-  const plan = await read.resolveCaRotation.executeWithOptions({ summary: `Read the configuration of ${authority}` }, [
-    { authority },
-  ]);
+/**
+ * What the worker's configuration says of the authority now.
+ * @param reader `readOn` once something is changed
+ */
+export async function resolve(authority: string, board: StatusBoard, reader = read): Promise<CaPlan> {
+  const summary = `Read the configuration of ${authority}`;
+  const plan = await reader.resolveCaRotation.executeWithOptions({ summary }, [{ authority }]);
   if (plan.searchAttributes) board.useSearchAttributes();
   return plan;
 }
@@ -29,7 +31,7 @@ export interface ConfiguredAnew {
  */
 export async function configuredAnew(rotation: Rotation, begun: CaPlan): Promise<ConfiguredAnew> {
   const { plan: last, board } = rotation;
-  const plan = await resolve(last.authority, board);
+  const plan = await resolve(last.authority, board, readOn);
   if (plan.configDigest === last.configDigest) return { rotation, grown: false, blocked: blockedBy(begun, plan) };
   board.problem(`The configuration was changed: it is ${short(plan.configDigest)} now`);
   const { added } = planChanges(last, plan);

@@ -105,7 +105,8 @@ export async function movedOn(rotation: Rotation, why: string, again: boolean): 
       [step],
     );
   }
-  return moveLeaves(rotation);
+  // Whoever fell off is shut out, whether somebody declared an emergency to this run or to one before it.
+  return moveLeaves(rotation, true);
 }
 
 /** Before it becomes the current one: an emergency that came meanwhile may have said that it is compromised, too. */

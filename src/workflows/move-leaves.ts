@@ -16,8 +16,9 @@ import { tell } from './tell.js';
  * Moves every target onto the new CA: canaries first, naming it explicitly; then the signing pointer moves, so that every
  * leaf from then on comes from it, whoever asks (safety 12); then those that reload by themselves, and the rotation worker's
  * own, one at a time; then the others, a few at once. One that fails waits for a person; those that are skipped are among the results, with the reason.
+ * @param urgent nobody waits for a window, as in an emergency
  */
-export async function moveLeaves(rotation: Rotation): Promise<readonly LeafRotationResult[]> {
+export async function moveLeaves(rotation: Rotation, urgent = false): Promise<readonly LeafRotationResult[]> {
   const { plan, board } = rotation;
   const done: LeafRotationResult[] = [];
   // Trust is proved: whatever else asks for a leaf meanwhile no longer gets one of the compromised CA.
@@ -25,7 +26,7 @@ export async function moveLeaves(rotation: Rotation): Promise<readonly LeafRotat
   const all = plan.canaries.length + plan.alone.length + plan.others.length;
   const move = async (target: string): Promise<void> => {
     board.wait(`${target} to move (${done.length} of ${all} moved)`);
-    done.push(await moveOrAsk(rotation, target));
+    done.push(await moveOrAsk(rotation, target, urgent));
   };
   for (const target of plan.canaries) await move(target);
   await moveSigner(rotation);
@@ -46,11 +47,11 @@ export async function moveSigner({ plan, ca }: Rotation): Promise<void> {
 }
 
 /** A failure ends nothing (safety 39): a person says whether to try again, to go on without the target, or to abort. */
-async function moveOrAsk(rotation: Rotation, target: string): Promise<LeafRotationResult> {
+async function moveOrAsk(rotation: Rotation, target: string, urgent: boolean): Promise<LeafRotationResult> {
   const { plan, ca, board, interventions, emergencies } = rotation;
   for (;;) {
     try {
-      const isUrgent = emergencies.declared !== undefined;
+      const isUrgent = urgent || emergencies.declared !== undefined;
       const result = await interventions.moves(target, () => moveOne(target, ca, isUrgent));
       board.prove(`${target} is on leaf ${short(result.newFingerprint ?? '')} of the new CA`);
       return result;

@@ -18,6 +18,14 @@ export const read = proxyActivities<Activities>({
   cancellationType,
 });
 
+/** Looks in the middle of a rotation: without its answer nothing goes on, and giving up would throw away days; as long as `write`. */
+export const readOn = proxyActivities<Activities>({
+  startToCloseTimeout: '2m',
+  scheduleToCloseTimeout: '6h',
+  retry,
+  cancellationType,
+});
+
 /** Looks while a person waits for the answer: the command that asks gives up after a minute (cli/intervene.ts). */
 export const prompt = proxyActivities<Activities>({
   startToCloseTimeout: '30s',

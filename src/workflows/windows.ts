@@ -2,7 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { WindowAnswer, WindowRequest } from '../activities/windows.js';
 import type { Subscription } from '../domain/notification.js';
 import { windowsGaveWay } from '../domain/rotation-messages.js';
-import { read } from './options.js';
+import { readOn } from './options.js';
 import type { Rotation } from './rotation.js';
 import type { StatusBoard } from './status.js';
 import { tell } from './tell.js';
@@ -43,7 +43,7 @@ export class Windows {
 
   async #ask(request: WindowRequest): Promise<Pick<WindowAnswer, 'line' | 'waitMs'>> {
     if (this.#rotation.isUrgent()) return { line: '', waitMs: 0 };
-    const { waitMs, by, line } = await read.nextWindow.executeWithOptions(
+    const { waitMs, by, line } = await readOn.nextWindow.executeWithOptions(
       { summary: `See when ${request.step} may begin` },
       [request],
     );

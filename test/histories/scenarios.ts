@@ -85,6 +85,11 @@ function grownPlan(): Activities['resolveCaRotation'] {
       ...((reads += 1) > 1 && { others: ['added'], configDigest: 'another digest' }),
     });
 }
+/** Somebody changes what the namespaces trust while people are asked, and nobody after it. */
+function changedOnce(): Activities['compareTrust'] {
+  let looks = 0;
+  return async () => ({ changes: (looks += 1) === 1 ? ['namespace booking.acct trusts CA theirs'] : [] });
+}
 const signed = { ...person, evidence: evidence().digest, signature: 'signature' };
 const manual = plan('').approval;
 
@@ -119,6 +124,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'ca-rejected': { ...ca, meanwhile: asked((handle) => handle.signal('rejectCaRemoval', person)) },
   'ca-nobody-decided': ca,
+  'ca-cancelled': { ...ca, meanwhile: asked((handle) => handle.cancel()) },
+  'ca-question-void': {
+    ...ca,
+    activities: { ...planned({ approval: { ...manual, deadlineMs: 7_200_000 } }), compareTrust: changedOnce() },
+  },
+  'ca-evidence-missing': {
+    ...ca,
+    activities: {
+      ...planned({ approval: automatic }),
+      gatherEvidence: async () => evidence({ complete: false, missing: ['worker'] }),
+    },
+    meanwhile: whenItWaitsForAPerson((handle) => handle.signal('skipTarget', { ...person, target: 'evidence' })),
+  },
   'ca-approval-void': {
     ...ca,
     activities: { ...planned({ approval: automatic }), removeCa: failing('EvidenceChanged') },
@@ -173,6 +191,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     input: { ...ca.input, emergency },
     activities: { removeCa: onceNotPutBack() },
   },
+  'ca-rescued': {
+    ...ca,
+    input: { ...ca.input, emergency: { ...emergency, leaked: 'none', lockOutUnknown: true } },
+    activities: {
+      declareCompromised: async () => ({ lines: [] }),
+      issueCa: async () => ({
+        ca: certificateFacts('new-ca'),
+        old: certificateFacts('old-ca', { notAfter: '2020-01-01T00:00:00.000Z' }),
+      }),
+    },
+  },
   'leaf-leaked': {
     ...leaf,
     activities: { rollOut: untilCancelled },
@@ -215,6 +244,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'ca-under-another-id': { ...ca, workflowId: 'another-id', activities: planned({ approval: automatic }) },
   scheduled: { workflow: 'scheduledLeafRotation', workflowId: 'scheduled-leaf-rotation-1' },
+  'scheduled-not-renewed': {
+    workflow: 'scheduledLeafRotation',
+    workflowId: 'scheduled-leaf-rotation-2',
+    activities: { testConnection: failing('ProbeRefused') },
+  },
   'expiry-notices': { workflow: 'expiryNotices', workflowId: 'expiry-notices-1' },
   'expiry-notices-told': {
     workflow: 'expiryNotices',
@@ -223,6 +257,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       takeNotices: async () => ({ notices: ['ops', 'team'].map(noticeTo), rotate: [], unrecorded: [], unseen: [] }),
       tellNotice: async ({ notifier }) =>
         notifier === 'team' ? failing('NotifierRefused')() : Promise.resolve({ warnings: [] }),
+    },
+  },
+  'expiry-notices-rotating': {
+    workflow: 'expiryNotices',
+    workflowId: 'expiry-notices-3',
+    activities: {
+      ...planned({ approval: automatic }),
+      takeNotices: async () => ({
+        notices: [],
+        rotate: ['orders'],
+        unrecorded: [{ authority: 'orders', runId: 'terminated' }],
+        unseen: [],
+      }),
     },
   },
 };

@@ -27,7 +27,9 @@ export interface SoakCounts {
   faults: number;
   /** Runs that failed by name, and were started again. */
   resumed: number;
+  /** Of workers. */
   calls: number;
+  failed: number;
 }
 
 const methods = ['GetNamespace', 'UpdateNamespace', 'GetAsyncOperation', 'GetCurrentIdentity'] as const;
@@ -37,7 +39,7 @@ const worstRuns = 4;
 
 /** One CA rotation after the other, each with kills and faults of its own, until one ends otherwise than it must. */
 export async function soak({ slots, certificate, seed, goesOn, progress }: Soak): Promise<SoakCounts> {
-  const counts: SoakCounts = { rotations: 0, kills: 0, faults: 0, resumed: 0, calls: 0 };
+  const counts: SoakCounts = { rotations: 0, kills: 0, faults: 0, resumed: 0, calls: 0, failed: 0 };
   let next = seed;
   let failed = false;
   const lives = slots.all.map(async (slot) => {
@@ -100,6 +102,7 @@ async function live(slot: Slot, certificate: ServerCertificate, seed: number, co
   counts.kills += killer.kills;
   counts.faults += planned - spared - cloud.api.faults.length;
   counts.calls += pods.made;
+  counts.failed += pods.failed.length;
 }
 
 /** False when it failed, which it may by name only. */

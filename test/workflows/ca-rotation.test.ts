@@ -59,6 +59,27 @@ describe('caRotation', () => {
   const namesAfter = (fakes: FakeActivities, name: keyof Activities) =>
     fakes.names().slice(fakes.names().lastIndexOf(name) + 1);
 
+  it('safety 44: an outage of hours ends nothing once something is changed: whatever the rotation then needs is tried for so long', async () => {
+    const { handle } = await start({}, { windowed: true });
+    await handle.result();
+    const { events } = await handle.fetchHistory();
+    const scheduled = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: one }) => (one ? [one] : []));
+    const changed = scheduled.slice(scheduled.findIndex(({ activityType }) => activityType?.name === 'issueCa'));
+    const limits = changed.map(({ activityType, scheduleToCloseTimeout }) => ({
+      name: activityType!.name!,
+      hours: Number(scheduleToCloseTimeout!.seconds) / 3600,
+    }));
+    for (const name of ['issueCa', 'trustCa', 'resolveCaRotation', 'nextWindow', 'removeCa', 'finishCa'])
+      assert.ok(
+        limits.some((one) => one.name === name),
+        name,
+      );
+    assert.deepEqual(
+      limits.filter(({ hours }) => hours < 6),
+      [],
+    );
+  });
+
   it('goes through the runbook in its order', async () => {
     const started = await start();
     const { outcome, oldFingerprint, newFingerprint, decision, leaves } = await result(started);

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { WorkflowHandle } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
 import type { Activities } from '../../src/activities/index.js';
-import { caRotationId } from '../../src/domain/ids.js';
+import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
 import type { Notification } from '../../src/domain/notification.js';
 import type { CaPlan, CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
 import { certificateFacts } from '../support/certificate-facts.js';
@@ -59,13 +59,7 @@ describe('safety 43: an emergency', () => {
   const inputsOf = (name: keyof Activities) =>
     fakes.calls.filter((call) => call.name === name).map(({ input }) => input);
   /** How long its timers ran to their ends, together (milliseconds): the server may skip time otherwise, too. */
-  async function waited(): Promise<number> {
-    const events = (await handle.fetchHistory()).events ?? [];
-    const fired = events.flatMap(({ timerFiredEventAttributes: timer }) => timer?.startedEventId?.toString() ?? []);
-    const timers = events.filter(({ eventId }) => fired.includes(String(eventId)));
-    const seconds = timers.map((timer) => Number(timer.timerStartedEventAttributes?.startToFireTimeout?.seconds ?? 0));
-    return 1000 * seconds.reduce((sum, one) => sum + one, 0);
-  }
+  const waited = async () => (await firedTimers(handle)).reduce((sum, one) => sum + one, 0);
   const waitsForAPerson = () =>
     tests.eventually(async () => {
       const seen = await status();
@@ -126,6 +120,22 @@ describe('safety 43: an emergency', () => {
       await result();
       assert.ok((await waited()) < hour);
       assert.equal((await result()).outcome, 'rotated');
+    });
+
+    it('for the window of a restart: the leaf rotation under way goes on, and no other leaf comes from the compromised CA', async () => {
+      const { resolveLeafRotation } = fakeActivities().activities;
+      const nextWindow = async () => ({ waitMs: 3 * day, by: 'window', line: 'waiting for windows.restarts' }) as const;
+      await start({
+        resolveLeafRotation: async (request) => ({ ...(await resolveLeafRotation(request)), windowed: true }),
+        nextWindow,
+      });
+      const leaf = tests.env.client.workflow.getHandle(leafRotationId(`${authority}-canary`));
+      await tests.eventually(async () => fakes.names().includes('nextWindow'));
+      await declare();
+      assert.equal((await result()).outcome, 'rotated');
+      assert.ok(!(await firedTimers(leaf)).some((ms) => ms >= hour), 'it waited for its window');
+      const names = fakes.names();
+      assert.ok(names.indexOf('moveSigner') < names.indexOf('issueLeaf'));
     });
 
     it('for a person, because of what failed before: it is tried again, urgently', async () => {
@@ -335,6 +345,28 @@ describe('safety 43: an emergency', () => {
       assertNothingWentBack();
     });
 
+    it('who fell off waits for no window, also in a rotation that is started later without an emergency', async () => {
+      let removals = 0;
+      const removeCa = async () => ((removals += 1) === 1 ? failing('NotPutBack')() : { lines: [] });
+      const issueCa = async () => ({
+        ca: certificateFacts('new-ca'),
+        old: certificateFacts('old-ca'),
+        compromised: true as const,
+      });
+      await start({ removeCa, issueCa }, { approval: { ...patient, mode: 'automatic' } });
+      const { digest } = evidence();
+      await tests.eventually(async () => {
+        if ((await status()).phase === 'approve')
+          await handle.signal('approveCaRemoval', { who: 'bob', why: 'seen', evidence: digest });
+        return removals === 2;
+      });
+      assert.equal((await result()).outcome, 'rotated');
+      assert.deepEqual(
+        inputsOf('preflightLeaf').map(({ urgent }) => urgent),
+        [undefined, true],
+      );
+    });
+
     it('and when somebody falls off again, a person decides', async () => {
       let removals = 0;
       const removeCa = async () => ((removals += 1) <= 2 ? failing('NotPutBack')() : { lines: [] });
@@ -508,6 +540,14 @@ describe('safety 43: an emergency', () => {
     assert.match((await status()).exposed!.join(), /trusted by no namespace any more/);
   });
 });
+
+/** Of the timers that ran to their ends, how long each did (milliseconds). */
+async function firedTimers(handle: WorkflowHandle): Promise<readonly number[]> {
+  const events = (await handle.fetchHistory()).events ?? [];
+  const fired = events.flatMap(({ timerFiredEventAttributes: timer }) => timer?.startedEventId?.toString() ?? []);
+  const timers = events.filter(({ eventId }) => fired.includes(String(eventId)));
+  return timers.map((timer) => 1000 * Number(timer.timerStartedEventAttributes?.startToFireTimeout?.seconds ?? 0));
+}
 
 describe('safety 43: a leaf whose key leaked', () => {
   let tests: WorkflowTests;

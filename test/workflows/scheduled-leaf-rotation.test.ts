@@ -4,7 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { createActivities, type Activities } from '../../src/activities/index.js';
 import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
 import type { LeafRotationResult, RotationStatus } from '../../src/domain/rotation.js';
-import { failing, fakeActivities, gate, type FakeActivities } from '../support/fake-activities.js';
+import { failing, fakeActivities, gate, plan, type FakeActivities } from '../support/fake-activities.js';
 import { rootOf, typeOf } from '../support/failures.js';
 import { aWorld } from '../support/fakes.js';
 import { WorkflowTests } from '../support/temporal-env.js';
@@ -107,7 +107,8 @@ describe('scheduledLeafRotation', () => {
     async function deciding(overrides: Partial<Activities>): Promise<FakeActivities> {
       const world = await aWorld();
       const { preflightLeaf } = createActivities({ ...world.deps, client: () => tests.env.client });
-      const fakes = fakeActivities(overrides);
+      const resolveCaRotation = async () => plan(authority, { others: ['worker'] });
+      const fakes = fakeActivities({ resolveCaRotation, ...overrides });
       const decided: Activities['preflightLeaf'] = (request) =>
         request.onlyWhenDue ? preflightLeaf(request) : fakes.activities.preflightLeaf(request);
       return { ...fakes, activities: { ...fakes.activities, preflightLeaf: decided } };
