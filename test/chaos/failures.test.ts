@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { readTrust, withTrust } from '../../src/cloud/namespace-spec.js';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import { booking } from '../../src/sandbox/configuration.js';
-import { available, startSandbox, type Sandbox } from '../../src/sandbox/index.js';
+import { available, type Sandbox } from '../../src/sandbox/index.js';
 import { applyManifest } from '../../src/sandbox/manifests.js';
 import { tell, tellIfKnown, type Told } from '../../src/temporal/history.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { aCa } from '../support/certificates.js';
+import { SandboxRun } from '../support/sandbox-run.js';
 
 const deployment = '/apis/apps/v1/namespaces/temporal-booking/deployments/temporal-booking-worker';
 const binding = '/apis/rbac.authorization.k8s.io/v1/namespaces/temporal-booking/rolebindings/cert-rotation-target';
@@ -21,34 +21,23 @@ const leafRotation = { type: 'leafRotation', id: 'leaf/booking-worker', input: {
 const caRotation = { type: 'caRotation', id: 'ca/temporal-booking', input: { authority: booking.authority } };
 
 describe('a rotation that cannot go on says why, and leaves every target on the certificate that works', () => {
+  let run: SandboxRun;
   let dir: string;
   let sandbox: Sandbox;
   let client: Client;
   const unready = () => join(dir, 'unready');
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    sandbox = await startSandbox({
-      dir: join(dir, 'sandbox'),
-      progress: (line) => process.stderr.write(`${line}\n`),
-      timing: { rolloutDeadline: '12s', proof: { successes: 2, over: '1s', deadline: '5s' } },
-      bookingsPerSecond: 1,
-    });
-    client = new Client({
-      connection: await Connection.connect({ address: sandbox.temporal.address }),
-      namespace: booking.namespace,
-    });
+    const timing = { rolloutDeadline: '12s', proof: { successes: 2, over: '1s', deadline: '5s' } };
+    run = await SandboxRun.begin(() => ({ timing }));
+    ({ dir, sandbox, client } = run);
     // New pods are ready unless the file is there; those that are ready already stay so.
     const probe = { exec: { command: ['test', '!', '-e', unready()] } };
     const path = '/spec/template/spec/containers/0/readinessProbe';
     await sandbox.kubernetes.admin.patch(deployment, [{ op: 'replace', path, value: probe }]);
     await settled();
   });
-  after(async () => {
-    await client?.connection.close();
-    await sandbox?.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
+  after(() => run?.stop());
 
   type Deployment = KubernetesObject & {
     readonly status?: {
@@ -151,4 +140,7 @@ describe('a rotation that cannot go on says why, and leaves every target on the 
       await wait(200);
     assert.match((await fails(leafRotation)).failure!, /No workload in temporal-booking uses the Secret/);
   });
+
+  it('safety 8: no key is in a history, log, object or file', async () =>
+    assert.deepEqual(await run.placesWithKeys(), []));
 });

@@ -1,47 +1,36 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { readTrust, withTrust } from '../../src/cloud/namespace-spec.js';
 import type { AuditEvent } from '../../src/domain/audit.js';
 import type { Evidence } from '../../src/domain/evidence.js';
 import { booking } from '../../src/sandbox/configuration.js';
-import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
+import type { Sandbox } from '../../src/sandbox/index.js';
 import { tell } from '../../src/temporal/history.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { aCa } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { rootOf, typeOf } from '../support/failures.js';
+import { SandboxRun } from '../support/sandbox-run.js';
 import { runStarter } from '../support/starter.js';
 import { temporalCli } from '../support/temporal-cli.js';
 
 const id = `ca/${booking.authority}`;
 
 describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
+  let run: SandboxRun;
   let dir: string;
   let sandbox: Sandbox;
   let client: Client;
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    sandbox = await startSandbox({
-      dir: join(dir, 'sandbox'),
-      progress: (line) => process.stderr.write(`${line}\n`),
-      bookingsPerSecond: 1,
-    });
-    client = new Client({
-      connection: await Connection.connect({ address: sandbox.temporal.address }),
-      namespace: booking.namespace,
-    });
+    run = await SandboxRun.begin();
+    ({ dir, sandbox, client } = run);
   });
-  after(async () => {
-    await client?.connection.close();
-    await sandbox?.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
+  after(() => run?.stop());
 
   const bundle = () =>
     readCertificates(readTrust(sandbox.store.get(booking.namespace).spec).bundlePem).map((ca) => ca.fingerprint);
@@ -145,6 +134,9 @@ describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
     const { namespaces } = JSON.parse(await readFile(file, 'utf8')) as { namespaces: { bundle: string }[] };
     assert.equal(readCertificates(namespaces[0]!.bundle).length, 2);
   });
+
+  it('safety 8: no key is in a history, log, object or file', async () =>
+    assert.deepEqual(await run.placesWithKeys(), []));
 
   async function leafOf(namespace: string, name: string): Promise<string> {
     const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
