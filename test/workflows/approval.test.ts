@@ -234,6 +234,7 @@ describe('approval of a removal', () => {
       assert.deepEqual(names.slice(names.indexOf('removeCa') + 1), [
         'restoreTrust',
         'keepBothCas',
+        'trustCa',
         'resolveCaRotation',
         'gatherEvidence',
       ]);
@@ -257,6 +258,7 @@ describe('approval of a removal', () => {
       await start(
         fakeActivities({
           resolveCaRotation: async ({ authority }) => plan(authority, { notifiers }),
+          trustCa: async () => ([0, 3].includes(looks) ? { operationId: 'operation' } : {}),
           gatherEvidence: async () => ((gathered += 1), evidence({ digest: `${gathered}`.repeat(64) })),
           compareTrust: async () => ({ changes: (looks += 1) === 3 ? changes : [] }),
         }),
@@ -266,6 +268,7 @@ describe('approval of a removal', () => {
       await tests.env.sleep(3.5 * 3_600_000);
       const { problems, question } = await tests.reach(handle, 'approve');
       assert.match(problems.join(), /The question is void\..*no longer: namespace booking\.acct trusts CA new-ca/);
+      assert.match(problems.join(), /somebody else took out CA new-ca; it was added again/);
       assert.equal(question?.evidence, '2'.repeat(64));
       assert.ok(Date.parse(question.until) >= asked + 5 * day + 3 * 3_600_000);
       await handle.signal('approveCaRemoval', { ...ann, evidence: '1'.repeat(64) });
