@@ -251,13 +251,14 @@ export function removalActivities(deps: Dependencies) {
     }
   }
 
-  function onRecord(authority: string, { who, identity, why, evidence, seconded }: Decision): void {
+  function onRecord(authority: string, { who, identity, why, at, evidence, seconded }: Decision): void {
     deps.audit({
       event: 'removalApproved',
       subject: `authority/${authority}`,
       who,
       identity,
       why,
+      ...(at && { decidedAt: at }),
       ...(evidence && { evidence }),
       ...(seconded && { after: { seconded } }),
       ...auditContext(deps),
