@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { followCertificates, type FollowedConnection } from '../src/follow-certificates.js';
+import { followCertificates, type FollowedConnection, type FollowOptions } from '../src/follow-certificates.js';
 import type { KeyPair } from '../src/x509/pair.js';
 import { readCertificates } from '../src/x509/read.js';
 import { aCa, aLeaf } from './support/certificates.js';
@@ -74,6 +74,7 @@ describe('a process that is a client only', () => {
   let ca: KeyPair;
   let temporal: AnyTemporal;
   let certificates: FollowedConnection;
+  let connecting: FollowOptions;
   let presentedAtFirst: string;
   const warnings: string[] = [];
   let files: { readonly certificateFile: string; readonly keyFile: string };
@@ -91,7 +92,8 @@ describe('a process that is a client only', () => {
     const address = await temporal.listen();
     await place(await aLeaf(ca));
     const serverRootsFile = server.certificateFile;
-    certificates = await followCertificates({ address, namespace, ...files, serverName: 'localhost', serverRootsFile });
+    connecting = { address, namespace, ...files, serverName: 'localhost', serverRootsFile };
+    certificates = await followCertificates(connecting);
   });
   after(async () => {
     temporal?.close();
@@ -141,6 +143,22 @@ describe('a process that is a client only', () => {
     assert.equal(certificates.presented(), presented);
     await place(usable);
     await eventually(async () => certificates.presented() === usable.certificate.fingerprint);
+  });
+
+  it('and keeps its former connections, for the polls that are open on them', () => {
+    const ofEach = 2;
+    assert.equal(temporal.connections, 3 * ofEach, 'the one it began with, and those after two renewals');
+  });
+
+  it('says so apart from another one in the same process, which may present another certificate', async () => {
+    const other = await followCertificates(connecting);
+    other.follow();
+    const names = () =>
+      new Set(
+        temporal.calls.flatMap(({ body }) => (/ reports /.test(body) ? [/\d+@[^ ]+(?= reports )/.exec(body)![0]] : [])),
+      );
+    await eventually(async () => names().size === 2);
+    await other.close();
   });
 
   it('and keeps no connection once it is closed, the former ones included', async () => {

@@ -4,6 +4,7 @@ import { isCompromised, unmarkRetiring } from '../domain/authority.js';
 import { planBundle } from '../domain/bundle.js';
 import type { Fingerprint } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
+import { sameFilters } from '../domain/filters.js';
 import type { RememberedTrust } from '../domain/rotation.js';
 import { issuersAmong } from '../x509/chain.js';
 import { Authorities } from './authorities.js';
@@ -70,17 +71,19 @@ export function puttingBack(deps: Dependencies) {
   function restore({ before, rotation }: TrustRestoration, onProgress: (line: string) => void): Promise<TrustChange> {
     return deps.cloud.changeTrust(
       before.namespace,
-      (current) => ({
-        bundle: planBundle({
+      (current) => {
+        const filters = filtersBefore(deps, current, before);
+        const { bundle } = planBundle({
           current: current.bundle,
           add: before.bundle.filter(({ fingerprint }) => goesBack(before, fingerprint)),
           remove: [],
+          withFilters: !sameFilters(current.filters, filters),
           now: deps.now(),
           leavesInUse: [],
           issuers: issuersAmong([...current.bundle, ...before.bundle]),
-        }).bundle,
-        filters: filtersBefore(deps, current, before),
-      }),
+        });
+        return { bundle, filters };
+      },
       { generation: `${rotation}/restore`, onProgress, byKeyAlone: true },
     );
   }

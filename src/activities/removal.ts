@@ -5,7 +5,7 @@ import type { Decision } from '../domain/approval.js';
 import { planBundle, planFilters, refuseDistrust, refuseStranded } from '../domain/bundle.js';
 import { isExpired, short, type Fingerprint } from '../domain/certificate.js';
 import { judgeKey } from '../domain/cloud-key.js';
-import { changedFacts, changedOnlyByUs, onlyPollersCame } from '../domain/evidence.js';
+import { changedByOthers, changedFacts, onlyPollersCame } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
 import { sameFilters } from '../domain/filters.js';
 import type { RememberedTrust } from '../domain/rotation.js';
@@ -251,13 +251,14 @@ export function removalActivities(deps: Dependencies) {
     }
   }
 
-  function onRecord(authority: string, { who, identity, why, evidence, seconded }: Decision): void {
+  function onRecord(authority: string, { who, identity, why, at, evidence, seconded }: Decision): void {
     deps.audit({
       event: 'removalApproved',
       subject: `authority/${authority}`,
       who,
       identity,
       why,
+      ...(at && { decidedAt: at }),
       ...(evidence && { evidence }),
       ...(seconded && { after: { seconded } }),
       ...auditContext(deps),
@@ -282,14 +283,21 @@ export function removalActivities(deps: Dependencies) {
     const remove = await authorities.leavingWith(authority, old);
     const now = deps.now();
     await refuseWithoutNewCa(removal, current);
-    if (!changedOnlyByUs(before, current, { leaving: remove, wanted: wanted ?? before.filters, now }))
-      throw new RotationError('EvidenceChanged', `Somebody else changed what ${namespace} trusts meanwhile.`);
+    const others = changedByOthers(before, current, { leaving: remove, wanted: wanted ?? before.filters, now });
+    if (others.length > 0) {
+      const changes = others.join('; ');
+      throw new RotationError(
+        'EvidenceChanged',
+        `Somebody else changed what ${namespace} trusts meanwhile: ${changes}.`,
+      );
+    }
     const anchored = (leaves: readonly LeafInUse[], cas: WantedTrust['bundle']) =>
       leaves.map((leaf) => ({ name: leaf.name, chainsTo: anchorsOf(leaf, cas) }));
     const { bundle } = planBundle({
       current: current.bundle,
       add: [],
       remove,
+      withFilters: wanted !== undefined && !sameFilters(current.filters, wanted),
       now,
       leavesInUse: anchored(await leavesAtRisk(deps, { authority, namespace }), current.bundle),
       issuers: issuersAmong(current.bundle),

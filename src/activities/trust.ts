@@ -84,12 +84,19 @@ export function trustActivities(deps: Dependencies) {
     // Also when they are as wanted: an attempt that made them so, and died, may have left something to put back.
     const change = await deps.cloud.changeTrust(
       namespace,
-      async (current) => ({
-        bundle: current.bundle,
-        filters: sameFilters(current.filters, wanted)
-          ? current.filters
-          : planFilters({ wanted, leaves: await leavesFor(deps, namespace) }),
-      }),
+      async (current) => {
+        if (sameFilters(current.filters, wanted)) return current;
+        const { bundle } = planBundle({
+          current: current.bundle,
+          add: [],
+          remove: [],
+          withFilters: true,
+          now: deps.now(),
+          leavesInUse: [],
+          issuers: issuersAmong(current.bundle),
+        });
+        return { bundle, filters: planFilters({ wanted, leaves: await leavesFor(deps, namespace) }) };
+      },
       { generation: `${rotation}/widen`, ...cloudProgress() },
     );
     return {

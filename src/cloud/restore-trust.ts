@@ -1,6 +1,6 @@
 import { planBundle } from '../domain/bundle.js';
 import type { CertificateFacts } from '../domain/certificate.js';
-import { admittingBoth, type CertificateFilter } from '../domain/filters.js';
+import { admittingBoth, sameFilters, type CertificateFilter } from '../domain/filters.js';
 import { issuersAmong } from '../x509/chain.js';
 import type { ChangeOptions, Cloud, TrustChange } from './cloud.js';
 
@@ -22,17 +22,19 @@ export async function restoreTrust(
 ): Promise<TrustChange> {
   return cloud.changeTrust(
     namespace,
-    (current) => ({
-      bundle: planBundle({
+    (current) => {
+      const admitting = admittingBoth(current.filters, filters);
+      const plan = planBundle({
         current: current.bundle,
         add: bundle,
         remove: [],
+        withFilters: !sameFilters(current.filters, admitting),
         now,
         leavesInUse: [],
         issuers: issuersAmong([...current.bundle, ...bundle]),
-      }).bundle,
-      filters: admittingBoth(current.filters, filters),
-    }),
+      });
+      return { bundle: plan.bundle, filters: admitting };
+    },
     options,
   );
 }

@@ -12,6 +12,8 @@ export interface Decision {
   readonly why: string;
   /** `claimed`: as the sender says. `verified`: signed by the key of a listed approver. `policy`: the configuration decided. */
   readonly identity: 'claimed' | 'verified' | 'policy';
+  /** When (RFC 3339): of two people, when the second one did. Absent in what earlier versions took, and where nobody was asked. */
+  readonly at?: string;
   /** Digest of the evidence that it was made on; a rejection needs none. */
   readonly evidence?: string;
   readonly signature?: string;

@@ -42,6 +42,8 @@ export interface AuditFacts {
   /** How sure it is that it was them. */
   readonly identity?: 'claimed' | 'verified' | 'policy';
   readonly why?: string;
+  /** When they said so (RFC 3339), where the event comes later: a removal may wait days for its window. */
+  readonly decidedAt?: string;
   /** Digest of the evidence. */
   readonly evidence?: string;
   /** In the audit log of Temporal Cloud. */

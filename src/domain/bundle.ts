@@ -12,6 +12,8 @@ export interface BundleChange {
   readonly current: readonly CertificateFacts[];
   readonly add: readonly CertificateFacts[];
   readonly remove: readonly Fingerprint[];
+  /** The same write changes filters: expired CAs leave in it, too, because one of them makes the server refuse it. */
+  readonly withFilters?: boolean;
   readonly now: Date;
   /** Leaves that somebody uses, and the CAs of the bundle that they chain to. */
   readonly leavesInUse: readonly { readonly name: string; readonly chainsTo: readonly Fingerprint[] }[];
@@ -30,12 +32,13 @@ export interface BundlePlan {
 
 /** What to write for a change of the bundle, or a refusal (RotationError WouldLockOut, BundleFull): then nothing is written. */
 export function planBundle(change: BundleChange): BundlePlan {
-  const { current, add, remove, now } = change;
+  const { current, add, remove, now, withFilters = false } = change;
   const known = new Set(current.map((ca) => ca.fingerprint));
   const added = unique(add.filter((ca) => !known.has(ca.fingerprint) && !isExpired(ca, now)));
   const removed = current.filter((ca) => remove.includes(ca.fingerprint)).map((ca) => ca.fingerprint);
   const kept = unique(current).filter((ca) => !remove.includes(ca.fingerprint));
-  const expired = added.length + removed.length > 0 ? kept.filter((ca) => isExpired(ca, now)) : [];
+  const isWritten = withFilters || added.length + removed.length > 0;
+  const expired = isWritten ? kept.filter((ca) => isExpired(ca, now)) : [];
   const bundle = [...kept.filter((ca) => !expired.includes(ca)), ...added];
   refuseLockOut(change, bundle);
   refuseOrphans(change, bundle);

@@ -111,18 +111,22 @@ interface Trust {
   readonly filters: readonly CertificateFilter[];
 }
 
-/** Is `current` what `before` was, but for our own change: `leaving` out, `wanted` filters set, expired CAs dropped? */
-export function changedOnlyByUs(
-  before: Trust,
+/**
+ * What others changed between `before` and `current`, a line each: beside our own change, which takes `leaving` out, sets the
+ * `wanted` filters, and drops expired CAs.
+ */
+export function changedByOthers(
+  before: Trust & Pick<TrustFacts, 'namespace'>,
   current: Trust,
   ours: { readonly leaving: readonly Fingerprint[]; readonly wanted: readonly CertificateFilter[]; readonly now: Date },
-): boolean {
-  const others = ({ bundle }: Trust) =>
-    bundle
-      .filter((ca) => !ours.leaving.includes(ca.fingerprint) && !isExpired(ca, ours.now))
-      .map(({ fingerprint }) => fingerprint)
-      .sort()
-      .join();
-  const filtersAsExpected = [before.filters, ours.wanted].some((filters) => sameFilters(filters, current.filters));
-  return others(before) === others(current) && filtersAsExpected;
+): readonly string[] {
+  const { namespace } = before;
+  const isOurs = [before.filters, ours.wanted].some((filters) => sameFilters(filters, current.filters));
+  const others = ({ bundle, filters }: Trust) =>
+    trustLines({
+      namespace,
+      bundle: bundle.filter((ca) => !ours.leaving.includes(ca.fingerprint) && !isExpired(ca, ours.now)),
+      filters: isOurs ? [] : filters,
+    });
+  return changedFacts(others(before), others(current));
 }

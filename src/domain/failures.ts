@@ -186,7 +186,7 @@ export const failures = {
   },
   NewCaNotTrusted: {
     retryable: false,
-    fix: '`cert-rotation retry` adds the new CA again and proves it; whoever took it out, such as Terraform, has to leave the bundle alone. Both CAs stay where they are trusted.',
+    fix: 'The rotation adds the new CA again and proves it, and `cert-rotation retry` does so once more; whoever took it out, such as Terraform, has to leave the bundle alone. Both CAs stay where they are trusted.',
   },
   OldCaExpiring: {
     retryable: false,

@@ -18,18 +18,18 @@ interface Poller {
 }
 
 export interface Report {
-  /** `<pid>@<host name>`: the host name of a pod is its name. */
+  /** `<pid>@<host name>@<which of its connections>`: the host name of a pod is its name. */
   readonly process: string;
   readonly value: string;
 }
 
 const separator = ' reports ';
-/** A process that works polls at least so often, or else it is gone. */
+/** One that works polls at least so often, or else it is gone. */
 const silentAfterMs = 75_000;
 
 export const reportIdentity = ({ process, value }: Report): string => `${process}${separator}${value}`;
 
-/** The newest report of each process that has not been silent for long while others reported. */
+/** The newest report of each connection of each process that has not been silent for long while others reported. */
 export function reportsOf(pollers: readonly Poller[]): readonly Report[] {
   const newest = new Map<string, Report & { readonly at: number }>();
   for (const { identity, lastAccessTime } of pollers) {

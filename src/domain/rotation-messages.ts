@@ -53,8 +53,23 @@ export function questionWithdrawn(authority: string, changes: readonly string[])
     lines: [
       'Somebody else changed what is trusted while people were asked:',
       ...changes.map((line) => `- ${line}`),
-      'Where the new CA is not trusted any more, workers are refused: put it back, and keep whoever took it out from doing so again.',
+      'Where the new CA is not trusted any more, workers are refused: the rotation adds it again. Keep whoever took it out from doing so again.',
       'The rotation looks again by itself, and asks anew.',
+    ],
+    commands: [`cert-rotation status ${authority}`],
+  };
+}
+
+/** Somebody took the new CA out of a bundle, and the rotation added it again: they may do so at any time. */
+export function trustedAgain(authority: string, lines: readonly string[]): Message {
+  return {
+    event: 'decisionWanted',
+    severity: 'critical',
+    title: `CA of ${authority}: somebody else took the new CA out of a namespace, and it was added again`,
+    lines: [
+      ...lines,
+      'Without it workers that moved are refused. Whoever took it out, such as Terraform, has to leave the bundle alone, or to know the new CA.',
+      'The rotation goes on by itself.',
     ],
     commands: [`cert-rotation status ${authority}`],
   };

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
@@ -39,7 +40,9 @@ export class FollowedConnection {
   readonly #client: Client;
   #current: Connected;
   #followed = false;
-  /** By task queue: what this process says there. */
+  /** A process may follow several certificates, and in each of them present another one: each says so for itself. */
+  readonly #name = `${processName()}@${randomBytes(4).toString('hex')}`;
+  /** By task queue: what is said there. */
   readonly #said = new Map<string, string>();
   /** Ends the reports over the current connection. */
   #reporting = new AbortController();
@@ -117,7 +120,7 @@ export class FollowedConnection {
     this.#reporting = new AbortController();
     const { signal } = this.#reporting;
     for (const [queue, value] of this.#said)
-      void keepReporting({ queue, connection, namespace, process: processName(), value }, signal);
+      void keepReporting({ queue, connection, namespace, process: this.#name, value }, signal);
   }
 
   async #look(files: CertificateFiles): Promise<void> {

@@ -130,13 +130,15 @@ export class Approval {
   }
 
   #take(verb: Decision['decision'], sent: SentDecision): void {
+    const at = new Date().toISOString();
     if (verb === 'reject') {
       const { who, why } = sent;
-      this.#decision = { decision: 'reject', who, why, identity: 'claimed' };
+      this.#decision = { decision: 'reject', who, why, identity: 'claimed', at };
       return;
     }
     this.#question = { ...this.#question!, approved: [...this.#question!.approved, sent] };
-    this.#decision = approvalOf(this.#question);
-    if (!this.#decision) this.#board.wait(`a second person to approve; ${sent.who} has`);
+    const approval = approvalOf(this.#question);
+    if (approval) this.#decision = { ...approval, at };
+    else this.#board.wait(`a second person to approve; ${sent.who} has`);
   }
 }

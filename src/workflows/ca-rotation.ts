@@ -32,6 +32,7 @@ import { removeOldCa } from './remove-old-ca.js';
 import type { Rotation, UnderWay } from './rotation.js';
 import { StatusBoard } from './status.js';
 import { tellingTheEnd } from './tell.js';
+import { trustAgain } from './trust-again.js';
 import { removalWindow, Windows } from './windows.js';
 
 export async function caRotation(request: CaRotationRequest): Promise<CaRotationResult> {
@@ -118,6 +119,7 @@ async function phases(
   const incidents: string[] = [];
   let rotation = begun;
   let leaves = await trustedAndMoved(rotation);
+  let wasTrustedAgain = false;
   for (;;) {
     const skipped = leaves.filter(({ outcome }) => outcome === 'notMoved');
     if (skipped.length > 0) return keptBoth(rotation, leaves, { reason: whySkipped(skipped) });
@@ -130,6 +132,12 @@ async function phases(
     }
     const evidence = anew.blocked === undefined ? await confirm(rotation) : undefined;
     if (!evidence?.complete) {
+      const again = anew.blocked === undefined ? await trustAgain(rotation) : [];
+      incidents.push(...again);
+      // Whoever takes it out again and again is for a person to stop.
+      const isMended = again.length > 0 && !wasTrustedAgain;
+      wasTrustedAgain = again.length > 0;
+      if (isMended) continue;
       const reason = anew.blocked ?? `Not on the new CA: ${evidence!.missing.join('; ')}`;
       const word = await wordOnEvidence(rotation, reason);
       if (word.action === 'skip') return keptBoth(rotation, leaves, { reason: goneOnWithout(word, reason) });
@@ -137,9 +145,10 @@ async function phases(
       leaves = await trustedAndMoved(rotation);
       continue;
     }
+    wasTrustedAgain = false;
     const answer = await approveRemoval(rotation, { ...people, evidence, incidents });
     if ('changes' in answer) {
-      incidents.push(await questionVoid(rotation, answer.changes));
+      incidents.push(await questionVoid(rotation, answer.changes), ...(await trustAgain(rotation)));
       continue;
     }
     const decision = answer.decided;
@@ -163,6 +172,7 @@ async function phases(
     rotation.board.problem(`The approval of ${decision.who} is void. ${removal.why}`);
     // From here on there is no removal to undo.
     rotation.board.enter('confirm', 'the configuration to be read again');
+    incidents.push(...(await trustAgain(rotation)));
   }
 }
 

@@ -11,6 +11,7 @@ import { hurrySignal } from './messages.js';
 import { write } from './options.js';
 import type { Rotation } from './rotation.js';
 import { tell } from './tell.js';
+import { trustAgain } from './trust-again.js';
 
 /**
  * Moves every target onto the new CA: canaries first, naming it explicitly; then the signing pointer moves, so that every
@@ -49,6 +50,7 @@ export async function moveSigner({ plan, ca }: Rotation): Promise<void> {
 /** A failure ends nothing (safety 39): a person says whether to try again, to go on without the target, or to abort. */
 async function moveOrAsk(rotation: Rotation, target: string, urgent: boolean): Promise<LeafRotationResult> {
   const { plan, ca, board, interventions, emergencies } = rotation;
+  let wasTrustedAgain = false;
   for (;;) {
     try {
       const isUrgent = urgent || emergencies.declared !== undefined;
@@ -59,6 +61,10 @@ async function moveOrAsk(rotation: Rotation, target: string, urgent: boolean): P
       if (isCancellation(error)) throw error;
       const reason = rootOf(error).message;
       board.problem(`${target} was not moved: ${reason}`);
+      const again = await trustAgain(rotation);
+      const isMended = again.length > 0 && !wasTrustedAgain;
+      wasTrustedAgain = again.length > 0;
+      if (isMended) continue;
       const canSkip = objectionToSkip(plan, target) === undefined;
       const { compromised } = interventions;
       const answer = await interventions.onFailure(

@@ -122,8 +122,9 @@ describe('safety 27: every change is put on record where it is made', () => {
       ['keyDestroyed', authority, 'begins'],
       ['keyDestroyed', authority, 'done'],
     ]);
-    const { who, identity, evidence } = world.audited[0]!;
-    assert.deepEqual([who, identity, evidence], ['ann', 'claimed', what.approval.decision.evidence]);
+    const { who, identity, decidedAt, evidence } = world.audited[0]!;
+    const { decision } = what.approval;
+    assert.deepEqual([who, identity, decidedAt, evidence], ['ann', 'claimed', decision.at, decision.evidence]);
     assert.deepEqual(world.audited.at(-1)!.before, { entry: entries.ca('booking', what.old) });
   });
 

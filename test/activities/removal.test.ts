@@ -176,14 +176,16 @@ describe('removeCa', () => {
       return isVoid(() => undefined, /for other evidence/, { ...what, approval: { ...approval, decision } });
     });
 
-    it('what somebody changed between the last look and the write is not overwritten', async () => {
+    it('what somebody changed between the last look and the write is named, and not overwritten', async () => {
       const foreign = (await aWorld()).old.certificate;
       const run = remove();
       run.onHeartbeat(({ line }) => {
         if (/^removing CA/.test(String(line)))
           world.cloud.namespaces.set(booking, { ...trust(), bundle: [...trust().bundle, foreign] });
       });
-      const message = /Somebody else changed what booking\.acct trusts/;
+      const message = new RegExp(
+        `Somebody else changed what booking\\.acct trusts meanwhile: new: namespace booking\\.acct trusts CA ${foreign.fingerprint}\\.`,
+      );
       await assert.rejects(run.result, { type: 'EvidenceChanged', message });
       assert.deepEqual(generations(), []);
       assert.ok(world.bundle().includes(foreign.fingerprint));

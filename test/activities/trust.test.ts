@@ -68,6 +68,17 @@ describe('safety 11: filters', () => {
     assert.deepEqual(world.filters(), both);
   });
 
+  it('that change without any CA take expired ones out in the same write: one of them makes the server refuse it', async () => {
+    const world = await worldWith(both, worker);
+    const past = new Date(Date.now() - 10 * 86_400_000);
+    const { certificate } = await aCa(0, { now: past, lifetimeMs: 86_400_000 });
+    const trust = world.cloud.namespaces.get(booking)!;
+    world.cloud.namespaces.set(booking, { ...trust, bundle: [certificate, ...trust.bundle] });
+    await widen(world);
+    assert.deepEqual(world.filters(), both);
+    assert.deepEqual(world.bundle(), [world.old.certificate.fingerprint]);
+  });
+
   it('that admit less wait for the removal: they refuse people, too', async () => {
     for (const inPlace of [[], both]) {
       const world = await worldWith(worker, inPlace);

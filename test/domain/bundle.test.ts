@@ -56,6 +56,13 @@ describe('planBundle', () => {
     const full = await Promise.all(Array.from({ length: 16 }, async () => (await aCa()).certificate));
     assert.throws(() => plan({ current: full, add: [next!] }), { type: 'BundleFull' });
   });
+
+  it('refuses more than 32 KB, however few CAs they are', () => {
+    const large = { ...old!, pem: old!.pem.padEnd(maxBundleBytes - next!.pem.length) };
+    assert.equal(plan({ current: [large], add: [next!] }).bundle.length, 2);
+    const larger = { ...large, pem: `${large.pem} ` };
+    assert.throws(() => plan({ current: [larger], add: [next!] }), { type: 'BundleFull' });
+  });
 });
 
 describe('refuseFullBundle', () => {

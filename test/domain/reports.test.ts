@@ -26,6 +26,11 @@ describe('safety 19: what a pod reports to present', () => {
     assert.deepEqual(presentedBy('worker-1', both), ['new', 'old']);
   });
 
+  it('is what each of the connections of a process presents, also the one that has not moved', () => {
+    const both = [report('7@worker-1@aaaa', 'new', 60), report('7@worker-1@bbbb', 'old', 30)];
+    assert.deepEqual(presentedBy('worker-1', both), ['new', 'old']);
+  });
+
   it('is not what a process presented that is gone', () => {
     const restarted = [report('7@worker-1', 'old', 0), report('8@worker-1', 'new', 151)];
     assert.deepEqual(presentedBy('worker-1', restarted), ['new']);

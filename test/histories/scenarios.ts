@@ -149,6 +149,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     activities: { ...planned({ approval: automatic }), rollOut: failingOnce('RolloutFailed') },
     meanwhile: whenItWaitsForAPerson((handle) => handle.signal('retryTarget', { ...person, target: 'booking-canary' })),
   },
+  'ca-trusted-again': {
+    ...ca,
+    activities: {
+      ...planned({ approval: automatic }),
+      trustCa: async () => ({ operationId: 'operation' }),
+      testConnection: failingOnce('ProbeRefused'),
+    },
+  },
   'ca-target-skipped': {
     ...ca,
     activities: {

@@ -31,6 +31,7 @@ function approvalOf(world: World, next: KeyPair): RemovalApproval {
     who: 'ann',
     why: '',
     identity: 'claimed',
+    at: '2026-11-20T09:00:00.000Z',
     evidence: digestOf(facts),
   } as const;
   return { decision, facts, changedByUs: [] };

@@ -76,6 +76,7 @@ export const leafPlan = (target: string): LeafPlan => ({
 /** Activities that succeed and record their calls; `overrides` replace some. */
 export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivities {
   const calls: Call[] = [];
+  const trusting = new Set<string>();
   const delivery = { leaf: 'new-leaf', at: '2026-01-01T00:00:00.000Z' };
   const all: Activities = {
     resolveCaRotation: async ({ authority }) => plan(authority),
@@ -84,7 +85,11 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     verifyApproval: async () => ({}),
     preflightCa: async () => ({ lines: ['booking.acct trusts 1 of 16 CAs'] }),
     issueCa: async () => ({ ca: certificateFacts('new-ca'), old: certificateFacts('old-ca') }),
-    trustCa: async () => ({ operationId: 'operation' }),
+    trustCa: async ({ namespace }) => {
+      const isTrusted = trusting.has(namespace);
+      trusting.add(namespace);
+      return isTrusted ? {} : { operationId: 'operation' };
+    },
     proveTrust: async () => ({ line: 'booking.acct admits leaves of the new CA' }),
     widenFilters: async () => ({ line: 'filters stay' }),
     moveSigner: async () => undefined,

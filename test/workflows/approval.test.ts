@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import type { Activities } from '../../src/activities/index.js';
+import type { RemovalApproval } from '../../src/activities/removal.js';
+import type { Decision } from '../../src/domain/approval.js';
 import { caRotationId } from '../../src/domain/ids.js';
 import type { CaPlan, CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
 import { certificateFacts } from '../support/certificate-facts.js';
@@ -41,6 +43,7 @@ describe('approval of a removal', () => {
   const { digest } = evidence();
   const ann = { who: 'ann', why: 'looks good', evidence: digest };
   const claimed = { ...ann, identity: 'claimed' };
+  const untimed = ({ at: _at, ...decision }: Partial<Decision> = {}) => decision;
 
   describe('in phase approve', () => {
     beforeEach(async () => {
@@ -48,10 +51,12 @@ describe('approval of a removal', () => {
       await tests.reach(handle, 'approve');
     });
 
-    it('a signal approves, and the result says who and why', async () => {
+    it('a signal approves, and the result says who, when and why', async () => {
+      const before = new Date(await tests.env.currentTimeMs()).toISOString();
       await handle.signal('approveCaRemoval', ann);
       const { outcome, decision } = await result();
-      assert.deepEqual([outcome, decision], ['rotated', { decision: 'approve', ...claimed }]);
+      assert.deepEqual([outcome, untimed(decision)], ['rotated', { decision: 'approve', ...claimed }]);
+      assert.ok(decision!.at! >= before, decision!.at);
       assert.ok(fakes.names().includes('removeCa'));
     });
 
@@ -66,7 +71,7 @@ describe('approval of a removal', () => {
     it('an update does the same, and answers', async () => {
       const answer = await handle.executeUpdate('decideCaRemoval', { args: [{ decision: 'approve', ...ann }] });
       assert.deepEqual(answer, { accepted: true, phase: 'approve', decided: true });
-      assert.deepEqual((await result()).decision, { decision: 'approve', ...claimed });
+      assert.deepEqual(untimed((await result()).decision), { decision: 'approve', ...claimed });
     });
 
     it('an update rejects', async () => {
@@ -234,6 +239,7 @@ describe('approval of a removal', () => {
       assert.deepEqual(names.slice(names.indexOf('removeCa') + 1), [
         'restoreTrust',
         'keepBothCas',
+        'trustCa',
         'resolveCaRotation',
         'gatherEvidence',
       ]);
@@ -257,6 +263,7 @@ describe('approval of a removal', () => {
       await start(
         fakeActivities({
           resolveCaRotation: async ({ authority }) => plan(authority, { notifiers }),
+          trustCa: async () => ([0, 3].includes(looks) ? { operationId: 'operation' } : {}),
           gatherEvidence: async () => ((gathered += 1), evidence({ digest: `${gathered}`.repeat(64) })),
           compareTrust: async () => ({ changes: (looks += 1) === 3 ? changes : [] }),
         }),
@@ -266,6 +273,7 @@ describe('approval of a removal', () => {
       await tests.env.sleep(3.5 * 3_600_000);
       const { problems, question } = await tests.reach(handle, 'approve');
       assert.match(problems.join(), /The question is void\..*no longer: namespace booking\.acct trusts CA new-ca/);
+      assert.match(problems.join(), /somebody else took out CA new-ca; it was added again/);
       assert.equal(question?.evidence, '2'.repeat(64));
       assert.ok(Date.parse(question.until) >= asked + 5 * day + 3 * 3_600_000);
       await handle.signal('approveCaRemoval', { ...ann, evidence: '1'.repeat(64) });
@@ -334,8 +342,9 @@ describe('approval of a removal', () => {
       await handle.signal('approveCaRemoval', ann);
       await result();
       const { input } = fakes.calls.find(({ name }) => name === 'removeCa')!;
-      const decision = { decision: 'approve', ...claimed };
-      assert.deepEqual(input['approval'], { decision, facts: evidence().facts, changedByUs: [] });
+      const { decision, ...others } = input['approval'] as RemovalApproval;
+      assert.deepEqual(untimed(decision), { decision: 'approve', ...claimed });
+      assert.deepEqual(others, { facts: evidence().facts, changedByUs: [] });
     });
   });
 
@@ -442,7 +451,7 @@ describe('approval of a removal', () => {
       assert.ok(!fakes.names().includes('markRetiring'));
       assert.equal((await approve(signed)).decided, true);
       const { decision } = await result();
-      assert.deepEqual(decision, { decision: 'approve', ...signed, identity: 'verified' });
+      assert.deepEqual(untimed(decision), { decision: 'approve', ...signed, identity: 'verified' });
     });
 
     it('by a signal: a bare one is shown and does not count', async () => {

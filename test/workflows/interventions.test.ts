@@ -106,34 +106,89 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
     });
   });
 
-  it('a new CA that a namespace trusts no more is added and proved again after a retry, before the removal is approved anew', async () => {
-    let reverted = false;
-    const removeCa = async () => {
-      if (fakes.names().filter((name) => name === 'removeCa').length > 1) return { lines: [] };
-      reverted = true;
-      return failing('NewCaNotTrusted')();
-    };
-    const trustCa = async () => {
-      reverted = false;
-      return {};
-    };
+  describe('a new CA that somebody else took out is added and proved again, without a person, who is told', () => {
+    const notifiers = [{ notifier: 'ops', events: ['decisionWanted'] }] as const;
     const missing = ['booking.acct: it does not trust CA new-ca any more'];
-    const gatherEvidence = async () => evidence(reverted ? { complete: false, missing } : {});
-    await start({ removeCa, trustCa, gatherEvidence });
-    const { waitingFor, problems } = await waitsForAPerson();
-    assert.match(waitingFor, /booking\.acct: it does not trust CA new-ca/);
-    assert.match(problems.join(), /The approval of policy is void\. planted NewCaNotTrusted/);
-    await intervene({ action: 'retry' });
-    await tests.reach(handle, 'approve');
-    const after = fakes.names().slice(fakes.names().lastIndexOf('removeCa') + 1);
-    const steps = ['restoreTrust', 'keepBothCas', 'gatherEvidence', 'trustCa', 'proveTrust', 'gatherEvidence'];
-    assert.deepEqual(
-      after.filter((name) => (steps as string[]).includes(name)),
-      steps,
-    );
-    const evidenceNow = { evidence: evidence().digest };
-    await handle.signal('approveCaRemoval', { ...ann, ...evidenceNow });
-    assert.equal((await result()).outcome, 'rotated');
+    const again = /booking\.acct: somebody else took out CA new-ca; it was added again/;
+    let isTrusted: boolean;
+    const trustCa = async () => {
+      if (isTrusted) return {};
+      isTrusted = true;
+      return { operationId: 'operation' };
+    };
+    const gatherEvidence = async () => evidence(isTrusted ? {} : { complete: false, missing });
+    const titles = () =>
+      fakes.calls.flatMap(({ name, input }) =>
+        name === 'notify' ? [(input['notification'] as { title: string }).title] : [],
+      );
+    const steps = (after: keyof Activities, ...of: readonly string[]) =>
+      namesAfter(after).filter((name) => of.includes(name));
+
+    it('before the removal, which is approved anew by a person', async () => {
+      isTrusted = false;
+      const removeCa = async () => {
+        if (fakes.names().filter((name) => name === 'removeCa').length > 1) return { lines: [] };
+        isTrusted = false;
+        return failing('NewCaNotTrusted')();
+      };
+      await start({ removeCa, trustCa, gatherEvidence }, { notifiers });
+      const { problems } = await tests.reach(handle, 'approve');
+      assert.match(problems.join(), /The approval of policy is void\. planted NewCaNotTrusted/);
+      assert.match(problems.join(), again);
+      assert.deepEqual(steps('keepBothCas', 'trustCa', 'proveTrust', 'gatherEvidence'), [
+        'trustCa',
+        'proveTrust',
+        'gatherEvidence',
+      ]);
+      await tests.eventually(async () => titles().some((title) => /took the new CA out/.test(title)));
+      await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
+    it('while targets move, which then go on', async () => {
+      isTrusted = false;
+      let tests = 0;
+      const testConnection = async () => {
+        if ((tests += 1) === 1) isTrusted = false;
+        if (!isTrusted) await failing('ProbeRefused')();
+      };
+      await start({ trustCa, gatherEvidence, testConnection });
+      assert.equal((await result()).outcome, 'rotated');
+      assert.equal(tests, 2);
+    });
+
+    it('when the evidence names it', async () => {
+      isTrusted = false;
+      let looks = 0;
+      const looking = async () => {
+        if ((looks += 1) === 1) isTrusted = false;
+        return gatherEvidence();
+      };
+      await start({ trustCa, gatherEvidence: looking });
+      const { problems } = await tests.reach(handle, 'approve');
+      assert.match(problems.join(), again);
+      await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
+      assert.equal((await result()).outcome, 'rotated');
+    });
+
+    it('but whoever takes it out again and again is for a person to stop; it is added all the same', async () => {
+      isTrusted = false;
+      let isFought = true;
+      const looking = async () => {
+        if (isFought) isTrusted = false;
+        return gatherEvidence();
+      };
+      await start({ trustCa, gatherEvidence: looking });
+      const { waitingFor } = await waitsForAPerson();
+      assert.match(waitingFor, /booking\.acct: it does not trust CA new-ca/);
+      assert.ok(isTrusted);
+      assert.equal(fakes.names().filter((name) => name === 'gatherEvidence').length, 2);
+      isFought = false;
+      await intervene({ action: 'retry' });
+      await tests.reach(handle, 'approve');
+      await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
+      assert.equal((await result()).outcome, 'rotated');
+    });
   });
 
   it('evidence that is not complete is gathered again after a retry, and every target is moved again', async () => {
@@ -320,7 +375,7 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       const { outcome, reason } = await result();
       assert.equal(outcome, 'keptBoth');
       assert.match(reason!, /Aborted by ann \(claimed\): she knows\. Both CAs stay trusted/);
-      assert.deepEqual(namesAfter('rollOut'), ['restoreTarget']);
+      assert.deepEqual(namesAfter('rollOut'), ['restoreTarget', 'trustCa']);
     });
 
     it('is refused when the old CA expires within twice the time of a rollout, once targets moved; keep-both is offered', async () => {

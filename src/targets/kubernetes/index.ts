@@ -110,7 +110,7 @@ export function createKubernetesTarget(options: KubernetesTargetOptions): Target
     const queues = await pollersOfQueues();
     const reports = await reportsOfPods();
     const own = options.presentedByThisProcess();
-    /** Of several processes in a pod each must present the leaf. */
+    /** Of several processes in a pod, and of several connections in a process, each must present the leaf. */
     const presented = (pod: string): Fingerprint | undefined => {
       const leaves = own?.pod === pod ? [own.fingerprint] : presentedBy(pod, reports);
       return leaves.find((leaf) => leaf !== delivery.leaf) ?? leaves[0];

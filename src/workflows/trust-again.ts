@@ -1,0 +1,48 @@
+import { isCancellation, workflowInfo } from '@temporalio/workflow';
+import { short } from '../domain/certificate.js';
+import { trustedAgain } from '../domain/rotation-messages.js';
+import { rootOf } from './failures.js';
+import { lasting, patient } from './options.js';
+import type { Rotation } from './rotation.js';
+import { tell } from './tell.js';
+
+/**
+ * Adds the new CA again wherever somebody took it out: whoever has moved is refused until it is back, and nobody may be awake to
+ * say so. What others trust stays. People are told; a line for each namespace, empty where none lacked it. One that cannot be
+ * changed is among the problems.
+ */
+export async function trustAgain(rotation: Rotation): Promise<readonly string[]> {
+  const { plan, board } = rotation;
+  const lines: string[] = [];
+  for (const namespace of plan.namespaces) {
+    try {
+      if (await addAgain(rotation, namespace))
+        lines.push(`${namespace}: somebody else took out CA ${short(rotation.ca.fingerprint)}; it was added again`);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      board.problem(`${namespace} could not be seen to trust the new CA: ${rootOf(error).message}`);
+    }
+  }
+  if (lines.length === 0) return lines;
+  lines.forEach((line) => board.problem(line));
+  void tell(plan.notifiers, board, trustedAgain(plan.authority, lines));
+  return lines;
+}
+
+/** False: it was there. */
+async function addAgain({ plan, ca, board }: Rotation, namespace: string): Promise<boolean> {
+  const name = short(ca.fingerprint);
+  const step = { authority: plan.authority, namespace, ca: ca.fingerprint, rotation: workflowInfo().runId };
+  const { operationId, notes } = await patient.trustCa.executeWithOptions(
+    { summary: `See that ${namespace} still trusts CA ${name}` },
+    [step],
+  );
+  notes?.forEach((note) => board.problem(note));
+  if (!operationId) return false;
+  const { line } = await patient.proveTrust.executeWithOptions(
+    { summary: `Prove that ${namespace} admits leaves of ${name} again`, ...lasting(plan.proofDeadlineMs) },
+    [step],
+  );
+  board.prove(line);
+  return true;
+}
