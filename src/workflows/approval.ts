@@ -82,8 +82,8 @@ export class Approval {
     const objection = this.#objection(verb, parsed);
     if (objection) return ignored(objection);
     if (!this.#wantsSignature(verb)) return this.#take(verb, parsed);
-    return this.#verify(verb, parsed).then(
-      (found) => (found ? ignored(found) : this.#take(verb, parsed)),
+    return this.#verifyAndTake(verb, parsed).then(
+      (found) => (found ? ignored(found) : undefined),
       (error: unknown) => ignored(`its signature could not be verified: ${rootOf(error).message}`),
     );
   }
@@ -91,11 +91,13 @@ export class Approval {
   /** Without a signature to verify it is taken at once: that is what recorded histories replay. */
   #decided(verb: Decision['decision'], sent: SentDecision): DecisionTaken | Promise<DecisionTaken> {
     const taken = (): DecisionTaken => {
-      this.#take(verb, sent);
       return { accepted: true, phase: this.#board.phase, decided: this.#decision !== undefined };
     };
-    if (!this.#wantsSignature(verb)) return taken();
-    return this.#verify(verb, sent).then((objection) => {
+    if (!this.#wantsSignature(verb)) {
+      this.#take(verb, sent);
+      return taken();
+    }
+    return this.#verifyAndTake(verb, sent).then((objection) => {
       if (objection) throw ApplicationFailure.nonRetryable(objection, 'DecisionRefused');
       return taken();
     });
@@ -105,13 +107,19 @@ export class Approval {
     return verb === 'approve' && this.#question?.approvers !== undefined;
   }
 
-  /** Asked again once the signature is known to be good: meanwhile somebody may have decided, or the evidence changed. */
-  async #verify(verb: Decision['decision'], { who, why, signature }: SentDecision): Promise<string | undefined> {
+  /**
+   * Asked again once the signature is known to be good: meanwhile somebody may have decided, or the evidence changed. And taken
+   * with no `await` in between, or of two approvals that are verified at a time neither would know of the other.
+   */
+  async #verifyAndTake(verb: Decision['decision'], { who, why, signature }: SentDecision): Promise<string | undefined> {
     const { authority, evidence } = this.#question!;
     const { objection } = await read.verifyApproval.executeWithOptions({ summary: `Verify the signature of ${who}` }, [
       { authority, evidence, who, why, signature },
     ]);
-    return objection ?? this.#objection(verb, { who, why, evidence, ...(signature && { signature }) });
+    const sent = { who, why, evidence, ...(signature && { signature }) };
+    const found = objection ?? this.#objection(verb, sent);
+    if (found === undefined) this.#take(verb, sent);
+    return found;
   }
 
   #refusal(payload: unknown): string | undefined {
