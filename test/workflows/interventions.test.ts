@@ -191,16 +191,16 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
     });
   });
 
-  it('evidence that is not complete is gathered again after a retry, and every target is moved again', async () => {
+  it('evidence that is not complete is gathered again after a retry, every target is moved again, and a person approves', async () => {
     let looks = 0;
     const gatherEvidence = async () =>
       (looks += 1) === 1 ? evidence({ complete: false, missing: ['pod-7'] }) : evidence();
-    const approval = { mode: 'manual', deadlineMs: day, remindEveryMs: day } as const;
-    await start({ gatherEvidence }, { approval });
+    await start({ gatherEvidence });
     const { waitingFor } = await waitsForAPerson();
     assert.match(waitingFor, /evidence \(Not on the new CA: pod-7\)/);
     await intervene({ action: 'retry' });
-    await tests.reach(handle, 'approve');
+    const { problems } = await tests.reach(handle, 'approve');
+    assert.match(problems.join(), /In doubt, so a person is asked: Not on the new CA: pod-7/);
     const moves = fakes.names().filter((name) => name === 'preflightLeaf').length;
     assert.equal(moves, 2);
     await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
