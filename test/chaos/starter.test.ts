@@ -10,6 +10,7 @@ import { parse, stringify } from 'yaml';
 import { createKubernetesClient, type KubernetesObject } from '../../src/kubernetes/client.js';
 import type { SandboxDescription } from '../../src/sandbox/description.js';
 import { readRecord } from '../../src/sandbox/gateway/record.js';
+import { linkArticleTools } from '../../src/sandbox/tools/article.js';
 import { findTool, findTools } from '../../src/sandbox/tools/index.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
@@ -36,16 +37,20 @@ describe('sandbox up', () => {
     poison = await poisonIn(folder);
     // Nothing can be fetched by way of the recording servers that the shell's proxies are.
     await findTools({ progress: (line) => process.stderr.write(`${line}\n`) });
-    up = spawnStarter(['sandbox', 'up', '--state', dir], poison.environment);
+    await linkArticleTools(join(folder, 'tools'), (line) => process.stderr.write(`${line}\n`));
+    up = spawnStarter(['sandbox', 'up', '--state', dir, '--with-tools'], poison.environment);
     upEnded = ended(up);
     let printed = '';
     up.stdout!.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     await Promise.race([
-      eventually(async () => printed.includes('export KUBECONFIG='), 240_000),
+      eventually(async () => printed.includes('export PATH='), 240_000),
       upEnded.then(({ stderr }) => assert.fail(`sandbox up ended: ${stderr}`)),
     ]);
     description = JSON.parse(await readFile(join(dir, 'sandbox.json'), 'utf8')) as SandboxDescription;
-    const exports = [...printed.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]);
+    const exports = [...printed.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [
+      name!,
+      value!.replace('$PATH', poison.environment['PATH'] ?? ''),
+    ]);
     shell = { ...poison.environment, HTTP_PROXY: undefined, HTTPS_PROXY: undefined, ...Object.fromEntries(exports) };
   });
   after(async () => {
@@ -72,6 +77,21 @@ describe('sandbox up', () => {
     assert.deepEqual(Object.keys(worker!), ['pid']);
     assert.equal(description.pid, up.pid);
     assert.equal(shell['CERT_ROTATION_CONFIG'], description.configuration);
+  });
+
+  it('each tool of the article is on the PATH that it prints, and reaches the sandbox with what else it prints', async () => {
+    const run = async (program: string, ...args: readonly string[]) => {
+      const { stdout, stderr } = await exec(program, args, { env: shell });
+      return stdout + stderr;
+    };
+    const [namespace] = Object.keys(description.gateway.serverNames);
+    assert.match(await run('temporal', 'workflow', 'list', '--limit=1'), /Completed|Running/);
+    assert.match(
+      await run('kubectl', 'get', 'deployments', '--namespace=temporal-booking'),
+      /temporal-booking-worker +3\/3/,
+    );
+    assert.match(await run('tcld', 'namespace', 'get', `--namespace=${namespace}`), /acceptedClientCa/);
+    assert.match(await run('certstrap', '--version'), /certstrap version/);
   });
 
   it('worker.pid is the rotation worker', async () =>
