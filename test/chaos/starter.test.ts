@@ -80,12 +80,10 @@ describe('sandbox up', () => {
   });
 
   it('each tool of the article is on the PATH that it prints, and reaches the sandbox with what else it prints', async () => {
-    const run = async (program: string, ...args: readonly string[]) => {
-      const { stdout, stderr } = await exec(program, args, { env: shell });
-      return stdout + stderr;
-    };
+    const run = async (program: string, ...args: readonly string[]) =>
+      (await exec(program, args, { env: shell })).stdout;
     const [namespace] = Object.keys(description.gateway.serverNames);
-    assert.match(await run('temporal', 'workflow', 'list', '--limit=1'), /Completed|Running/);
+    assert.ok(Array.isArray(JSON.parse(await run('temporal', 'workflow', 'list', '--limit=1', '--output=json'))));
     assert.match(
       await run('kubectl', 'get', 'deployments', '--namespace=temporal-booking'),
       /temporal-booking-worker +3\/3/,
@@ -123,17 +121,6 @@ describe('sandbox up', () => {
     assert.equal(code, 2);
     assert.match(stderr, /holds other files \(\w+\): name a new or empty folder/);
     assert.ok((await readdir(folder)).includes('home'));
-  });
-
-  it('what it prints lets temporal through the gateway and kubectl to the API server', async () => {
-    const temporal = await findTool('temporal');
-    const { stdout } = await exec(temporal, ['workflow', 'list', '--limit', '1', '--output', 'json'], {
-      env: { ...shell },
-    });
-    assert.ok(Array.isArray(JSON.parse(stdout)));
-    const cluster = await createKubernetesClient({ kubeconfig: shell['KUBECONFIG'] });
-    const pods = await cluster.list('/api/v1/pods');
-    assert.ok(pods.length >= 4);
   });
 
   describe('the starter', () => {
