@@ -5,7 +5,7 @@ import { RotationError } from '../domain/failures.js';
 import { entries } from '../domain/ids.js';
 import { whyLeftToMove } from '../domain/renewal.js';
 import type { LeafPreflight, LeafRotationRequest } from '../domain/rotation.js';
-import { longestWaitMs } from '../domain/windows.js';
+import { longestWaitMs } from '../domain/longest-wait.js';
 import type { Adoption, Delivery } from '../targets/target.js';
 import { moveUnderWay } from '../temporal/move-under-way.js';
 import type { KeyPair } from '../x509/pair.js';

@@ -7,7 +7,6 @@ import {
   leavesDoNotOutliveTheirCa,
   leavesLiveLongEnough,
   renewalsComeInTime,
-  renewalsFitCas,
 } from './rules/lifetimes.js';
 import {
   authoritiesHaveNamespaces,
@@ -17,8 +16,9 @@ import {
   targetsHaveAuthorities,
   taskQueuesHaveNamespaces,
 } from './rules/references.js';
+import { renewalsFitCas } from './rules/renewals.js';
 import { jitterFitsInterval, proofsFitTheirDeadline, waitsCoverConnections } from './rules/timing.js';
-import { windowsFitCas, windowsFitLeaves } from './rules/windows.js';
+import { windowsFitLeaves } from './rules/windows.js';
 import type { Config } from './schema.js';
 
 export type { BrokenRule } from './rules/broken-rule.js';
@@ -50,7 +50,6 @@ const rules: readonly Rule[] = [
   notifiersExist,
   renewalsFitCas,
   windowsFitLeaves,
-  windowsFitCas,
   issuersCanMakeCas,
   issuersCanMakeLeaves,
 ];

@@ -1,13 +1,9 @@
 import {
-  dayMs,
-  hourMs,
-  minuteMs,
   minuteOf,
   momentsOf,
   nextDay,
   wallClock,
   weekdayOf,
-  weekdays,
   type Weekday,
 } from './wall-clock.js';
 
@@ -84,42 +80,4 @@ export function nextPermitted(rules: WindowRules, now: Date): Date | undefined {
     if (permitted.length > 0) return new Date(Math.min(...permitted));
   }
   return undefined;
-}
-
-/** Longest time from any moment to the next permitted one, or a little more; for windows of two hours and longer. */
-export function longestWaitMs({ windows, freeze }: WindowRules): number {
-  const gap = windows.length === 0 ? 0 : longestWeeklyGapMs(windows) + hourMs;
-  const frozen = merged(freeze, gap + dayMs).map(({ from, to }) => Date.parse(to) - Date.parse(from) + dayMs + hourMs);
-  return frozen.length === 0 ? gap : 2 * gap + Math.max(...frozen);
-}
-
-function longestWeeklyGapMs(windows: readonly MaintenanceWindow[]): number {
-  const week = 7 * dayMs;
-  const spans = windows
-    .flatMap(({ days, from, to }) =>
-      days.map((day) => {
-        const begin = weekdays.indexOf(day) * dayMs + minuteOf(from) * minuteMs;
-        const length = (minuteOf(to) - minuteOf(from)) * minuteMs;
-        return { begin, end: begin + (length > 0 ? length : length + dayMs) };
-      }),
-    )
-    .sort((a, b) => a.begin - b.begin);
-  let open = Math.max(...spans.map(({ end }) => end)) - week;
-  let longest = 0;
-  for (const { begin, end } of spans) {
-    longest = Math.max(longest, begin - open);
-    open = Math.max(open, end);
-  }
-  return longest;
-}
-
-/** Freezes with too little between them for a window to open for sure are one. */
-function merged(freeze: readonly Freeze[], withinMs: number): readonly Freeze[] {
-  const all: { from: string; to: string }[] = [];
-  for (const { from, to } of freeze.toSorted((a, b) => a.from.localeCompare(b.from))) {
-    const last = all.at(-1);
-    if (last && Date.parse(from) - Date.parse(last.to) - dayMs <= withinMs) last.to = to > last.to ? to : last.to;
-    else all.push({ from, to });
-  }
-  return all;
 }

@@ -423,7 +423,7 @@ describe('safety 4: lifetimes leave time to renew', () => {
     [
       'a CA whose renewal would begin too late',
       edited('lifetime: 365d', 'lifetime: 365d\n    renewBefore: 4d'),
-      '18:5: authorities.shop.renewBefore: not longer than 5.1 days: approval.deadline + timing.soak + timing.watch. Make it longer, or never.',
+      '18:5: authorities.shop.renewBefore: not longer than 5.1 days, which a rotation may take: approval.deadline 5 days, restarts 0.1 days, removals 0.1 days, timing.trustSoak, timing.soak. Make it longer, or never.',
     ],
   ];
   for (const [problem, text, refusal] of cases)

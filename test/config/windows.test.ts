@@ -6,28 +6,35 @@ import { windowRules } from '../../src/config/windows.js';
 import { runActivity } from '../support/activity-run.js';
 import { aWorld } from '../support/fakes.js';
 
+interface Given {
+  readonly lifetime?: string;
+  readonly rollout?: string;
+  readonly renew?: object;
+  readonly renewBefore?: string;
+  /** How many. */
+  readonly namespaces?: number;
+  readonly targets?: number;
+}
+
 function parse(
   windows: object,
-  { lifetime = '30d', rollout = 'rolling', renew, renewBefore }: Readonly<Record<string, unknown>> = {},
+  { lifetime = '30d', rollout = 'rolling', renew, renewBefore, namespaces = 1, targets = 1 }: Given = {},
 ) {
+  const named = (count: number, name: (index: number) => string) =>
+    Array.from({ length: count }, (_, one) => name(one));
+  const shops = named(namespaces, (one) => `shop-${one}.acct`);
+  const worker = { authority: 'shop', namespace: 'shop', subject: { commonName: 'w' }, lifetime, rollout, renew };
+  const workers = named(targets, (one) => (one === 0 ? 'worker' : `worker-${one}`));
   const config = {
     version: 1,
     temporal: {},
     cloud: { kind: 'ops-api', apiKey: { env: 'API_KEY' } },
     keystore: { kind: 'kubernetes', encryptionKey: { env: 'ENCRYPTION_KEY' } },
-    namespaces: { 'shop.acct': {} },
-    authorities: { shop: { subject: { organization: 'Shop' }, namespaces: ['shop.acct'], renewBefore } },
-    targets: {
-      worker: {
-        authority: 'shop',
-        namespace: 'shop',
-        secret: 'tls',
-        subject: { commonName: 'w' },
-        lifetime,
-        rollout,
-        renew,
-      },
+    namespaces: Object.fromEntries(shops.map((shop) => [shop, {}])),
+    authorities: {
+      shop: { subject: { organization: 'Shop' }, namespaces: shops, renewBefore, sharedTrust: true },
     },
+    targets: Object.fromEntries(workers.map((name) => [name, { ...worker, secret: name }])),
     windows,
   };
   return parseConfig(stringify(config), 'rotation.yaml', '/').config;
@@ -112,9 +119,25 @@ describe('safety 4: windows and freezes that leave no time before an expiry are 
   it('safety 4: a CA rotation that would start by itself too late', () => {
     assert.match(
       problemsOf({ removals: [weekly] }, { renewBefore: '8d' }).join(),
-      /^authorities\.shop\.renewBefore: not longer than 11\.9 days: it may wait 6\.9 days for windows/,
+      /^authorities\.shop\.renewBefore: not longer than 12 days, which a rotation may take: approval\.deadline 5 days, restarts 0\.1 days, removals 6\.9 days,.*add windows/,
     );
     assert.deepEqual(problemsOf({ removals: [weekly] }, { renewBefore: '13d' }), []);
+  });
+
+  it('safety 4: one whose old CA leaves more namespaces than a window has time for', () => {
+    const removals = (namespaces: number) =>
+      problemsOf({ removals: [weekly] }, { renewBefore: '13d', namespaces }).join();
+    assert.match(removals(2), /renewBefore: not longer than 18\.8 days, .*removals 13\.8 days/);
+    // Three hours for sure, and half an hour for each.
+    assert.match(removals(7), /removals 13\.9 days/);
+    assert.match(removals(9), /removals 20\.8 days/);
+  });
+
+  it('safety 4: one of more workloads than a window has time to restart', () => {
+    const restarts = (targets: number) =>
+      problemsOf({ restarts: [weekly] }, { renewBefore: '13d', lifetime: '60d', targets }).join();
+    assert.equal(restarts(4), '');
+    assert.match(restarts(5), /renewBefore: not longer than 18\.8 days, .*restarts 13\.8 days/);
   });
 });
 

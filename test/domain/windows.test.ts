@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { weekdays } from '../../src/domain/wall-clock.js';
-import { isPermitted, longestWaitMs, nextPermitted, permission, type WindowRules } from '../../src/domain/windows.js';
+import { longestRowMs, longestWaitMs } from '../../src/domain/longest-wait.js';
+import { isPermitted, nextPermitted, permission, type WindowRules } from '../../src/domain/windows.js';
 
 const always: WindowRules = { timezone: 'UTC', windows: [], freeze: [] };
 const rules = (change: Partial<WindowRules>): WindowRules => ({ ...always, ...change });
@@ -193,17 +194,47 @@ describe('windows whatever they are', () => {
     );
   });
 
+  const longWindow = anyWindow.filter(({ from, to }) => {
+    const length = (Date.parse(`2026-01-01T${to}Z`) - Date.parse(`2026-01-01T${from}Z`) + 86_400_000) % 86_400_000;
+    return length === 0 || length >= 2 * 3_600_000;
+  });
+  const rulesOfLongWindows = fc.record({ timezone, windows: fc.array(longWindow, { maxLength: 3 }), freeze });
+
   it('nobody waits longer than the longest wait says, in windows of two hours and more', () => {
-    const long = anyWindow.filter(({ from, to }) => {
-      const length = (Date.parse(`2026-01-01T${to}Z`) - Date.parse(`2026-01-01T${from}Z`) + 86_400_000) % 86_400_000;
-      return length === 0 || length >= 2 * 3_600_000;
-    });
     fc.assert(
-      fc.property(fc.record({ timezone, windows: fc.array(long, { maxLength: 3 }), freeze }), moment, (given, now) => {
+      fc.property(rulesOfLongWindows, moment, (given, now) => {
         const waits = nextPermitted(given, now)!.getTime() - now.getTime();
         assert.ok(waits <= longestWaitMs(given), `${waits} ms`);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('a row of steps takes no longer than the longest row says', () => {
+    const row = fc.record({
+      count: fc.integer({ min: 1, max: 12 }),
+      stepMs: fc.integer({ min: 60_000, max: 5 * 3_600_000 }),
+    });
+    fc.assert(
+      fc.property(rulesOfLongWindows, moment, row, (given, now, { count, stepMs: step }) => {
+        let done = now.getTime();
+        for (let one = 0; one < count; one += 1) done = nextPermitted(given, new Date(done))!.getTime() + step;
+        const took = done - now.getTime();
+        assert.ok(took <= longestRowMs(given, { count, stepMs: step }), `${took} ms`);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('the longest row is no more than its steps without windows, and one wait more where a window holds them all', () => {
+    const sundays = rules({ windows: [{ days: ['sun'], from: '02:00', to: '06:00' }] });
+    const hours = (given: WindowRules, count: number) => longestRowMs(given, { count, stepMs: 3_600_000 }) / 3_600_000;
+    assert.deepEqual([hours(always, 5), hours(always, 0), hours(sundays, 0)], [5, 0, 0]);
+    const wait = longestWaitMs(sundays) / 3_600_000;
+    // The first window may be about to end; each one after it holds three.
+    assert.deepEqual(
+      [1, 2, 4, 5].map((count) => hours(sundays, count) - count),
+      [wait, 2 * wait, 2 * wait, 3 * wait],
     );
   });
 

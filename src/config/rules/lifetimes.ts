@@ -62,23 +62,3 @@ export function casLiveLongEnough({ authorities, targets, timing }: Config): Bro
         ];
   });
 }
-
-/** A rotation that starts by itself ends before its CA does, and its new CA is not due at once. */
-export function renewalsFitCas({ authorities, timing }: Config): BrokenRule[] {
-  return Object.entries(authorities).flatMap(([name, { renewBefore, lifetime, approval }]) => {
-    if (renewBefore === 'never') return [];
-    const path = ['authorities', name, 'renewBefore'];
-    const least = approval.deadline + timing.soak + timing.watch;
-    if (renewBefore > lifetime / 2)
-      return [{ path, message: 'more than half of the lifetime', fix: 'Make it shorter, or never' }];
-    if (renewBefore <= least)
-      return [
-        {
-          path,
-          message: `not longer than ${days(least)}: approval.deadline + timing.soak + timing.watch`,
-          fix: 'Make it longer, or never',
-        },
-      ];
-    return [];
-  });
-}
