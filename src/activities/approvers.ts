@@ -1,3 +1,4 @@
+import { approvalLastsMs } from '../config/rotation-time.js';
 import { signedText, type Decision } from '../domain/approval.js';
 import { isSignedBy } from '../x509/detached-signature.js';
 import type { Dependencies } from './dependencies.js';
@@ -27,11 +28,19 @@ export function objectionToDecision(deps: Dependencies, authority: string, decis
   const { mode, approvers, secondPerson } = authorityConfig(deps, authority).approval;
   const { identity, evidence = '', seconded, ...first } = decision;
   if (identity === 'policy') return mode === 'automatic' ? undefined : 'the configuration wants a person to approve';
-  if (!approvers) return undefined;
+  const tooOld = objectionToAge(deps, authority, decision);
+  if (tooOld || !approvers) return tooOld;
   if (secondPerson && (!seconded || seconded.who === first.who)) return 'the configuration wants two people to approve';
   return [first, ...(seconded ? [seconded] : [])]
     .map(({ who, why, signature }) => objectionToSignature(deps, { authority, evidence, who, why, signature }))
     .find((objection) => objection !== undefined);
+}
+
+/** Whoever approved meant a removal that was to come soon, not one that something held up since. */
+function objectionToAge(deps: Dependencies, authority: string, { who, at }: Decision): string | undefined {
+  const lastsMs = approvalLastsMs(deps.config, authority);
+  if (at === undefined || deps.now().getTime() <= Date.parse(at) + lastsMs) return undefined;
+  return `${who} approved at ${at}, and an approval counts for ${Math.round(lastsMs / 3_600_000)} h`;
 }
 
 function objectionToSignature(deps: Dependencies, approval: SignedApproval): string | undefined {

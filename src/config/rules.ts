@@ -1,4 +1,4 @@
-import { approversCanDecide } from './rules/approvers.js';
+import { approvalsLastUntilTheRemoval, approversCanDecide } from './rules/approvers.js';
 import type { BrokenRule } from './rules/broken-rule.js';
 import { filtersAdmitTargets, sharedAuthoritiesAreSplit } from './rules/filters.js';
 import { issuersCanMakeCas, issuersCanMakeLeaves } from './rules/issuers.js';
@@ -47,6 +47,7 @@ const rules: readonly Rule[] = [
   sharedAuthoritiesAreSplit,
   clientsAreTargets,
   approversCanDecide,
+  approvalsLastUntilTheRemoval,
   notifiersExist,
   renewalsFitCas,
   windowsFitLeaves,

@@ -1,11 +1,4 @@
-import {
-  minuteOf,
-  momentsOf,
-  nextDay,
-  wallClock,
-  weekdayOf,
-  type Weekday,
-} from './wall-clock.js';
+import { minuteOf, momentsOf, nextDay, wallClock, weekdayOf, type Weekday } from './wall-clock.js';
 
 /**
  * Maintenance windows and freeze days, by the wall clock of a time zone: a moment is permitted when the clock on the wall shows a time

@@ -15,14 +15,12 @@ export interface Asking {
   /** Who started the rotation, as they claim. */
   readonly startedBy: string | undefined;
   readonly evidence: Evidence;
-  /** What went otherwise than it should in this rotation. */
-  readonly incidents: readonly string[];
 }
 
 /** What the policy says; where that is a person, or anything is in doubt, a person decides. */
 export async function approveRemoval(rotation: Rotation, asking: Asking): Promise<Answer<Decision>> {
-  const { plan, old, board, emergencies } = rotation;
-  const { evidence, incidents } = asking;
+  const { plan, old, board, emergencies, incidents } = rotation;
+  const { evidence } = asking;
   const policy = (why: string): Answer<Decision> => {
     return { decided: { decision: 'approve', who: 'policy', why, identity: 'policy', evidence: evidence.digest } };
   };

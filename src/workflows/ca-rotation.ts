@@ -83,7 +83,7 @@ async function rotate(plan: CaPlan, board: StatusBoard, people: People): Promise
   const { interventions, emergencies } = people;
   const { authority: name, notifiers } = plan;
   const windows = new Windows({ board, notifiers, name, isUrgent: () => emergencies.declared !== undefined });
-  const underWay = { plan, board, interventions, emergencies, windows };
+  const underWay: UnderWay = { plan, board, interventions, emergencies, windows, incidents: [] };
   interventions.knows({ plan });
   for (;;) {
     let rotation: Rotation | undefined;
@@ -116,8 +116,9 @@ async function phases(
   people: People,
   configured: (rotation: Rotation) => void,
 ): Promise<CaRotationResult> {
-  const incidents: string[] = [];
+  const { incidents } = begun;
   let rotation = begun;
+  let falls = 0;
   let leaves = await trustedAndMoved(rotation);
   let wasTrustedAgain = false;
   for (;;) {
@@ -133,7 +134,6 @@ async function phases(
     const evidence = anew.blocked === undefined ? await confirm(rotation) : undefined;
     if (!evidence?.complete) {
       const again = anew.blocked === undefined ? await trustAgain(rotation) : [];
-      incidents.push(...again);
       // Whoever takes it out again and again is for a person to stop.
       const isMended = again.length > 0 && !wasTrustedAgain;
       wasTrustedAgain = again.length > 0;
@@ -146,9 +146,10 @@ async function phases(
       continue;
     }
     wasTrustedAgain = false;
-    const answer = await approveRemoval(rotation, { ...people, evidence, incidents });
+    const answer = await approveRemoval(rotation, { ...people, evidence });
     if ('changes' in answer) {
-      incidents.push(await questionVoid(rotation, answer.changes), ...(await trustAgain(rotation)));
+      incidents.push(await questionVoid(rotation, answer.changes));
+      await trustAgain(rotation);
       continue;
     }
     const decision = answer.decided;
@@ -164,7 +165,8 @@ async function phases(
     }
     if (removal.kind === 'fellOff') {
       incidents.push(removal.why);
-      leaves = await movedOn(rotation, removal.why, incidents.length > 1);
+      falls += 1;
+      leaves = await movedOn(rotation, removal.why, falls > 1);
       continue;
     }
     if (removal.kind === 'undone') return keptBoth(rotation, leaves, { reason: undoing(removal.by), ...decided });
@@ -172,7 +174,7 @@ async function phases(
     rotation.board.problem(`The approval of ${decision.who} is void. ${removal.why}`);
     // From here on there is no removal to undo.
     rotation.board.enter('confirm', 'the configuration to be read again');
-    incidents.push(...(await trustAgain(rotation)));
+    await trustAgain(rotation);
   }
 }
 

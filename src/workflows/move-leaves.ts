@@ -49,7 +49,7 @@ export async function moveSigner({ plan, ca }: Rotation): Promise<void> {
 
 /** A failure ends nothing (safety 39): a person says whether to try again, to go on without the target, or to abort. */
 async function moveOrAsk(rotation: Rotation, target: string, urgent: boolean): Promise<LeafRotationResult> {
-  const { plan, ca, board, interventions, emergencies } = rotation;
+  const { plan, ca, board, interventions, emergencies, incidents } = rotation;
   let wasTrustedAgain = false;
   for (;;) {
     try {
@@ -61,6 +61,7 @@ async function moveOrAsk(rotation: Rotation, target: string, urgent: boolean): P
       if (isCancellation(error)) throw error;
       const reason = rootOf(error).message;
       board.problem(`${target} was not moved: ${reason}`);
+      incidents.push(`${target} was not moved at first: ${reason}`);
       const again = await trustAgain(rotation);
       const isMended = again.length > 0 && !wasTrustedAgain;
       wasTrustedAgain = again.length > 0;

@@ -12,6 +12,8 @@ export interface UnderWay {
   readonly interventions: Interventions;
   readonly emergencies: Emergencies;
   readonly windows: Windows;
+  /** What went otherwise than it should, a line each, for as long as the rotation runs: it is a doubt about its removal. */
+  readonly incidents: string[];
 }
 
 /** One that has a new CA. */

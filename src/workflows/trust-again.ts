@@ -8,11 +8,11 @@ import { tell } from './tell.js';
 
 /**
  * Adds the new CA again wherever somebody took it out: whoever has moved is refused until it is back, and nobody may be awake to
- * say so. What others trust stays. People are told; a line for each namespace, empty where none lacked it. One that cannot be
+ * say so. What others trust stays. People are told, and whoever is asked later; a line for each namespace, empty where none lacked it. One that cannot be
  * changed is among the problems.
  */
 export async function trustAgain(rotation: Rotation): Promise<readonly string[]> {
-  const { plan, board } = rotation;
+  const { plan, board, incidents } = rotation;
   const lines: string[] = [];
   for (const namespace of plan.namespaces) {
     try {
@@ -25,6 +25,7 @@ export async function trustAgain(rotation: Rotation): Promise<readonly string[]>
   }
   if (lines.length === 0) return lines;
   lines.forEach((line) => board.problem(line));
+  incidents.push(...lines);
   void tell(plan.notifiers, board, trustedAgain(plan.authority, lines));
   return lines;
 }

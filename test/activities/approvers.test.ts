@@ -22,6 +22,51 @@ const evidence = 'e'.repeat(64);
 const signature = (kind: keyof typeof kinds, signed: { evidence: string; who: string; why: string }) =>
   signText(signedText('booking', signed), new PrivateKey(kinds[kind].privateKey));
 
+describe('an approval counts for so long, and the removal looks', () => {
+  const hour = 3_600_000;
+  let world: World;
+  let next: KeyPair;
+  const removing = (decide: (decision: Decision) => Decision) => {
+    const { approval, ...removal } = approvedRemoval(world, next);
+    return runActivity(world, 'removeCa', {
+      ...removal,
+      approval: { ...approval, decision: decide(approval.decision) },
+    }).result;
+  };
+  const ago = (age: number) => (decision: Decision) => ({
+    ...decision,
+    at: new Date(world.deps.now().getTime() - age).toISOString(),
+  });
+  const stale = { type: 'EvidenceChanged', message: /Nothing was removed: ann approved at .*counts for \d+ h/ };
+  const begin = async (...options: Parameters<typeof aWorld>) => {
+    world = await aWorld(...options);
+    next = await world.moved();
+  };
+  const isRemoved = () => assert.deepEqual(world.bundle(), [next.certificate.fingerprint]);
+
+  it('as long as the configuration says', async () => {
+    await begin({ authority: { approval: { validFor: '3h' } } });
+    await assert.rejects(removing(ago(3 * hour + 60_000)), stale);
+    assert.equal(world.bundle().length, 2);
+    await removing(ago(3 * hour - 60_000));
+    isRemoved();
+  });
+
+  it('or else as long as the windows may make it wait, and a day', async () => {
+    await begin();
+    await assert.rejects(removing(ago(25 * hour)), stale);
+    await begin({ config: { windows: { removals: [{ days: ['sun'], from: '02:00', to: '06:00' }] } } });
+    await removing(ago(25 * hour));
+    isRemoved();
+  });
+
+  it('and for good where nobody was asked: by the policy, or in an emergency', async () => {
+    await begin({ authority: { approval: { mode: 'automatic', validFor: '3h' } } });
+    await removing(({ at: _never, ...decision }) => ({ ...decision, who: 'policy', identity: 'policy' }));
+    isRemoved();
+  });
+});
+
 describe('safety 23: an approval is verified by the key that the configuration lists', () => {
   let world: World;
   let next: KeyPair;

@@ -190,6 +190,11 @@ describe('a configuration that cannot work is refused with line, column, key, pr
       ['19:31: authorities.shop.approval.deadline: no time at all. Write a duration of at least 1ms.'],
     ],
     [
+      'reminders that come all the time',
+      edited('deadline: 5d', 'remindEvery: 10s'),
+      ['19:31: authorities.shop.approval.remindEvery: people would be told all the time. Make it at least 1m.'],
+    ],
+    [
       'a duration of ages',
       edited('lifetime: 365d', 'lifetime: 99999d'),
       ['17:5: authorities.shop.lifetime: longer than 100 years. Write a shorter duration.'],

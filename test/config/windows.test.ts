@@ -11,6 +11,7 @@ interface Given {
   readonly rollout?: string;
   readonly renew?: object;
   readonly renewBefore?: string;
+  readonly approval?: object;
   /** How many. */
   readonly namespaces?: number;
   readonly targets?: number;
@@ -18,7 +19,7 @@ interface Given {
 
 function parse(
   windows: object,
-  { lifetime = '30d', rollout = 'rolling', renew, renewBefore, namespaces = 1, targets = 1 }: Given = {},
+  { lifetime = '30d', rollout = 'rolling', renew, renewBefore, approval, namespaces = 1, targets = 1 }: Given = {},
 ) {
   const named = (count: number, name: (index: number) => string) =>
     Array.from({ length: count }, (_, one) => name(one));
@@ -32,7 +33,7 @@ function parse(
     keystore: { kind: 'kubernetes', encryptionKey: { env: 'ENCRYPTION_KEY' } },
     namespaces: Object.fromEntries(shops.map((shop) => [shop, {}])),
     authorities: {
-      shop: { subject: { organization: 'Shop' }, namespaces: shops, renewBefore, sharedTrust: true },
+      shop: { subject: { organization: 'Shop' }, namespaces: shops, renewBefore, approval, sharedTrust: true },
     },
     targets: Object.fromEntries(workers.map((name) => [name, { ...worker, secret: name }])),
     windows,
@@ -138,6 +139,18 @@ describe('safety 4: windows and freezes that leave no time before an expiry are 
       problemsOf({ restarts: [weekly] }, { renewBefore: '13d', lifetime: '60d', targets }).join();
     assert.equal(restarts(4), '');
     assert.match(restarts(5), /renewBefore: not longer than 18\.8 days, .*restarts 13\.8 days/);
+  });
+});
+
+describe('an approval that counts for less time than the removals may take', () => {
+  it('is refused: it would be asked for again and again', () => {
+    const removals = (validFor: string) =>
+      problemsOf({ removals: [weekly] }, { renewBefore: '30d', namespaces: 2, approval: { validFor } }).join();
+    assert.match(
+      removals('13d'),
+      /^authorities\.shop\.approval\.validFor: shorter than 13\.8 days, which the removals may take with windows\.removals\. Make it longer/,
+    );
+    assert.equal(removals('14d'), '');
   });
 });
 

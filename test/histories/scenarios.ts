@@ -60,6 +60,11 @@ const whenItWaitsForAPerson = (then: (handle: WorkflowHandle) => Promise<unknown
     await then(handle);
   };
 };
+const oneAfterTheOther =
+  (...all: readonly Meanwhile[]): Meanwhile =>
+  async (tests, handle) => {
+    for (const one of all) await one(tests, handle);
+  };
 /** The window opens later, and gives way before an expiry when it is asked again. */
 function opensLater(): Activities['nextWindow'] {
   let asked = 0;
@@ -147,7 +152,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'ca-target-tried-again': {
     ...ca,
     activities: { ...planned({ approval: automatic }), rollOut: failingOnce('RolloutFailed') },
-    meanwhile: whenItWaitsForAPerson((handle) => handle.signal('retryTarget', { ...person, target: 'booking-canary' })),
+    meanwhile: oneAfterTheOther(
+      whenItWaitsForAPerson((handle) => handle.signal('retryTarget', { ...person, target: 'booking-canary' })),
+      asked((handle) => handle.signal('approveCaRemoval', person)),
+    ),
   },
   'ca-trusted-again': {
     ...ca,
@@ -156,6 +164,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       trustCa: async () => ({ operationId: 'operation' }),
       testConnection: failingOnce('ProbeRefused'),
     },
+    meanwhile: asked((handle) => handle.signal('approveCaRemoval', person)),
   },
   'ca-target-skipped': {
     ...ca,

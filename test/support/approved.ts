@@ -31,7 +31,7 @@ function approvalOf(world: World, next: KeyPair): RemovalApproval {
     who: 'ann',
     why: '',
     identity: 'claimed',
-    at: '2026-11-20T09:00:00.000Z',
+    at: world.deps.now().toISOString(),
     evidence: digestOf(facts),
   } as const;
   return { decision, facts, changedByUs: [] };

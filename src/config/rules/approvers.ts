@@ -1,6 +1,7 @@
 import { publicKeyId } from '../../x509/detached-signature.js';
+import { removalsMs } from '../rotation-time.js';
 import type { Config } from '../schema.js';
-import type { BrokenRule } from './broken-rule.js';
+import { days, type BrokenRule } from './broken-rule.js';
 
 /** Every key can be read, no two people share one, and a second person can be told from the first where one is wanted. */
 export function approversCanDecide({ authorities }: Config): BrokenRule[] {
@@ -36,4 +37,15 @@ function unverified(authority: string): BrokenRule {
     message: 'without approvers nobody can tell two people from one with two names',
     fix: 'List approval.approvers with the public key of each, or leave secondPerson out',
   };
+}
+
+/** An approval that is void before its removal may begin would be asked for again and again. */
+export function approvalsLastUntilTheRemoval(config: Config): BrokenRule[] {
+  return Object.entries(config.authorities).flatMap(([authority, { approval }]) => {
+    const least = removalsMs(config, authority);
+    if (approval.validFor === undefined || approval.validFor >= least) return [];
+    const path = ['authorities', authority, 'approval', 'validFor'];
+    const message = `shorter than ${days(least)}, which the removals may take with windows.removals`;
+    return [{ path, message, fix: 'Make it longer, or leave it out' }];
+  });
 }

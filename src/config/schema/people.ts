@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { name, plainText, positiveDuration } from '../fields.js';
+import { duration, name, plainText, positiveDuration, units } from '../fields.js';
 
 export const approval = z
   .strictObject({
@@ -8,7 +8,12 @@ export const approval = z
       .default('manual')
       .describe('Does a person approve the removal of the old CA? automatic asks one, too, when anything is in doubt.'),
     deadline: positiveDuration.prefault('5d').describe('Nobody decided until then: both CAs stay trusted.'),
-    remindEvery: positiveDuration.prefault('1d'),
+    remindEvery: duration
+      .refine((ms) => ms >= units.m, 'people would be told all the time: make it at least 1m')
+      .prefault('1d'),
+    validFor: positiveDuration
+      .optional()
+      .describe('So long an approval counts (default: as long as windows.removals may make it wait, and a day).'),
     secondPerson: z
       .boolean()
       .default(false)
