@@ -282,6 +282,8 @@ export function removalActivities(deps: Dependencies) {
     const wanted = deps.config.namespaces[namespace]?.filters;
     const remove = await authorities.leavingWith(authority, old);
     const now = deps.now();
+    // Somebody may have undone it by the API key alone since this attempt began.
+    await refuseWhatWasUndone(removal);
     await refuseWithoutNewCa(removal, current);
     const others = changedByOthers(before, current, { leaving: remove, wanted: wanted ?? before.filters, now });
     if (others.length > 0) {

@@ -2,21 +2,19 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { auditedCloud } from '../cloud/audited.js';
 import { createCloud } from '../cloud/index.js';
-import type { Cloud, TrustChange } from '../cloud/cloud.js';
-import { restoreTrust } from '../cloud/restore-trust.js';
+import type { Cloud } from '../cloud/cloud.js';
 import { loadConfig, type LoadedConfig } from '../config/load.js';
-import { allowVariable, refuseCloudPowers } from '../config/powers.js';
 import { resolveSecret } from '../config/references.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
 import { entries } from '../domain/ids.js';
 import { parseSavedTrust, type SavedNamespace, type SavedTrust } from '../domain/saved-trust.js';
-import type { Keystore } from '../keystore/keystore.js';
 import { readCertificates } from '../x509/read.js';
 import { compromisedCas } from './compromised.js';
-import { answer, configFile, globalOptions, mustHave, print, withExamples } from './context.js';
+import { answer, configFile, globalOptions, mustHave, withExamples } from './context.js';
 import { BadInput } from './exit.js';
 import { openKeystore } from './keystore.js';
 import { recorder } from './recorder.js';
+import { configuredCloud, linesOf, progressTo, restoreAll, withoutCompromised } from './restoring.js';
 
 const cloudOpsAddress = 'saas-api.tmprl.cloud:443';
 
@@ -123,7 +121,10 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
     console.error(
       'The keystore cannot be asked whether the key of any of these CAs leaked: look yourself (--dry-run).',
     );
-  const saved = withoutCompromised(parsed, known ?? new Set());
+  const compromised = known ?? new Set();
+  for (const ca of casOf(parsed).filter((one) => compromised.has(one)))
+    console.error(`CA ${short(ca)} is compromised and stays out; --even-compromised brings it back.`);
+  const saved = withoutCompromised(parsed, compromised);
   if (dryRun) return answer(options, saved, saved.namespaces.map(wouldTrust));
   const loaded = apiKeyEnv === undefined ? await loadConfig(configFile(options)) : undefined;
   // It has just answered, or is done without.
@@ -131,19 +132,10 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
   const cloud = await (loaded ? configuredCloud(loaded, keystore) : cloudOfKey(apiKeyEnv!));
   const audited = auditedCloud(cloud, recorder({ who, why, configuration: loaded?.digest }));
   try {
-    const results = [];
-    for (const { namespace, bundle, filters } of saved.namespaces) {
-      const former = { namespace, bundle: readCertificates(bundle), filters };
-      const onProgress = (line: string) => options.output === 'text' && print(`  ${line}`);
-      const change = await restoreTrust(audited, former, new Date(), {
-        generation: `break-glass/${saved.at}`,
-        onProgress,
-        byKeyAlone: true,
-      });
-      results.push({ namespace, ...outcomeOf(change) });
-    }
-    answer(options, { restored: results }, [
-      ...results.flatMap(({ namespace, line, notes }) => [`${namespace}: ${line}`, ...notes]),
+    const generation = `break-glass/${saved.at}`;
+    const restored = await restoreAll(audited, saved, { generation, onProgress: progressTo(options) });
+    answer(options, { restored }, [
+      ...linesOf(restored),
       'A rotation that still removes would remove again: cert-rotation undo-removal, or terminate ca/<authority>.',
     ]);
   } finally {
@@ -151,19 +143,9 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
   }
 }
 
-/** Nothing goes back to a CA whose key leaked (safety 43), unless somebody says that it is meant. */
-export function withoutCompromised(saved: SavedTrust, compromised: ReadonlySet<Fingerprint>): SavedTrust {
-  const left = readCertificates(saved.namespaces.map(({ bundle }) => bundle).join('')).filter(({ fingerprint }) =>
-    compromised.has(fingerprint),
-  );
-  for (const ca of new Set(left.map(({ fingerprint }) => fingerprint)))
-    console.error(`CA ${short(ca)} is compromised and stays out; --even-compromised brings it back.`);
-  const clean = (bundle: string) =>
-    readCertificates(bundle)
-      .filter(({ fingerprint }) => !compromised.has(fingerprint))
-      .map(({ pem }) => pem)
-      .join('');
-  return { ...saved, namespaces: saved.namespaces.map((one) => ({ ...one, bundle: clean(one.bundle) })) };
+function casOf({ namespaces }: SavedTrust): readonly Fingerprint[] {
+  const all = readCertificates(namespaces.map(({ bundle }) => bundle).join(''));
+  return [...new Set(all.map(({ fingerprint }) => fingerprint))];
 }
 
 function wouldTrust({ namespace, bundle, filters }: SavedNamespace): string {
@@ -171,15 +153,6 @@ function wouldTrust({ namespace, bundle, filters }: SavedNamespace): string {
     ({ fingerprint, subject, notAfter }) => `  CA ${short(fingerprint)} ${subject}, until ${notAfter}`,
   );
   return [`${namespace} would trust again (${filters.length} filters):`, ...cas].join('\n');
-}
-
-function outcomeOf({ changed, before, after, operationId, notes = [] }: TrustChange) {
-  const had = new Set(before.bundle.map(({ fingerprint }) => fingerprint));
-  const added = after.bundle.map(({ fingerprint }) => fingerprint).filter((ca) => !had.has(ca));
-  const line = changed
-    ? `trusts again ${added.map(short).join(', ') || 'whoever its filters refused'}`
-    : 'trusts all of it already';
-  return { changed, added, line, notes, ...(operationId && { operationId }) };
 }
 
 async function textOf(file: string): Promise<string> {
@@ -193,10 +166,4 @@ async function textOf(file: string): Promise<string> {
 async function cloudOfKey(env: string): Promise<Cloud> {
   const apiKey = await resolveSecret({ env });
   return createCloud({ kind: 'ops-api', address: cloudOpsAddress, apiKey: { env } }, { apiKey });
-}
-
-/** What the configuration has it do with the API key is granted as for the worker (safety 24). */
-async function configuredCloud({ config }: LoadedConfig, keystore?: Keystore): Promise<Cloud> {
-  refuseCloudPowers(config, process.env[allowVariable]);
-  return createCloud(config.cloud, { apiKey: await resolveSecret(config.cloud.apiKey), keystore });
 }

@@ -14,6 +14,7 @@ import { addRotateCommands } from './rotate.js';
 import { addSandboxCommands } from './sandbox.js';
 import { addScheduleCommands } from './schedule.js';
 import { addStatusCommand } from './status.js';
+import { addUndoRemovalCommand } from './undo-removal.js';
 import { addValidateCommand } from './validate.js';
 
 /** Runs a command line; returns its exit code. */
@@ -43,6 +44,7 @@ export async function createProgram(): Promise<Command> {
   addRotateCommands(program);
   addDecideCommands(program);
   addInterveneCommands(program);
+  addUndoRemovalCommand(program);
   addEmergencyCommands(program);
   addStatusCommand(program);
   addRescueCommand(program);

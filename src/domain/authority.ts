@@ -125,6 +125,15 @@ export function unmarkRetiring(record: AuthorityRecord): AuthorityRecord {
   return rest;
 }
 
+/** Why nothing of the authority is to be put back by hand; undefined while its old CA is being removed, or was and is watched. */
+export function objectionToPutBack(record: AuthorityRecord): string | undefined {
+  const { retiring, next } = record;
+  if (retiring === undefined) return 'no CA is being removed, nor is a removal watched';
+  if (retiring === next) return `an abort takes CA ${short(retiring)} out, which nobody uses any more`;
+  if (isCompromised(record, retiring)) return `CA ${short(retiring)} is compromised: it stays out`;
+  return undefined;
+}
+
 /** `ca` is the CA of this authority from now on; what was current is no longer known. */
 export function finishRotation(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
   if (record.current === ca && !record.next) return record;

@@ -3,13 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { readTrust, withTrust } from '../../src/cloud/namespace-spec.js';
 import type { AuditEvent } from '../../src/domain/audit.js';
-import type { Evidence } from '../../src/domain/evidence.js';
+import { untilApprovalIsAsked } from '../../src/sandbox/approval.js';
 import { booking } from '../../src/sandbox/configuration.js';
 import type { Sandbox } from '../../src/sandbox/index.js';
-import { tell } from '../../src/temporal/history.js';
 import { readCertificates } from '../../src/x509/read.js';
 import { aCa } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
@@ -27,7 +26,8 @@ describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
   let client: Client;
 
   before(async () => {
-    run = await SandboxRun.begin();
+    // Long enough for a person at a shell.
+    run = await SandboxRun.begin(() => ({ timing: { watch: '40s' } }));
     ({ dir, sandbox, client } = run);
   });
   after(() => run?.stop());
@@ -43,19 +43,21 @@ describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
     CERT_ROTATION_ALLOW: 'foreign-cloud',
   });
 
-  it('the removal locks out the rotation worker itself, and the old CA returns', async () => {
-    const [old] = bundle() as [string];
+  /** A CA rotation whose removal was approved. */
+  async function approved(): Promise<WorkflowHandle> {
     const handle = await client.workflow.start('caRotation', {
       workflowId: id,
       taskQueue: 'cert-rotation',
       args: [{ authority: booking.authority }],
     });
-    const digest = await eventually(async () => {
-      const { results, waiting, steps } = await tell(client, id);
-      const asked = waiting && steps.at(-1)?.activity === 'gatherEvidence';
-      return asked ? (results['gatherEvidence'] as Evidence | undefined)?.digest : undefined;
-    }, 240_000);
-    await handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved', evidence: digest });
+    const evidence = await untilApprovalIsAsked(client, id);
+    await handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved', evidence });
+    return handle;
+  }
+
+  it('the removal locks out the rotation worker itself, and the old CA returns', async () => {
+    const [old] = bundle() as [string];
+    const handle = await approved();
     const next = await eventually(async () => !bundle().includes(old) && bundle()[0], 120_000);
     // The gateway admits nobody of ours from now on, for longer than any connection lasts: the rotation worker is cut off.
     const stranger = await aCa({ organization: 'Stranger' });
@@ -71,6 +73,24 @@ describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
       refused.some(({ leaf }) => leaf === workers),
       'the rotation worker was never locked out',
     );
+  });
+
+  it('`undo-removal` undoes a removal from a shell that reaches no Temporal, and the rotation meets it', async () => {
+    const [trusted, { KUBECONFIG: _none, ...env }] = [bundle(), shell()];
+    const handle = await approved();
+    const gone = await eventually(async () => trusted.find((ca) => !bundle().includes(ca)), 120_000);
+    const undo = ['undo-removal', booking.authority, '--who=ada', '--why=the nightly job is refused'];
+    const { code, stdout, stderr } = await runStarter(undo, env);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /cannot be reached at 127\.0\.0\.1:1.* It is undone from here, by the API key alone/);
+    assert.match(stdout, new RegExp(`trusts again ${gone.slice(0, 8)}`));
+    assert.deepEqual(bundle().sort(), trusted.sort());
+    const error: unknown = await handle.result().catch((reason: unknown) => reason);
+    assert.equal(typeOf(error), 'RemovalUndone', rootOf(error).message);
+    assert.deepEqual(bundle().sort(), trusted.sort());
+    const again = await runStarter(undo, env);
+    assert.equal(again.code, 2, again.stderr);
+    assert.match(again.stderr, /no CA is being removed/);
   });
 
   it('`break-glass` restores from a shell with the API key alone', async () => {
