@@ -1,7 +1,7 @@
 import { authoritiesOf, expiring, expiryText, rotationsDue, type Expiring } from '../domain/expiry.js';
 import { RotationError } from '../domain/failures.js';
-import { findingsText, type Finding } from '../domain/findings.js';
-import { entries, expiryScheduleId } from '../domain/ids.js';
+import { findingsText, type Finding, type Resumption } from '../domain/findings.js';
+import { caRotationId, entries, expiryScheduleId } from '../domain/ids.js';
 import {
   claim,
   forget,
@@ -21,7 +21,10 @@ import {
   type Run,
 } from '../domain/notices.js';
 import { notifiersFor, type Message, type Notification, type NotificationEvent } from '../domain/notification.js';
+import { parseCaRequest } from '../domain/requests.js';
+import type { CaRotationRequest } from '../domain/rotation.js';
 import type { Sent } from '../notifiers/notifier.js';
+import { tellIfKnown } from '../temporal/history.js';
 import { statusOf } from '../temporal/running.js';
 import type { RunCutShort } from './audit.js';
 import type { Dependencies } from './dependencies.js';
@@ -45,8 +48,10 @@ export interface Telling extends Claimed {
 export interface ExpiryTask {
   /** For each notifier that has something to hear; claimed for this run. */
   readonly notices: readonly Notice[];
-  /** Authorities whose rotation is to be started. */
-  readonly rotate: readonly string[];
+  /** CA rotations that are to be started: of what is due, and of what was cut short. */
+  readonly rotate: readonly CaRotationRequest[];
+  /** Targets whose leaf rotation was cut short. */
+  readonly rotateLeaves: readonly string[];
   /** Rotations whose end is to be put on record, in their order. */
   readonly unrecorded: readonly RunCutShort[];
   /** What could not be looked at, and why. */
@@ -93,7 +98,7 @@ export function expiryActivities(deps: Dependencies) {
         ...(claimed ? news : news.map((notice) => ({ ...notice, ids: [] }))),
         ...(unseen.length > 0 ? blindNotices(unseen) : []),
       ],
-      rotate: rotationsDue(seen.sightings, now),
+      ...(await rotations(seen, now)),
       unrecorded: seen.unrecorded,
       unseen,
     };
@@ -129,6 +134,29 @@ export function expiryActivities(deps: Dependencies) {
     await changeRecord((record) => release(record, claimed), claimed.run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
     });
+  }
+
+  async function rotations(
+    { sightings, findings }: Seen,
+    now: Date,
+  ): Promise<Pick<ExpiryTask, 'rotate' | 'rotateLeaves'>> {
+    const all = findings.flatMap(({ resumes }) => (resumes ? [resumes] : []));
+    const cas = await Promise.all(all.flatMap((one) => ('authority' in one ? [requestOf(one)] : [])));
+    const due = rotationsDue(sightings, now).filter((authority) => !cas.some((one) => one.authority === authority));
+    return {
+      rotate: [...cas, ...due.map((authority) => ({ authority }))],
+      rotateLeaves: [...new Set(all.flatMap((one) => ('target' in one ? [one.target] : [])))],
+    };
+  }
+
+  /** As the run was asked for that was cut short: whoever started it is still no one who may approve it, and an emergency stays one. */
+  async function requestOf({
+    authority,
+    runId,
+  }: Extract<Resumption, { authority: string }>): Promise<CaRotationRequest> {
+    const told = runId === undefined ? undefined : await tellIfKnown(deps.client(), caRotationId(authority), runId);
+    const request = parseCaRequest(told?.input);
+    return typeof request === 'string' ? { authority } : request;
   }
 
   /** Each notifier, with what concerns it. */

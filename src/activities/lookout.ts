@@ -8,7 +8,7 @@ import type { Sighting, Watched } from '../domain/expiry.js';
 import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
 import { findingsOf, stagedFinding, type Finding, type LastRun } from '../domain/findings.js';
-import { caRotationId, leafRotationId } from '../domain/ids.js';
+import { caRotationId, entries, leafRotationId } from '../domain/ids.js';
 import { runOf, runsCutShort } from '../temporal/running.js';
 import type { RunCutShort } from './audit.js';
 import { Authorities } from './authorities.js';
@@ -97,7 +97,8 @@ class Lookout {
   }
 
   async #authority(authority: string): ReturnType<Look> {
-    const { renewBefore } = this.#authorities.config(authority);
+    // Whoever rescues it rotates it already, on a Temporal of their own.
+    const renewBefore = (await this.#isRescued(authority)) ? 'never' : this.#authorities.config(authority).renewBefore;
     const before = await this.#known(authority);
     this.#before.set(authority, before);
     const { current, next, signing } = before.record;
@@ -125,6 +126,7 @@ class Lookout {
   async #rotation(authority: string): ReturnType<Look> {
     const { record, ended } = await this.#known(authority);
     if (!isDeepStrictEqual({ record, ended }, this.#before.get(authority))) return {};
+    if (await this.#isRescued(authority)) return {};
     const inUse = [record.current, record.signing].filter((ca) => ca !== undefined);
     const chains = await Promise.all(
       inUse.map(async (ca): Promise<[Fingerprint, readonly Fingerprint[]]> => {
@@ -148,6 +150,7 @@ class Lookout {
         ended,
         bundles: new Map(bundles),
         exposures,
+        resume: this.#deps.config.notices.resume,
       }),
     };
   }
@@ -188,11 +191,12 @@ class Lookout {
     const found: Finding[] = [];
     for (const { name: entry, owner } of staged) {
       const [target, config] = targets.find(([name]) => leafRotationId(name) === owner) ?? [];
-      if (target === undefined || !config) continue;
+      if (target === undefined || !config || (await this.#isRescued(config.authority))) continue;
       const lastRun = await this.#lastRun(owner);
       // It may have ended since it was listed, and have taken its leaf with it.
       if (!(await this.#deps.keystore.get(entry))) continue;
-      found.push(...stagedFinding({ entry, target, authority: config.authority, lastRun }));
+      const { resume } = this.#deps.config.notices;
+      found.push(...stagedFinding({ entry, target, authority: config.authority, lastRun, resume }));
     }
     return { findings: found };
   }
@@ -200,6 +204,11 @@ class Lookout {
   async #own(): ReturnType<Look> {
     const certificate = await this.#deps.ownCertificate();
     return certificate ? { sightings: [{ certificate: watched(certificate), place: { kind: 'worker' } }] } : {};
+  }
+
+  async #isRescued(authority: string): Promise<boolean> {
+    const claim = await this.#deps.keystore.get(entries.rescue(authority));
+    return Date.parse(claim?.expiresAt ?? '') > this.#deps.now().getTime();
   }
 
   async #known(authority: string): Promise<Known> {

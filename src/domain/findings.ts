@@ -7,7 +7,7 @@ import { caRotationId, leafRotationId } from './ids.js';
 /**
  * What nobody is at work on and no schedule mends, found from facts, whatever became of the workflow (safety 27): a rotation
  * that was terminated, reset or timed out, a bundle that is not what the records say, a compromised CA that is still trusted.
- * People are told of each once, of an emergency every hour until it is gone.
+ * People are told of each once, of an emergency every hour until it is gone. A rotation that was cut short is resumed, too.
  */
 export interface Finding {
   /** Of the same thing always the same. */
@@ -19,7 +19,13 @@ export interface Finding {
   readonly title: string;
   readonly lines: readonly string[];
   readonly command: string;
+  /** The rotation that is started again because of it; absent: none is. */
+  readonly resumes?: Resumption;
 }
+
+export type Resumption =
+  /** `runId`: the run that was cut short, as long as Temporal knows it. */
+  { readonly authority: string; readonly runId?: string } | { readonly target: string };
 
 /** The last run of a fixed id; `status` as Temporal names it. */
 export interface LastRun {
@@ -41,6 +47,8 @@ export interface AuthorityFacts {
   readonly bundles: ReadonlyMap<string, readonly CertificateFacts[]>;
   /** What its compromised CAs still open. */
   readonly exposures: readonly Exposure[];
+  /** Is a rotation that was cut short started again? */
+  readonly resume: boolean;
 }
 
 /** A leaf that a rotation left in the keystore. */
@@ -49,6 +57,7 @@ export interface StagedFacts {
   readonly target: string;
   readonly authority: string;
   readonly lastRun: LastRun | undefined;
+  readonly resume: boolean;
 }
 
 export function findingsOf(facts: AuthorityFacts): readonly Finding[] {
@@ -77,7 +86,7 @@ function exposed({ authority, record, lastRun, exposures }: AuthorityFacts): rea
 }
 
 /** One that ended by itself told people then, and its end is on record for longer than Temporal knows the run. */
-function cutShort({ authority, record, lastRun, ended }: AuthorityFacts): readonly Finding[] {
+function cutShort({ authority, record, lastRun, ended, resume }: AuthorityFacts): readonly Finding[] {
   const { next, rotation } = record;
   const owner = ended.find(({ runId }) => runId !== undefined && runId === rotation);
   const endedByItself = lastRun ? !wasCutShort(lastRun) : owner !== undefined && !isCutShort(owner.outcome);
@@ -91,9 +100,12 @@ function cutShort({ authority, record, lastRun, ended }: AuthorityFacts): readon
       lines: [
         `${caRotationId(authority)} does not run${fate(lastRun)}.`,
         stateOf(record, next),
-        `A rotation that is started now goes on with CA ${short(next)}; it makes no other.`,
+        resume
+          ? `It is started again now and goes on with CA ${short(next)}; it makes no other. To end it instead: cert-rotation abort ${authority}.`
+          : `A rotation that is started now goes on with CA ${short(next)}; it makes no other.`,
       ],
-      command: `cert-rotation rotate ca ${authority}`,
+      command: resume ? `cert-rotation status ${authority}` : `cert-rotation rotate ca ${authority}`,
+      ...(resume && { resumes: { authority, ...(lastRun && { runId: lastRun.runId }) } }),
     },
   ];
 }
@@ -174,7 +186,7 @@ function trustedAgain({ authority, record, ended, bundles }: AuthorityFacts): re
 }
 
 /** A leaf rotation that ended by itself, well or not, discarded what it had staged, or told people that it could not. */
-export function stagedFinding({ entry, target, authority, lastRun }: StagedFacts): readonly Finding[] {
+export function stagedFinding({ entry, target, authority, lastRun, resume }: StagedFacts): readonly Finding[] {
   if (lastRun && !wasCutShort(lastRun)) return [];
   return [
     {
@@ -184,9 +196,10 @@ export function stagedFinding({ entry, target, authority, lastRun }: StagedFacts
       title: `The leaf rotation of ${target} was cut short`,
       lines: [
         `${leafRotationId(target)} does not run${fate(lastRun)}; the keystore still has the leaf that it made.`,
-        `Some pods of ${target} may use it and others not. A rotation that is started now moves all of them.`,
+        `Some pods of ${target} may use it and others not. ${resume ? 'It is started again now, and' : 'A rotation that is started now'} moves all of them.`,
       ],
-      command: `cert-rotation rotate leaf ${target}`,
+      command: resume ? `cert-rotation status ${target}` : `cert-rotation rotate leaf ${target}`,
+      ...(resume && { resumes: { target } }),
     },
   ];
 }

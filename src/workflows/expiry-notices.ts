@@ -8,11 +8,12 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities, ExpiryTask } from '../activities/index.js';
-import { caRotationId } from '../domain/ids.js';
+import { caRotationId, leafRotationId } from '../domain/ids.js';
 import type { Run } from '../domain/notices.js';
-import type { ExpiryNoticesResult } from '../domain/rotation.js';
+import type { CaRotationRequest, ExpiryNoticesResult } from '../domain/rotation.js';
 import { caRotation } from './ca-rotation.js';
 import { rootOf } from './failures.js';
+import { leafRotation } from './leaf-rotation.js';
 import { write } from './options.js';
 import { notTold, send } from './tell.js';
 
@@ -26,16 +27,15 @@ const { takeNotices } = proxyActivities<Activities>({
 
 /**
  * The watch over expiring certificates, which a schedule starts: looks at every CA in every bundle, every authority and the
- * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short, and tells people. Run
+ * leaf of every target, starts the rotation of each CA that is due, puts on record what was cut short and starts it again, and tells people. Run
  * as often as one likes, at the same time too: what is told is claimed in the keystore first, and told there once it is (activities/expiry.ts). A run that
  * could not see or tell everything fails at its end and says what; what was not told is told by the next one.
  */
 export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   const task = await takeNotices.executeWithOptions({ summary: 'Look at every certificate' }, [{ run: thisRun() }]);
   const started: string[] = [];
-  for (const authority of task.rotate) {
-    if (await startRotation(authority)) started.push(caRotationId(authority));
-  }
+  for (const request of task.rotate) if (await startCa(request)) started.push(caRotationId(request.authority));
+  for (const target of task.rotateLeaves) if (await startLeaf(target)) started.push(leafRotationId(target));
   const left = await Promise.all([recordEnds(task.unrecorded), ...task.notices.map(deliver)]);
   const problems = [...task.unseen, ...left.flat()];
   if (problems.length > 0)
@@ -51,15 +51,34 @@ function thisRun(): Run {
   return { workflowId, runId };
 }
 
-/** Under the id that is its lock, as a child that outlives us. False when it runs already. Its approval stays what it is. */
-async function startRotation(authority: string): Promise<boolean> {
-  try {
-    await startChild(caRotation, {
+/** Its approval stays what it is. */
+function startCa(request: CaRotationRequest): Promise<boolean> {
+  const { authority } = request;
+  return isStarted(() =>
+    startChild(caRotation, {
       workflowId: caRotationId(authority),
-      args: [{ authority }],
+      args: [request],
       parentClosePolicy: ParentClosePolicy.ABANDON,
-      staticSummary: `Rotate the CA of ${authority}, which expires`,
-    });
+      staticSummary: `Rotate the CA of ${authority}, which expires, or whose rotation was cut short`,
+    }),
+  );
+}
+
+function startLeaf(target: string): Promise<boolean> {
+  return isStarted(() =>
+    startChild(leafRotation, {
+      workflowId: leafRotationId(target),
+      args: [{ target }],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      staticSummary: `Rotate the leaf of ${target}, whose rotation was cut short`,
+    }),
+  );
+}
+
+/** Under the id that is its lock, as a child that outlives us. False when it runs already. */
+async function isStarted(start: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await start();
     return true;
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return false;

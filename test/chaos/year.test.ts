@@ -74,8 +74,8 @@ class Life {
     const { takeNotices } = real;
     real.takeNotices = async (input) => {
       const task = await takeNotices(input);
-      this.due.push(...task.rotate);
-      return { ...task, rotate: [] };
+      this.due.push(...task.rotate.map(({ authority }) => authority));
+      return { ...task, rotate: [], rotateLeaves: [] };
     };
     target.before = (verb) => {
       if (verb === 'rollOut') this.restarts.push(deps.now().getTime());

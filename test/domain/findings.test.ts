@@ -16,6 +16,7 @@ function facts(changes: Partial<AuthorityFacts> = {}): AuthorityFacts {
     ended: [],
     bundles: new Map([['orders.acct', [old]]]),
     exposures: [],
+    resume: false,
     ...changes,
   };
 }
@@ -60,6 +61,24 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
   it('also one that the watch has put on record since: nobody was told by that', () => {
     const ended = [{ runId: 'run-2', outcome: 'terminated', endedAt: '2026-11-24T10:00:00.000Z' }] as const;
     assert.deepEqual(titles({ record: overlap, bundles: both, lastRun: undefined, ended }), [cutShort]);
+  });
+
+  it('where it is to be resumed, that is said, with what ends it instead; what ended by itself is not', () => {
+    const cut = { record: overlap, bundles: both, resume: true };
+    const [finding] = findingsOf(facts({ ...cut, lastRun: terminated }));
+    assert.match(
+      finding!.lines.join(' '),
+      /started again now and goes on with CA next.*end it instead: cert-rotation abort/,
+    );
+    assert.deepEqual(
+      [finding!.command, finding!.resumes],
+      ['cert-rotation status orders', { authority: 'orders', runId: 'run-2' }],
+    );
+    assert.deepEqual(findingsOf(facts({ ...cut, lastRun: undefined }))[0]?.resumes, { authority: 'orders' });
+    for (const status of ['FAILED', 'CANCELLED', 'COMPLETED'])
+      assert.deepEqual(findingsOf(facts({ ...cut, lastRun: { runId: 'run-2', status } })), []);
+    const staged = { entry: 'leaf.worker.run-9', target: 'worker', authority: 'orders', lastRun: terminated };
+    assert.deepEqual(stagedFinding({ ...staged, resume: true })[0]?.resumes, { target: 'worker' });
   });
 
   it('another rotation that is cut short is another finding', () => {
@@ -134,7 +153,7 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
   });
 
   it('a leaf that a rotation left on its way, unless that one runs or ended by itself', () => {
-    const staged = { entry: 'leaf.worker.run-9', target: 'worker', authority: 'orders' };
+    const staged = { entry: 'leaf.worker.run-9', target: 'worker', authority: 'orders', resume: false };
     const found = (status: string | undefined) =>
       stagedFinding({ ...staged, lastRun: status === undefined ? undefined : { runId: 'run-9', status } });
     assert.equal(found('TERMINATED')[0]?.title, 'The leaf rotation of worker was cut short');

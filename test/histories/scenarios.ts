@@ -271,7 +271,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     workflow: 'expiryNotices',
     workflowId: 'expiry-notices-2',
     activities: {
-      takeNotices: async () => ({ notices: ['ops', 'team'].map(noticeTo), rotate: [], unrecorded: [], unseen: [] }),
+      takeNotices: async () => ({
+        notices: ['ops', 'team'].map(noticeTo),
+        rotate: [],
+        rotateLeaves: [],
+        unrecorded: [],
+        unseen: [],
+      }),
       tellNotice: async ({ notifier }) =>
         notifier === 'team' ? failing('NotifierRefused')() : Promise.resolve({ warnings: [] }),
     },
@@ -283,7 +289,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       ...planned({ approval: automatic }),
       takeNotices: async () => ({
         notices: [],
-        rotate: ['orders'],
+        rotate: [{ authority: 'orders' }],
+        rotateLeaves: ['worker'],
         unrecorded: [{ authority: 'orders', runId: 'terminated' }],
         unseen: [],
       }),

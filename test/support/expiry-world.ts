@@ -21,6 +21,8 @@ export interface ExpiryWorldOptions {
   readonly notify?: readonly string[];
   /** Who hears of other people's; default: all. */
   readonly notifyOfForeign?: readonly string[];
+  /** Default: the product's. */
+  readonly resume?: boolean;
 }
 
 /**
@@ -45,7 +47,7 @@ export class ExpiryWorld {
   readonly activities: Activities;
   readonly config: Config;
 
-  constructor({ client, notifiers, renewBefore = 'never', at, notify, notifyOfForeign }: ExpiryWorldOptions) {
+  constructor({ client, notifiers, renewBefore = 'never', at, notify, notifyOfForeign, resume }: ExpiryWorldOptions) {
     const hooks = Object.entries(notifiers).map(([name, url]) => `  ${name}: { kind: webhook, url: "${url}" }`);
     const { config, digest } = parseConfig(
       `version: 1
@@ -67,7 +69,7 @@ targets:
     subject: { commonName: worker }
     lifetime: 30d
     renew: { before: 10d }
-notices: { ${[named(notifyOfForeign), at && `at: [${at.join(', ')}]`].filter(Boolean).join(', ')} }
+notices: { ${[named(notifyOfForeign), at && `at: [${at.join(', ')}]`, resume !== undefined && `resume: ${resume}`].filter(Boolean).join(', ')} }
 notifiers:
 ${hooks.length > 0 ? hooks.join('\n') : '  {}'}
 `,

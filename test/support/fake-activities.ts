@@ -143,7 +143,7 @@ export function fakeActivities(overrides: Partial<Activities> = {}): FakeActivit
     restoreTarget: async () => ({ line: 'The previous pair is back.', restored: true }),
     followRotation: async () => undefined,
     notify: async () => ({ warnings: [] }),
-    takeNotices: async () => ({ notices: [], rotate: [], unrecorded: [], unseen: [] }),
+    takeNotices: async () => ({ notices: [], rotate: [], rotateLeaves: [], unrecorded: [], unseen: [] }),
     tellNotice: async () => ({ warnings: [] }),
     releaseNotices: async () => undefined,
     ...overrides,

@@ -463,7 +463,7 @@ describe('the watch over expiring certificates', () => {
   });
 
   it('safety 27: tells once of a rotation that was terminated, with the command that goes on, and of the next one again', async () => {
-    const world = aWorld();
+    const world = aWorld({ resume: false });
     await world.sign(ca);
     const { workflow } = tests.env.client;
     /** No worker polls there: it is terminated before it does anything. */
@@ -583,7 +583,7 @@ describe('the watch over expiring certificates', () => {
   });
 
   it('safety 27: tells once of a leaf that a rotation left on its way, with the command that goes on', async () => {
-    const world = aWorld();
+    const world = aWorld({ resume: false });
     await world.sign(ca);
     const leaf = await aLeaf(ca);
     await world.keystore.create(entries.leaf('orders-worker', 'a-run'), { ...leaf, owner: 'leaf/orders-worker' });

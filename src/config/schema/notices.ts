@@ -11,13 +11,21 @@ export const notices = z
       .prefault(['60d', '30d', '14d', '7d', '3d', '1d'])
       .describe('Time left at which people are told, once each; that a certificate has expired is always told.'),
     cron: cron.default('0 * * * *').describe('When it looks, in the timezone of schedule: hourly.'),
+    resume: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Does it start a rotation again that was terminated or timed out? Whoever wants one ended aborts or cancels it.',
+      ),
     notify: z
       .array(name)
       .optional()
       .describe('Who is told of CAs of nobody here, and of what could not be looked at (default: every notifier).'),
   })
   .prefault({})
-  .describe('What the watch over certificates that expire and rotations that were cut short tells, and when it looks.');
+  .describe(
+    'What the watch over certificates that expire and rotations that were cut short tells and resumes, and when it looks.',
+  );
 
 export const audit = z
   .strictObject({
