@@ -28,6 +28,8 @@ export function authorityActivities(deps: Dependencies) {
     old?: CertificateFacts;
     /** Its key is in other hands. */
     compromised?: true;
+    /** An earlier rotation made it, and did not come to its end. */
+    takenUp?: true;
     /** What the CA leaves out that Temporal documents, in words. */
     warnings?: readonly string[];
   }> {
@@ -42,7 +44,19 @@ export function authorityActivities(deps: Dependencies) {
     await authorities.change(authority, (latest) => withNext(latest, ca.fingerprint, rotation));
     const warnings = [...warningsOf(ca), ...(record.current ? await copiesOf(authority, record.current) : [])];
     const compromised = leaving !== undefined && isCompromised(record, leaving);
-    return { ca, ...(old && { old }), ...(compromised && { compromised }), ...(warnings.length > 0 && { warnings }) };
+    const takenUp = next !== undefined && !(await isOf(authority, next, rotation));
+    return {
+      ca,
+      ...(old && { old }),
+      ...(compromised && { compromised }),
+      ...(takenUp && { takenUp }),
+      ...(warnings.length > 0 && { warnings }),
+    };
+  }
+
+  async function isOf(authority: string, { fingerprint }: CertificateFacts, rotation: string): Promise<boolean> {
+    const entry = await deps.keystore.get(entries.ca(authority, fingerprint));
+    return (entry?.record as { rotation?: string } | undefined)?.rotation === rotation;
   }
 
   /** The key of an imported CA is not destroyed with its entry in the keystore (safety 3). */

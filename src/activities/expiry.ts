@@ -1,7 +1,7 @@
 import { authoritiesOf, expiring, expiryText, rotationsDue, type Expiring } from '../domain/expiry.js';
 import { RotationError } from '../domain/failures.js';
-import { findingsText, type Finding, type Resumption } from '../domain/findings.js';
-import { caRotationId, entries, expiryScheduleId } from '../domain/ids.js';
+import { findingsText, type Finding } from '../domain/findings.js';
+import { entries, expiryScheduleId } from '../domain/ids.js';
 import {
   claim,
   forget,
@@ -21,10 +21,8 @@ import {
   type Run,
 } from '../domain/notices.js';
 import { notifiersFor, type Message, type Notification, type NotificationEvent } from '../domain/notification.js';
-import { parseCaRequest } from '../domain/requests.js';
 import type { CaRotationRequest } from '../domain/rotation.js';
 import type { Sent } from '../notifiers/notifier.js';
-import { tellIfKnown } from '../temporal/history.js';
 import { statusOf } from '../temporal/running.js';
 import type { RunCutShort } from './audit.js';
 import type { Dependencies } from './dependencies.js';
@@ -98,7 +96,7 @@ export function expiryActivities(deps: Dependencies) {
         ...(claimed ? news : news.map((notice) => ({ ...notice, ids: [] }))),
         ...(unseen.length > 0 ? blindNotices(unseen) : []),
       ],
-      ...(await rotations(seen, now)),
+      ...rotationsOf(seen, now),
       unrecorded: seen.unrecorded,
       unseen,
     };
@@ -134,29 +132,6 @@ export function expiryActivities(deps: Dependencies) {
     await changeRecord((record) => release(record, claimed), claimed.run).catch((error: unknown) => {
       if (!isUnreadable(error)) throw error;
     });
-  }
-
-  async function rotations(
-    { sightings, findings }: Seen,
-    now: Date,
-  ): Promise<Pick<ExpiryTask, 'rotate' | 'rotateLeaves'>> {
-    const all = findings.flatMap(({ resumes }) => (resumes ? [resumes] : []));
-    const cas = await Promise.all(all.flatMap((one) => ('authority' in one ? [requestOf(one)] : [])));
-    const due = rotationsDue(sightings, now).filter((authority) => !cas.some((one) => one.authority === authority));
-    return {
-      rotate: [...cas, ...due.map((authority) => ({ authority }))],
-      rotateLeaves: [...new Set(all.flatMap((one) => ('target' in one ? [one.target] : [])))],
-    };
-  }
-
-  /** As the run was asked for that was cut short: whoever started it is still no one who may approve it, and an emergency stays one. */
-  async function requestOf({
-    authority,
-    runId,
-  }: Extract<Resumption, { authority: string }>): Promise<CaRotationRequest> {
-    const told = runId === undefined ? undefined : await tellIfKnown(deps.client(), caRotationId(authority), runId);
-    const request = parseCaRequest(told?.input);
-    return typeof request === 'string' ? { authority } : request;
   }
 
   /** Each notifier, with what concerns it. */
@@ -245,6 +220,17 @@ export function expiryActivities(deps: Dependencies) {
 
 /** So ends a run that did not come to its end: what it claimed it may not have told. */
 const brokenOff: ReadonlySet<string> = new Set(['TERMINATED', 'CANCELLED', 'TIMED_OUT']);
+
+/** What was cut short, and what is due. */
+function rotationsOf({ sightings, findings }: Seen, now: Date): Pick<ExpiryTask, 'rotate' | 'rotateLeaves'> {
+  const all = findings.flatMap(({ resumes }) => (resumes ? [resumes] : []));
+  const cas = all.flatMap((one) => ('authority' in one ? [one] : []));
+  const due = rotationsDue(sightings, now).filter((authority) => !cas.some((one) => one.authority === authority));
+  return {
+    rotate: [...cas, ...due.map((authority) => ({ authority }))],
+    rotateLeaves: [...new Set(all.flatMap((one) => ('target' in one ? [one.target] : [])))],
+  };
+}
 
 function isUnreadable(error: unknown): error is RotationError {
   return error instanceof RotationError && error.type === 'KeystoreUnreadable';

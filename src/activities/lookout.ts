@@ -7,8 +7,11 @@ import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
 import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
-import { findingsOf, stagedFinding, type Finding, type LastRun } from '../domain/findings.js';
+import { findingsOf, stagedFinding, wasCutShort, type CutRun, type Finding, type LastRun } from '../domain/findings.js';
 import { caRotationId, entries, leafRotationId } from '../domain/ids.js';
+import { parseCaRequest } from '../domain/requests.js';
+import { phaseOfActivity } from '../domain/rotation.js';
+import { tellIfKnown } from '../temporal/history.js';
 import { runOf, runsCutShort } from '../temporal/running.js';
 import type { RunCutShort } from './audit.js';
 import { Authorities } from './authorities.js';
@@ -147,12 +150,24 @@ class Lookout {
         record,
         chains: new Map(chains),
         lastRun,
+        cutRun: lastRun && wasCutShort(lastRun) ? await this.#cutRun(authority, lastRun) : undefined,
         ended,
         bundles: new Map(bundles),
         exposures,
         resume: this.#deps.config.notices.resume,
       }),
     };
+  }
+
+  async #cutRun(authority: string, { runId }: LastRun): Promise<CutRun | undefined> {
+    const told = await tellIfKnown(this.#deps.client(), caRotationId(authority), runId);
+    if (!told) return undefined;
+    const request = parseCaRequest(told.input);
+    const last = (isIt: (activity: string) => boolean) => told.steps.findLastIndex(({ activity }) => isIt(activity));
+    // One that began anew after an abort, because of an emergency, made another CA.
+    const aborting =
+      last((activity) => phaseOfActivity[activity] === 'abort') > last((activity) => activity === 'issueCa');
+    return { request: typeof request === 'string' ? { authority } : request, aborting };
   }
 
   #bundlesOf(authority: string): readonly (readonly [string, readonly CertificateFacts[]])[] {

@@ -3,6 +3,7 @@ import { isCompromised, type AuthorityRecord } from './authority.js';
 import { short, type CertificateFacts, type Fingerprint } from './certificate.js';
 import { exposureLines, isExposed, type Exposure } from './emergency.js';
 import { caRotationId, leafRotationId } from './ids.js';
+import type { CaRotationRequest } from './rotation.js';
 
 /**
  * What nobody is at work on and no schedule mends, found from facts, whatever became of the workflow (safety 27): a rotation
@@ -23,14 +24,20 @@ export interface Finding {
   readonly resumes?: Resumption;
 }
 
-export type Resumption =
-  /** `runId`: the run that was cut short, as long as Temporal knows it. */
-  { readonly authority: string; readonly runId?: string } | { readonly target: string };
+export type Resumption = CaRotationRequest | { readonly target: string };
 
 /** The last run of a fixed id; `status` as Temporal names it. */
 export interface LastRun {
   readonly runId: string;
   readonly status: string;
+}
+
+/** What the history tells of a CA rotation that was cut short. */
+export interface CutRun {
+  /** What it was asked for: whoever started it is still no one who may approve it, and an emergency stays one. */
+  readonly request: CaRotationRequest;
+  /** It was undoing itself: a person wanted it ended, and nothing takes it further. */
+  readonly aborting: boolean;
 }
 
 /** What is known of an authority whose rotation does not run. */
@@ -41,6 +48,8 @@ export interface AuthorityFacts {
   readonly chains: ReadonlyMap<Fingerprint, readonly Fingerprint[]>;
   /** Undefined: Temporal knows none any more, or there is neither a next CA nor an exposure to ask for. */
   readonly lastRun: LastRun | undefined;
+  /** Absent: it was not cut short, or Temporal does not know. */
+  readonly cutRun?: CutRun | undefined;
   /** How its rotations ended. */
   readonly ended: readonly Pick<RotationRecord, 'runId' | 'outcome' | 'endedAt' | 'result'>[];
   /** By namespace; one whose bundle could not be read is absent. */
@@ -86,8 +95,9 @@ function exposed({ authority, record, lastRun, exposures }: AuthorityFacts): rea
 }
 
 /** One that ended by itself told people then, and its end is on record for longer than Temporal knows the run. */
-function cutShort({ authority, record, lastRun, ended, resume }: AuthorityFacts): readonly Finding[] {
+function cutShort({ authority, record, lastRun, cutRun, ended, resume }: AuthorityFacts): readonly Finding[] {
   const { next, rotation } = record;
+  const resumes = resume && !cutRun?.aborting;
   const owner = ended.find(({ runId }) => runId !== undefined && runId === rotation);
   const endedByItself = lastRun ? !wasCutShort(lastRun) : owner !== undefined && !isCutShort(owner.outcome);
   if (next === undefined || endedByItself) return [];
@@ -100,12 +110,15 @@ function cutShort({ authority, record, lastRun, ended, resume }: AuthorityFacts)
       lines: [
         `${caRotationId(authority)} does not run${fate(lastRun)}.`,
         stateOf(record, next),
-        resume
+        resumes
           ? `It is started again now and goes on with CA ${short(next)}; it makes no other. To end it instead: cert-rotation abort ${authority}.`
           : `A rotation that is started now goes on with CA ${short(next)}; it makes no other.`,
+        ...(cutRun?.aborting
+          ? [`It was being aborted: start it, and then cert-rotation abort ${authority} once more.`]
+          : []),
       ],
-      command: resume ? `cert-rotation status ${authority}` : `cert-rotation rotate ca ${authority}`,
-      ...(resume && { resumes: { authority, ...(lastRun && { runId: lastRun.runId }) } }),
+      command: resumes ? `cert-rotation status ${authority}` : `cert-rotation rotate ca ${authority}`,
+      ...(resumes && { resumes: cutRun?.request ?? { authority } }),
     },
   ];
 }
@@ -121,7 +134,7 @@ function stateOf({ current, signing, retiring }: AuthorityRecord, next: Fingerpr
 const isCutShort = (outcome: RotationRecord['outcome']): boolean => cutShortEnds.some((end) => end === outcome);
 
 /** Neither the workflow nor anybody in it could say a last word. */
-function wasCutShort({ status }: LastRun): boolean {
+export function wasCutShort({ status }: LastRun): boolean {
   return status === 'TERMINATED' || status === 'TIMED_OUT';
 }
 

@@ -237,17 +237,19 @@ async function preflight({ authority }: CaPlan, board: StatusBoard, { declared }
 }
 
 async function issue(underWay: UnderWay): Promise<Rotation> {
-  const { plan, board, interventions, emergencies } = underWay;
+  const { plan, board, interventions, emergencies, incidents } = underWay;
   board.enter('issue');
   const {
     ca,
     old,
     compromised = false,
+    takenUp = false,
     warnings = [],
   } = await write.issueCa.executeWithOptions({ summary: `Make the next CA of ${plan.authority}` }, [
     { authority: plan.authority, rotation: workflowInfo().runId },
   ]);
   warnings.forEach((warning) => board.problem(warning));
+  if (takenUp) incidents.push(`an earlier rotation made CA ${short(ca.fingerprint)} and did not come to its end`);
   interventions.knows({ compromised: compromised || interventions.compromised });
   emergencies.knows(ca.fingerprint);
   refuseLeaked(underWay, ca);

@@ -75,6 +75,11 @@ describe('issueCa', () => {
     assert.equal(cas().length, 2);
   });
 
+  it('says of a CA that it is taken up, once and always, and of its own that it is not', async () => {
+    for (const _attempt of [1, 2]) assert.equal((await issue()).takenUp, undefined);
+    for (const _attempt of [1, 2]) assert.equal((await issue('another run')).takenUp, true);
+  });
+
   it('safety 12: a next that is still valid is adopted, and its rotation takes it over', async () => {
     const next = await aCa(2);
     await leaveNext(next);

@@ -64,21 +64,32 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
   });
 
   it('where it is to be resumed, that is said, with what ends it instead; what ended by itself is not', () => {
-    const cut = { record: overlap, bundles: both, resume: true };
+    const request = { authority: 'orders', who: 'ada' };
+    const cut = { record: overlap, bundles: both, resume: true, cutRun: { request, aborting: false } };
     const [finding] = findingsOf(facts({ ...cut, lastRun: terminated }));
     assert.match(
       finding!.lines.join(' '),
       /started again now and goes on with CA next.*end it instead: cert-rotation abort/,
     );
-    assert.deepEqual(
-      [finding!.command, finding!.resumes],
-      ['cert-rotation status orders', { authority: 'orders', runId: 'run-2' }],
-    );
-    assert.deepEqual(findingsOf(facts({ ...cut, lastRun: undefined }))[0]?.resumes, { authority: 'orders' });
+    assert.deepEqual([finding!.command, finding!.resumes], ['cert-rotation status orders', request]);
+    assert.deepEqual(findingsOf(facts({ ...cut, cutRun: undefined, lastRun: undefined }))[0]?.resumes, {
+      authority: 'orders',
+    });
     for (const status of ['FAILED', 'CANCELLED', 'COMPLETED'])
       assert.deepEqual(findingsOf(facts({ ...cut, lastRun: { runId: 'run-2', status } })), []);
     const staged = { entry: 'leaf.worker.run-9', target: 'worker', authority: 'orders', lastRun: terminated };
     assert.deepEqual(stagedFinding({ ...staged, resume: true })[0]?.resumes, { target: 'worker' });
+  });
+
+  it('what a person was aborting is not resumed: it is said how it ends', () => {
+    const cutRun = { request: { authority: 'orders' }, aborting: true };
+    const [finding] = findingsOf(facts({ record: overlap, bundles: both, resume: true, lastRun: terminated, cutRun }));
+    assert.equal(finding?.resumes, undefined);
+    assert.match(
+      finding!.lines.join(' '),
+      /was being aborted: start it, and then cert-rotation abort orders once more/,
+    );
+    assert.equal(finding!.command, 'cert-rotation rotate ca orders');
   });
 
   it('another rotation that is cut short is another finding', () => {

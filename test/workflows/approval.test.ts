@@ -540,6 +540,18 @@ describe('approval of a removal', () => {
         /web \(starts workflows in booking\) belongs to nobody known/,
       ],
       [
+        'an earlier rotation made its CA, and did not come to its end',
+        declared,
+        {
+          issueCa: async () => ({
+            ca: certificateFacts('new-ca'),
+            old: certificateFacts('old-ca'),
+            takenUp: true as const,
+          }),
+        },
+        /an earlier rotation made CA new-ca and did not come to its end/,
+      ],
+      [
         'the evidence changed before the removal',
         declared,
         { removeCa: async () => ((removals += 1) === 1 ? failing('EvidenceChanged')() : { lines: [] }) },

@@ -6,9 +6,10 @@ import { caRotationId, entries, leafRotationId } from '../../src/domain/ids.js';
 import type { ExpiryNoticesResult } from '../../src/domain/rotation.js';
 import { tell } from '../../src/temporal/history.js';
 import type { KeyPair } from '../../src/x509/pair.js';
+import { certificateFacts } from '../support/certificate-facts.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { ExpiryWorld, type ExpiryWorldOptions } from '../support/expiry-world.js';
-import { failing, fakeActivities } from '../support/fake-activities.js';
+import { failing, fakeActivities, plan, untilCancelled } from '../support/fake-activities.js';
 import { startHttpReceiver, type HttpReceiver } from '../support/http-receiver.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
@@ -84,6 +85,29 @@ describe('safety 27: the watch resumes what was cut short', () => {
       assert.match(data.lines.join(' '), /started again now and goes on with CA .*cert-rotation abort orders/);
       assert.deepEqual(data.commands, ['cert-rotation status orders']);
     });
+
+  it('not one that a person was aborting', async () => {
+    await aWorld();
+    const old = certificateFacts(ca.certificate.fingerprint);
+    const rotating = {
+      ...fakeActivities({
+        resolveCaRotation: async () => plan('orders'),
+        issueCa: async () => ({ ca: certificateFacts(next.certificate.fingerprint), old }),
+        dropCa: untilCancelled,
+      }).activities,
+    };
+    tests.use({ ...fakeActivities(), activities: { ...rotating, takeNotices: world.activities.takeNotices } });
+    const rotation = await tests.start('caRotation', caRotationId('orders'), asked);
+    await tests.reach(rotation, 'approve');
+    await rotation.executeUpdate('intervene', { args: [{ action: 'abort', who: 'ada', why: 'wrong subject' }] });
+    await tests.reach(rotation, 'abort');
+    await tests.eventually(
+      async () => (await tell(tests.env.client, caRotationId('orders'))).steps.at(-1)?.activity === 'dropCa',
+    );
+    await world.overlap(next, (await rotation.describe()).runId);
+    await tests.terminate(rotation);
+    assert.deepEqual(await run(), []);
+  });
 
   it('safety 27: a leaf rotation that was terminated, and left a leaf on its way', async () => {
     await aWorld();
