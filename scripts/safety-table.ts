@@ -86,8 +86,8 @@ export const invariants: readonly {
     promise:
       'Use before distrust: an old CA goes only when every target is proved to be off it, and that was approved.',
     tests: [
-      ['activities/removal.test.ts', 'safety 12: the last checks are made again inside the removal'],
-      ['activities/removal.test.ts', 'safety 40: the removal happens only on the evidence that was approved'],
+      ['activities/removal-evidence.test.ts', 'safety 12: the last checks are made again inside the removal'],
+      ['activities/removal-evidence.test.ts', 'safety 40: the removal happens only on the evidence that was approved'],
       [
         'guarantees/rotation.test.ts',
         'every worker connection is on a leaf of the new CA before the old CA is removed, and none is refused after',
@@ -154,7 +154,7 @@ export const invariants: readonly {
       'Undo: before the removal every failure leaves everybody on what works; after it the old CA goes back by itself.',
     tests: [
       ['workflows/leaf-rotation.test.ts', 'a failure after the update puts a pair that works back, and says so'],
-      ['activities/removal.test.ts', 'when somebody falls off, exactly what was trusted before is trusted again'],
+      ['activities/removal-undo.test.ts', 'when somebody falls off, exactly what was trusted before is trusted again'],
       ['chaos/undo.test.ts', 'the removal locks out the rotation worker itself, and the old CA returns'],
     ],
   },

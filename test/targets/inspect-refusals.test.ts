@@ -1,266 +1,27 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { RotationError } from '../../src/domain/failures.js';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { startCluster, untilAllowed, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
-import {
-  mounting,
-  placeTarget,
-  putSecret,
-  secretName,
-  silent,
-  workloadObject,
-  type Placed,
-} from '../support/target.js';
+import { createIn, refusalOf } from '../support/inspected.js';
+import { mounting, placeTarget, workloadObject, type Placed } from '../support/target.js';
 
 describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
   let cluster: Cluster;
-  let ca: KeyPair;
   let leaf: KeyPair;
   before(async () => {
-    [cluster, ca] = await Promise.all([startCluster(), aCa()]);
-    leaf = await aLeaf(ca);
+    [cluster, leaf] = await Promise.all([startCluster(), aCa().then((ca) => aLeaf(ca))]);
   });
   after(() => cluster?.stop());
-
-  const create = ({ namespace }: Placed, path: string, object: object) =>
-    cluster.admin.create(`/${path.replace('{}', `namespaces/${namespace}`)}`, object as KubernetesObject);
-  const refusal = async (placed: Placed): Promise<RotationError> => {
-    let error: unknown;
-    await assert.rejects(placed.target().inspect(), (thrown: unknown) => ((error = thrown), true));
-    return error as RotationError;
-  };
-  /** A namespace with the Secret and nothing that uses it. */
-  async function unused(): Promise<Placed> {
-    const placed = await placeTarget(cluster, {});
-    await putSecret(cluster.admin, placed, leaf);
-    return placed;
-  }
-  const labels = { app: 'other' };
-  const template = (spec: object) => ({ metadata: { labels }, spec: { restartPolicy: 'Never', ...spec } });
-
-  describe('safety 20: whoever uses the Secret is found, however it does', { concurrency: true }, () => {
-    const container = { name: 'worker', image: 'none' };
-    const unmounted = { volumes: [] };
-    const reference = { name: secretName, key: 'tls.crt' };
-    const uses: Readonly<Record<string, object>> = {
-      'a volume': mounting('none'),
-      'a projected volume': {
-        containers: [container],
-        volumes: [
-          { name: 'all', projected: { sources: [{ configMap: { name: 'x' } }, { secret: { name: secretName } }] } },
-        ],
-      },
-      'a CSI driver that is given it': {
-        containers: [container],
-        volumes: [{ name: 'csi', csi: { driver: 'secrets.acme', nodePublishSecretRef: { name: secretName } } }],
-      },
-      'an environment variable': {
-        ...unmounted,
-        containers: [{ ...container, env: [{ name: 'CERT', valueFrom: { secretKeyRef: reference } }] }],
-      },
-      'a whole environment': {
-        ...unmounted,
-        containers: [{ ...container, envFrom: [{ secretRef: { name: secretName } }] }],
-      },
-      'an init container': {
-        ...unmounted,
-        containers: [container],
-        initContainers: [{ name: 'first', image: 'none', envFrom: [{ secretRef: { name: secretName } }] }],
-      },
-    };
-    for (const [how, podSpec] of Object.entries(uses))
-      for (const kind of ['Deployment', 'StatefulSet'] as const)
-        it(`by ${how}, in a ${kind}`, async () => {
-          const placed = await placeTarget(cluster, { pair: leaf, kind, replicas: 0, podSpec });
-          assert.deepEqual((await placed.target().inspect()).consumers, [`${kind} ${placed.namespace}/worker`]);
-        });
-
-    it('safety 20: in every workload of the namespace, and only in those', async () => {
-      const placed = await placeTarget(cluster, { pair: leaf, replicas: 0, rollout: 'none' });
-      const other = (name: string, kind: 'Deployment' | 'DaemonSet', podSpec: object) =>
-        workloadObject(placed.namespace, kind, { name, replicas: 0, podSpec });
-      const nowhere = { nodeSelector: { nowhere: 'yes' } };
-      await create(placed, 'apis/apps/v1/{}/daemonsets', other('every-node', 'DaemonSet', nowhere));
-      await create(
-        placed,
-        'apis/apps/v1/{}/deployments',
-        other('unrelated', 'Deployment', { volumes: [], containers: [container] }),
-      );
-      const { consumers } = await eventually(() => placed.target().inspect());
-      assert.deepEqual(
-        [...consumers].sort(),
-        ['DaemonSet', 'Deployment'].map(
-          (kind) => `${kind} ${placed.namespace}/${kind === 'DaemonSet' ? 'every-node' : 'worker'}`,
-        ),
-      );
-    });
-  });
-
-  describe('safety 20: what cannot be rolled is named and refused: UnknownOwner', { concurrency: true }, () => {
-    const foreign = {
-      apiVersion: 'argoproj.io/v1alpha1',
-      kind: 'Rollout',
-      name: 'booking',
-      uid: '0b3e6a52-0000-4000-8000-000000000001',
-      controller: true,
-    };
-    const pods = (metadata: object) => ({ apiVersion: 'v1', kind: 'Pod', metadata, spec: mounting('none') });
-    const replicaSet = (metadata: object) => ({
-      apiVersion: 'apps/v1',
-      kind: 'ReplicaSet',
-      metadata,
-      spec: {
-        replicas: 1,
-        selector: { matchLabels: labels },
-        template: { metadata: { labels }, spec: mounting('none') },
-      },
-    });
-    const jobSpec = { template: template(mounting('none')) };
-    const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'migrate' }, spec: jobSpec };
-    const cronJob = {
-      apiVersion: 'batch/v1',
-      kind: 'CronJob',
-      metadata: { name: 'nightly' },
-      spec: { schedule: '0 0 * * *', jobTemplate: { spec: jobSpec } },
-    };
-    const strangers: Readonly<Record<string, [path: string, object: object, name: string]>> = {
-      'a bare pod': ['api/v1/{}/pods', pods({ name: 'debug' }), 'Pod debug'],
-      'a Job, by its template': ['apis/batch/v1/{}/jobs', job, 'Job migrate'],
-      'a CronJob, by its template': ['apis/batch/v1/{}/cronjobs', cronJob, 'CronJob nightly'],
-      'a ReplicaSet that nobody owns': [
-        'apis/apps/v1/{}/replicasets',
-        replicaSet({ name: 'left-over' }),
-        'ReplicaSet left-over',
-      ],
-      'a pod of a controller that is not known here': [
-        'api/v1/{}/pods',
-        pods({ name: 'booking-1', ownerReferences: [foreign] }),
-        'Rollout booking',
-      ],
-      'a ReplicaSet of a controller that is not known here': [
-        'apis/apps/v1/{}/replicasets',
-        replicaSet({ name: 'booking-5f', ownerReferences: [foreign] }),
-        'Rollout booking',
-      ],
-    };
-    for (const [what, [path, object, name]] of Object.entries(strangers)) {
-      it(`${what}, beside a Deployment`, async () => {
-        const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
-        await create(placed, path, object);
-        if (path.includes('replicasets')) await eventually(async () => (await placed.pods()).length === 1);
-        const { type, message } = await refusal(placed);
-        assert.deepEqual([type, message.slice(message.indexOf(': ') + 2)], ['UnknownOwner', `${name}.`]);
-      });
-    }
-
-    it('safety 20: also where nothing else uses the Secret', async () => {
-      const placed = await unused();
-      await create(placed, 'apis/batch/v1/{}/cronjobs', cronJob);
-      assert.deepEqual((await refusal(placed)).type, 'UnknownOwner');
-    });
-
-    it('safety 20: pods that pose as those of a Deployment by all their names are not its own', async () => {
-      const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
-      const posing = { app: 'other', 'pod-template-hash': 'abc' };
-      const spec = {
-        replicas: 1,
-        selector: { matchLabels: posing },
-        template: { metadata: { labels: posing }, spec: mounting('none') },
-      };
-      await create(placed, 'apis/apps/v1/{}/replicasets', { ...replicaSet({ name: 'worker-abc' }), spec });
-      await eventually(async () => (await placed.pods()).length === 1);
-      assert.match((await refusal(placed)).message, /ReplicaSet worker-abc\.$/);
-    });
-
-    it('safety 20: a pod of a revision that is made while we look is no stranger', async () => {
-      const placed = await placeTarget(cluster, { pair: leaf, replicas: 1 });
-      const image = { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'none' } as const;
-      const list = async <T extends KubernetesObject>(path: string) => {
-        if (path.endsWith('/pods')) {
-          await cluster.admin.patch(placed.workloadPath, [image]);
-          await eventually(async () => (await placed.pods()).length === 2);
-        }
-        return cluster.client.list<T>(path);
-      };
-      const slow = placed.target({ client: { ...cluster.client, list } });
-      await assert.rejects(slow.inspect(), { type: 'WorkloadUnsettled' });
-    });
-
-    it('safety 20: what has ended is no use: a finished Job, a pod that succeeded', async () => {
-      const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
-      await create(placed, 'apis/batch/v1/{}/jobs', job);
-      const now = new Date().toISOString().replace(/\.\d+/, '');
-      const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({
-        type,
-        status: 'True',
-        lastTransitionTime: now,
-        lastProbeTime: now,
-      }));
-      const ended = {
-        ...job,
-        metadata: { ...job.metadata, namespace: placed.namespace },
-        status: { conditions, startTime: now, completionTime: now },
-      };
-      await cluster.admin.apply(
-        `/apis/batch/v1/namespaces/${placed.namespace}/jobs/migrate/status`,
-        ended as KubernetesObject,
-        'test',
-      );
-      await create(placed, 'api/v1/{}/pods', pods({ name: 'done' }));
-      const pod = {
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: { name: 'done', namespace: placed.namespace },
-        status: { phase: 'Succeeded' },
-      };
-      await cluster.admin.apply(
-        `/api/v1/namespaces/${placed.namespace}/pods/done/status`,
-        pod as KubernetesObject,
-        'test',
-      );
-      assert.equal((await placed.target().inspect()).consumers.length, 1);
-    });
-  });
-
-  it('safety 20: nobody uses the Secret: NoConsumer', async () => {
-    const placed = await unused();
-    assert.deepEqual((await refusal(placed)).type, 'NoConsumer');
-  });
-
-  it('safety 20: without a single pod nothing counts as adopted', async () => {
-    const placed = await unused();
-    const delivery = await placed.target().deliver(await aLeaf(ca));
-    assert.deepEqual(await placed.target({ config: { allowIdle: true } }).adoption(delivery), {
-      adopted: false,
-      holders: [],
-    });
-  });
-
-  it('safety 20: pods that are wanted and not there are no idleness, whatever allowIdle says', async () => {
-    const placed = await placeTarget(cluster, { pair: leaf, replicas: 1 });
-    const delivery = await placed.target().deliver(await aLeaf(ca));
-    const target = placed.target({ config: { allowIdle: true } });
-    await target.rollOut(delivery, silent);
-    const noPods = {
-      ...cluster.client,
-      list: async (path: string) => (path.endsWith('/pods') ? [] : cluster.client.list(path)),
-    };
-    const blind = placed.target({ config: { allowIdle: true }, client: noPods as typeof cluster.client });
-    assert.deepEqual((await blind.adoption(delivery)).holders, [
-      { name: 'Deployment worker', adopted: false, evidence: 'has no pods' },
-    ]);
-  });
 
   describe(
     'safety 22: what will not be allowed later is refused now: KubernetesForbidden',
     { concurrency: true },
     () => {
       const forbidden = async (placed: Placed, missing: string) => {
-        const { type, message, fix } = await refusal(placed);
+        const { type, message, fix } = await refusalOf(placed);
         assert.deepEqual(
           [type, message],
           ['KubernetesForbidden', `Not allowed in namespace ${placed.namespace}: ${missing}. Nothing was changed.`],
@@ -296,7 +57,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       it('safety 22: patching a workload that the Role does not name', async () => {
         const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
         const second = workloadObject(placed.namespace, 'StatefulSet', { name: 'second', replicas: 0 });
-        await create(placed, 'apis/apps/v1/{}/statefulsets', second);
+        await createIn(cluster, placed, 'apis/apps/v1/{}/statefulsets', second);
         await forbidden(placed, 'get statefulsets second, patch statefulsets second');
       });
 
@@ -312,7 +73,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       it('safety 22: looking for pods', async () => {
         const placed = await placeTarget(cluster, { pair: leaf, replicas: 0 });
         await without(placed, 'pods', 'list');
-        const { type, message } = await refusal(placed);
+        const { type, message } = await refusalOf(placed);
         assert.equal(type, 'KubernetesForbidden');
         assert.match(message, new RegExp(`cannot list resource "pods" .* in the namespace "${placed.namespace}"`));
       });
@@ -321,7 +82,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
 
   describe('safety 21: a workload that a rollout would not get over: WorkloadUnhealthy', { concurrency: true }, () => {
     const unhealthy = async (placed: Placed, message: RegExp) => {
-      const error = await refusal(placed);
+      const error = await refusalOf(placed);
       assert.equal(error.type, 'WorkloadUnhealthy');
       assert.match(error.message, message);
     };
@@ -358,7 +119,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
         { op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'none' },
       ]);
       await eventually(async () => (await placed.pods()).length === 2);
-      const error = await refusal(placed);
+      const error = await refusalOf(placed);
       assert.deepEqual([error.type, error.retryable], ['WorkloadUnsettled', true]);
       assert.match(error.message, /Deployment worker is not settled/);
     });
@@ -438,8 +199,8 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
       for (const [what, [path, object, reason]] of Object.entries(against))
         it(what, async () => {
           const placed = await placeTarget(cluster, { pair: leaf, rollout: 'scale' });
-          await create(placed, path, object);
-          const { type, message, fix } = await refusal(placed);
+          await createIn(cluster, placed, path, object);
+          const { type, message, fix } = await refusalOf(placed);
           assert.equal(type, 'WouldBeOutage');
           assert.match(message, reason);
           assert.match(fix, /allowOutage: true/);
@@ -453,14 +214,14 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
         await cluster.admin.patch(placed.workloadPath, [{ op: 'add', path: '/metadata/labels', value }]);
         await placed.settled();
         assert.match(
-          (await refusal(placed)).message,
+          (await refusalOf(placed)).message,
           /not scaled: Flux \(kustomize\.toolkit\.fluxcd\.io\/name: shop\)/,
         );
       });
 
       it('safety 21: not against those of other workloads, or that ask for nothing', async () => {
         const placed = await placeTarget(cluster, { pair: leaf, rollout: 'scale' });
-        await create(placed, autoscalers, autoscaler('another'));
+        await createIn(cluster, placed, autoscalers, autoscaler('another'));
         const asking: readonly object[] = [
           { selector: { matchLabels: { app: 'another' } }, minAvailable: 1 },
           { selector: ours, minAvailable: 0 },
@@ -468,7 +229,7 @@ describe('inspecting a Kubernetes target', { concurrency: 4 }, () => {
           { selector: ours, maxUnavailable: 2 },
         ];
         for (const [index, spec] of asking.entries())
-          await create(placed, budgets, { ...budget(spec), metadata: { name: `budget-${index}` } });
+          await createIn(cluster, placed, budgets, { ...budget(spec), metadata: { name: `budget-${index}` } });
         assert.equal((await placed.target().inspect()).consumers.length, 1);
       });
     },
