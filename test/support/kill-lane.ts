@@ -24,6 +24,7 @@ import { recordingKeys } from './witness.js';
 import { startApiProxy, type ApiProxy, type CallFate } from './api-proxy.js';
 import { KillPoints } from './kill-points.js';
 import type { ServerCertificate } from './server-certificate.js';
+import { PollsSeen } from './polls-seen.js';
 import { addTeam, registerNamespace, teamOf, type Team } from './team.js';
 import { assertCaRotated, assertLeafRotated, teamState, type TeamState } from './team-state.js';
 import { startTemporalProxy, type TemporalProxy } from './temporal-proxy.js';
@@ -57,11 +58,13 @@ export class KillLane {
   #temporal: TemporalProxy | undefined;
   #api: ApiProxy | undefined;
   #client: Client | undefined;
+  readonly #polls: PollsSeen;
   #keystore: Keystore | undefined;
   #stopping = false;
 
   private constructor(sandbox: Sandbox, team: Team) {
     this.#sandbox = sandbox;
+    this.#polls = new PollsSeen(sandbox.gateway.recordFile);
     this.team = team;
   }
 
@@ -233,7 +236,8 @@ export class KillLane {
   }
 
   async #state(): Promise<TeamState> {
-    const state = await teamState(this.#sandbox, this.team, this.#keystore!);
+    const seen = { keystore: this.#keystore!, polls: this.#polls };
+    const state = await teamState(this.#sandbox, this.team, seen);
     this.leaves.add(state.leaf.fingerprint);
     return state;
   }

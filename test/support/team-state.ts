@@ -9,6 +9,7 @@ import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import type { Sandbox } from '../../src/sandbox/index.js';
 import type { SecretObject } from '../../src/sandbox/traffic.js';
 import { readCertificates, signedBy } from '../../src/x509/read.js';
+import type { PollsSeen } from './polls-seen.js';
 import { deploymentPath, secretPath, type Team } from './team.js';
 
 /** What a rotation may change of a team, as others than the rotation worker see it. */
@@ -27,8 +28,11 @@ export interface TeamState {
   readonly cas: readonly CertificateFacts[];
 }
 
-export async function teamState(sandbox: Sandbox, team: Team, keystore: Keystore): Promise<TeamState> {
-  const { store, kubernetes } = sandbox;
+export async function teamState(
+  { store, kubernetes }: Sandbox,
+  team: Team,
+  { keystore, polls }: { readonly keystore: Keystore; readonly polls: PollsSeen },
+): Promise<TeamState> {
   const secret = (await kubernetes.admin.get<SecretObject>(secretPath(team)))!;
   const [leaf] = readCertificates(Buffer.from(secret.data!['tls.crt']!, 'base64').toString('utf8'));
   const deployment = (await kubernetes.admin.get<KubernetesObject>(deploymentPath(team)))!;
@@ -37,7 +41,7 @@ export async function teamState(sandbox: Sandbox, team: Team, keystore: Keystore
   return {
     bundle: readCertificates(readTrust(store.get(team.namespace).spec).bundlePem).map(({ fingerprint }) => fingerprint),
     leaf: leaf!,
-    podLeaves: await podLeaves(sandbox, team),
+    podLeaves: await podLeaves(kubernetes, team, await polls.leaves()),
     generation: deployment.metadata!.generation!,
     authority: (await keystore.get(entries.authority(team.authority)))!.record as AuthorityRecord,
     kept: names.map((name) => name.split('.')[0]!).toSorted((a, b) => a.localeCompare(b)),
@@ -46,15 +50,14 @@ export async function teamState(sandbox: Sandbox, team: Team, keystore: Keystore
 }
 
 async function podLeaves(
-  { gateway, kubernetes }: Sandbox,
-  { namespace, authority }: Team,
+  { admin }: Sandbox['kubernetes'],
+  { authority }: Team,
+  polledWith: ReadonlyMap<string, Fingerprint | undefined>,
 ): Promise<readonly (Fingerprint | undefined)[]> {
-  const pods = await kubernetes.admin.list<KubernetesObject>(`/api/v1/namespaces/${authority}/pods`);
+  const pods = await admin.list<KubernetesObject>(`/api/v1/namespaces/${authority}/pods`);
   const staying = pods.filter(({ metadata }) => !metadata!.deletionTimestamp).map(({ metadata }) => metadata!.name!);
-  const polls = (await gateway.record()).filter(
-    (event) => event.namespace === namespace && event.kind === 'rpc-start' && event.method?.startsWith('Poll'),
-  );
-  return staying.map((pod) => polls.findLast(({ identity }) => identity?.endsWith(`@${pod}`))?.leaf);
+  const identities = [...polledWith.keys()];
+  return staying.map((pod) => polledWith.get(identities.findLast((identity) => identity.endsWith(`@${pod}`)) ?? ''));
 }
 
 /** After a CA rotation that ended well, the same whatever happened on the way. */

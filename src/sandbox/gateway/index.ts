@@ -28,6 +28,8 @@ export interface Gateway {
   /** `immediate` is for the first setting only. */
   setTrust(namespace: string, trust: Trust, options?: { immediate?: boolean }): Promise<void>;
   record(): Promise<readonly GatewayEvent[]>;
+  /** A GatewayEvent in JSON on each line. */
+  readonly recordFile: string;
   stop(): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (!answer.ok) throw new Error(`the gateway refused the trust of ${namespace}: ${await answer.text()}`);
     },
     record: () => readRecord(recordFile),
+    recordFile,
     stop: () => process.stop(),
   };
 }
