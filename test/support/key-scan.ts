@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,6 +14,28 @@ export interface Place {
 export async function recordedKeys(file: string): Promise<readonly KeyObject[]> {
   const lines = new Set((await readFile(file, 'utf8')).trim().split('\n'));
   return [...lines].map((line) => createPrivateKey({ key: Buffer.from(line, 'base64'), format: 'der', type: 'pkcs8' }));
+}
+
+/**
+ * Names of the places where one of the keys was found. Throws where that would be no proof: no key is known, nothing of a kind of
+ * place was seen, or a key that is planted is not found.
+ * @param kinds what a kind of place is known by: its name
+ */
+export function placesWithKeys(
+  places: readonly Place[],
+  keys: readonly KeyObject[],
+  kinds: readonly RegExp[],
+): readonly string[] {
+  assert.ok(keys.length > 0, 'no key is known that could be found');
+  for (const kind of kinds)
+    assert.ok(
+      places.some(({ name, content }) => kind.test(name) && content.length > 0),
+      `nothing seen of ${kind}`,
+    );
+  const planted = { name: 'planted', content: Buffer.from(keys.at(-1)!.export({ type: 'pkcs8', format: 'pem' })) };
+  const found = scan([...places, planted], keys);
+  assert.equal(found.at(-1), planted.name, 'a planted key was not found');
+  return found.slice(0, -1);
 }
 
 /** Names of the places where one of the keys was found; looks into base64 and gzip, one inside the other. */
@@ -60,7 +83,9 @@ function finderOf(needles: readonly Buffer[]): (haystack: Buffer) => boolean {
   for (const needle of needles) {
     for (let offset = 0; offset < stride; offset += 1) {
       const window = needle.readUInt32LE(offset);
-      windows.set(window, [...(windows.get(window) ?? []), { needle, offset }]);
+      const candidates = windows.get(window);
+      if (candidates) candidates.push({ needle, offset });
+      else windows.set(window, [{ needle, offset }]);
     }
   }
   return (haystack) => {

@@ -20,7 +20,7 @@ import type { Sandbox } from '../../src/sandbox/index.js';
 import { leavesIn, type SecretObject } from '../../src/sandbox/traffic.js';
 import { readCertificates } from '../../src/x509/read.js';
 import type { SandboxRun } from './sandbox-run.js';
-import { recordingKeys } from './witness.js';
+import { witnessedWorker } from './witness.js';
 import { startApiProxy, type ApiProxy, type CallFate } from './api-proxy.js';
 import { KillPoints } from './kill-points.js';
 import type { ServerCertificate } from './server-certificate.js';
@@ -113,7 +113,7 @@ export class KillLane {
       HOME: this.#folder,
       HOSTNAME: this.#rotations,
       [allowVariable]: 'foreign-cloud',
-      ...recordingKeys(keysFile),
+      ...witnessedWorker(keysFile),
     });
     this.#startWorker();
   }
