@@ -127,12 +127,25 @@ export async function tracesOf(sandbox: Traced, clients: readonly Client[]): Pro
 /** Of every run of the namespace but those of the application. */
 export async function histories(client: Client): Promise<Place[]> {
   const places: Place[] = [];
-  for await (const { workflowId, runId } of client.workflow.list({ query: 'WorkflowType != "book"' })) {
-    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    const content = Buffer.from(proto.temporal.api.history.v1.History.encode(history).finish());
-    places.push({ name: `history of ${workflowId}`, content });
+  for await (const { workflowId, runId } of client.workflow.list({ query: 'WorkflowType != "book"' }))
+    places.push(placeOf(workflowId, await client.workflow.getHandle(workflowId, runId).fetchHistory()));
+  return places;
+}
+
+/** Of a run, and of every run that it started in turn. */
+export async function historyWithChildren(client: Client, workflowId: string, runId?: string): Promise<Place[]> {
+  const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const places = [placeOf(workflowId, history)];
+  for (const { childWorkflowExecutionStartedEventAttributes: started } of history.events ?? []) {
+    const { workflowId: child, runId: childRun } = started?.workflowExecution ?? {};
+    if (child && childRun) places.push(...(await historyWithChildren(client, child, childRun)));
   }
   return places;
+}
+
+function placeOf(workflowId: string, history: proto.temporal.api.history.v1.IHistory): Place {
+  const content = Buffer.from(proto.temporal.api.history.v1.History.encode(history).finish());
+  return { name: `history of ${workflowId}`, content };
 }
 
 const kinds = [
