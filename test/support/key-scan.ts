@@ -44,18 +44,13 @@ export function scan(places: readonly Place[], keys: readonly KeyObject[]): read
   return places.filter(({ content }) => layersOf(content).some(finder)).map(({ name }) => name);
 }
 
-/** The forms in which a key could show itself: PKCS#8, SEC 1 or PKCS#1, the bare scalar; raw, hex, base64. */
+/**
+ * What a key is found by: a window inside its secret number, which is in PKCS#8, SEC 1, PKCS#1 and a JWK alike, and in whatever else a
+ * key may be wrapped in; raw, hex, base64.
+ */
 function needlesOf(key: KeyObject): readonly Buffer[] {
   const { d } = key.export({ format: 'jwk' });
-  const scalar = Buffer.from(d ?? '', 'base64url');
-  const encodings: Buffer[] = [
-    key.export({ type: 'pkcs8', format: 'der' }),
-    key.export({ type: key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1', format: 'der' }),
-    scalar,
-    // A window inside the secret scalar: whole encodings would miss a key that is wrapped in something else.
-    scalar.subarray(4, 28),
-  ];
-  return encodings.flatMap(formsOf);
+  return formsOf(Buffer.from(d ?? '', 'base64url').subarray(4, 28));
 }
 
 /** Base64 of the same bytes reads differently at each of the three offsets; its middle is what can be searched for. */
@@ -68,8 +63,8 @@ function formsOf(bytes: Buffer): Buffer[] {
   };
   const base64 = [0, 1, 2].map(atOffset);
   const urlSafe = base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'));
-  const texts = [bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64, ...urlSafe];
-  return [bytes, ...texts.map((text) => Buffer.from(text))];
+  const texts = new Set([bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64, ...urlSafe]);
+  return [bytes, ...[...texts].map((text) => Buffer.from(text))];
 }
 
 const stride = 8;
@@ -106,8 +101,8 @@ const [deepest, shortest] = [3, 24];
 const gzipHeader = Buffer.from([0x1f, 0x8b, 0x08, 0x00]);
 const truncated = { finishFlush: constants.Z_SYNC_FLUSH };
 const runs = [
-  ['hex', /[0-9a-f]{48,}/gi],
-  ['base64', /[A-Za-z0-9+/_-]{40,}/g],
+  ['hex', /[0-9a-f]{48,}/gi, [0, 1]],
+  ['base64', /[A-Za-z0-9+/_-]{40,}/g, [0, 1, 2, 3]],
 ] as const;
 
 /** The content and everything that is packed in it: hex, base64 (broken into lines or not) and gzip, nested. */
@@ -118,10 +113,10 @@ function layersOf(content: Buffer, depth = 0): Buffer[] {
   if (gzip >= 0) layers.push(...unpacked(() => inflateRawSync(content.subarray(gzip + 10), truncated), depth));
   const text = content.toString('latin1');
   for (const joined of new Set([text, text.replaceAll('\\n', '').replaceAll('\n', '')])) {
-    for (const [encoding, run] of runs) {
+    for (const [encoding, run, alignments] of runs) {
       // Whatever stands right before the text may look like a part of it: every alignment is tried.
       for (const [found] of joined.matchAll(run))
-        for (const start of [0, 1, 2, 3])
+        for (const start of alignments)
           layers.push(...unpacked(() => Buffer.from(found.slice(start), encoding), depth));
     }
   }
