@@ -65,6 +65,6 @@ describe('the clock of the rotation worker is off', () => {
     assert.deepEqual(run.bundle(), trusted);
   });
 
-  it('safety 8: no key of the run is in a history, log, object or file', async () =>
+  it('safety 8: no key of the run is in a history, log, argument, environment, file, object or metric', async () =>
     assert.deepEqual(await run.placesWithKeys(), []));
 });

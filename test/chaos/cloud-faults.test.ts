@@ -58,7 +58,7 @@ describe('a fault at any call of the cloud: the rotation completes, or fails by 
     const cloud = await aCloudWorld(certificate);
     const pods = new Calls(cloud.world);
     try {
-      slot.use(cloud.activities());
+      slot.use(cloud.world, cloud.activities());
       const others = (await trouble.make(cloud)) ?? [];
       const failure: unknown = await rotated(slot).catch((error: unknown) => error);
       if (failure) {
@@ -234,6 +234,9 @@ describe('a fault at any call of the cloud: the rotation completes, or fails by 
       )
       .then((broken) => assert.deepEqual(broken, []));
   });
+
+  it('safety 8: no key of any of these rotations is in a history, heartbeat, record or entry of the keystore', async () =>
+    assert.deepEqual(await slots.placesWithKeys(), []));
 
   it('counts', (test) => {
     assert.equal(total.failed, 0);

@@ -176,6 +176,6 @@ describe('safety 43: the key of the CA leaked, and somebody uses it', () => {
     });
   });
 
-  it('safety 8: no key of the run is in a history, log, object or file', async () =>
+  it('safety 8: no key of the run is in a history, log, argument, environment, file, object or metric', async () =>
     assert.deepEqual(await run.placesWithKeys(), []));
 });

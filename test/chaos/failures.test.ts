@@ -141,6 +141,6 @@ describe('a rotation that cannot go on says why, and leaves every target on the 
     assert.match((await fails(leafRotation)).failure!, /No workload in temporal-booking uses the Secret/);
   });
 
-  it('safety 8: no key is in a history, log, object or file', async () =>
+  it('safety 8: no key is in a history, log, argument, environment, file, object or metric', async () =>
     assert.deepEqual(await run.placesWithKeys(), []));
 });

@@ -70,6 +70,6 @@ describe('one rotation worker for several namespaces, each with a CA of its own,
     );
   });
 
-  it('safety 8: no key of the run is in a history, log, object or file', async () =>
+  it('safety 8: no key of the run is in a history, log, argument, environment, file, object or metric', async () =>
     assert.deepEqual(await run.placesWithKeys(), []));
 });

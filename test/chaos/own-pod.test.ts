@@ -1,36 +1,30 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
-import { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import { booking } from '../../src/sandbox/configuration.js';
-import { available, startSandbox, type Sandbox } from '../../src/sandbox/index.js';
+import { available, type Sandbox } from '../../src/sandbox/index.js';
 import { applyManifest } from '../../src/sandbox/manifests.js';
 import type { LeafRotationResult } from '../../src/domain/rotation.js';
 import { pollSpans } from '../../src/sandbox/gateway/polls.js';
 import type { Adoption } from '../../src/targets/target.js';
 import { tell } from '../../src/temporal/history.js';
+import { SandboxRun } from '../support/sandbox-run.js';
 
 const name = 'cert-rotation-worker';
 const deployment = `/apis/apps/v1/namespaces/cert-rotation/deployments/${name}`;
 const role = '/apis/rbac.authorization.k8s.io/v1/namespaces/cert-rotation/roles/cert-rotation-target';
 
 describe('safety 33: the only rotation worker rolls its own pod in the middle of its own activity', () => {
-  let dir: string;
+  let run: SandboxRun;
   let sandbox: Sandbox;
   let client: Client;
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    sandbox = await startSandbox({
-      dir: join(dir, 'sandbox'),
-      rotationWorker: false,
-      bookingsPerSecond: 1,
-      workersFollow: true,
-    });
-    const { configFile, kubernetes, temporal } = sandbox;
+    run = await SandboxRun.begin(() => ({ rotationWorker: false, workersFollow: true }));
+    ({ sandbox, client } = run);
+    const { configFile, kubernetes } = sandbox;
     const written = await readFile(configFile, 'utf8');
     const rolling = written.replace(/(rotation-worker:(?:\n {4}.*)*?\n {4}rollout: )none/, '$1rolling');
     assert.notEqual(rolling, written);
@@ -41,16 +35,8 @@ describe('safety 33: the only rotation worker rolls its own pod in the middle of
     await kubernetes.admin.patch(role, [{ op: 'add', path: '/rules/-', value: allowed }]);
     await applyManifest(kubernetes.admin, 'deploy/worker.yaml');
     await available(kubernetes, deployment, 1);
-    client = new Client({
-      connection: await Connection.connect({ address: temporal.address }),
-      namespace: booking.namespace,
-    });
   });
-  after(async () => {
-    await client?.connection.close();
-    await sandbox?.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
+  after(() => run?.stop());
 
   it('safety 33: its successor, on the new leaf, takes the rotation over and ends it', async () => {
     const pods = async () => {
@@ -101,4 +87,7 @@ describe('safety 33: the only rotation worker rolls its own pod in the middle of
     );
     assert.ok(since && polls.some(({ to }) => to > since.t), 'the new leaf was never used');
   });
+
+  it('safety 8: no key of the run is in a history, log, argument, environment, file, object or metric', async () =>
+    assert.deepEqual(await run.placesWithKeys(), []));
 });

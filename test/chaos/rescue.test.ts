@@ -105,7 +105,7 @@ describe('safety 42: CA, leaves and the certificate of the command have all expi
     );
   });
 
-  it('safety 8: no key is in a history, log, object or file, nor in what the rescue said', async () => {
+  it('safety 8: no key is in a history, log, argument, environment, file, object or metric, nor in what the rescue said', async () => {
     assert.deepEqual(await run.placesWithKeys(), []);
     const said = { name: 'the rescue', content: Buffer.from(rescued.stdout + rescued.stderr) };
     assert.deepEqual(scan([said], await recordedKeys(run.keysFile)), []);

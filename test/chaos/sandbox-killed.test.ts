@@ -1,22 +1,17 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Client, Connection } from '@temporalio/client';
-import { readTrust } from '../../src/cloud/namespace-spec.js';
+import type { Client } from '@temporalio/client';
 import { caRotationId, leafRotationId } from '../../src/domain/ids.js';
 import type { CaRotationResult } from '../../src/domain/rotation.js';
 import type { KubernetesObject } from '../../src/kubernetes/client.js';
 import { untilApprovalIsAsked } from '../../src/sandbox/approval.js';
 import { booking } from '../../src/sandbox/configuration.js';
-import { measure } from '../../src/sandbox/gateway/measures.js';
-import { startSandbox, type Sandbox } from '../../src/sandbox/index.js';
-import { everyWorkerPolls, leavesIn, type SecretObject } from '../../src/sandbox/traffic.js';
+import type { Sandbox } from '../../src/sandbox/index.js';
+import { leavesIn, type SecretObject } from '../../src/sandbox/traffic.js';
 import { tellIfKnown } from '../../src/temporal/history.js';
 import { pendingActivities } from '../../src/temporal/live.js';
-import { readCertificates } from '../../src/x509/read.js';
 import { eventually } from '../support/eventually.js';
+import { SandboxRun } from '../support/sandbox-run.js';
 
 const id = caRotationId(booking.authority);
 const secretPath = '/api/v1/namespaces/temporal-booking/secrets/temporal-booking-tls';
@@ -24,36 +19,25 @@ const deployment = '/apis/apps/v1/namespaces/temporal-booking/deployments/tempor
 const patience = 240_000;
 
 describe('safety 44: the real worker is killed where it is most dangerous, and Temporal restarts, in one CA rotation', () => {
-  let dir: string;
+  let run: SandboxRun;
   let sandbox: Sandbox;
   let client: Client;
   let result: CaRotationResult;
   let revisions: number;
   let blows = 0;
-  let from: number;
-  /** Leaves of the application's workers. */
+  /** Of the application's workers: calls of the rotation worker fail when it is killed. */
   const leaves = new Set<string>();
   /** Without Temporal nobody's call succeeds. */
   let outage: { readonly from: number; readonly to: number };
 
   before(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    sandbox = await startSandbox({
-      dir: join(dir, 'sandbox'),
-      progress: (line) => process.stderr.write(`${line}\n`),
-      // Long enough for a blow between the Secret and the stamp.
-      timing: { secretPropagation: '4s' },
-      bookingsPerSecond: 1,
-      temporalKeeps: true,
-    });
-    client = new Client({
-      connection: await Connection.connect({ address: sandbox.temporal.address }),
-      namespace: booking.namespace,
-    });
-    from = await everyWorkerPolls(sandbox);
+    // Time enough for a blow between the Secret and the stamp.
+    run = await SandboxRun.begin(() => ({ timing: { secretPropagation: '4s' }, temporalKeeps: true }));
+    ({ sandbox, client } = run);
+    await run.everyWorkerPolls();
     const old = await leafInPlace();
     revisions = await revision();
-    const [trusted] = bundle();
+    const [trusted] = run.bundle();
     // At each write of the cloud, once it is taken and before the worker has its answer.
     const update = sandbox.store.update.bind(sandbox.store);
     sandbox.store.update = (change) => {
@@ -85,19 +69,12 @@ describe('safety 44: the real worker is killed where it is most dangerous, and T
     await handle.signal('approveCaRemoval', { who: 'ada', why: 'all moved', evidence });
     // Whoever takes over finds the removal made, and holds the watch.
     await eventually(async () => ((await removal())?.attempt ?? 0) > 1, patience);
-    assert.ok(!bundle().includes(trusted!));
+    assert.ok(!run.bundle().includes(trusted!));
     await kill();
     result = (await handle.result()) as CaRotationResult;
-    leaves.add(await leafInPlace());
+    await leafInPlace();
   });
-  after(async () => {
-    await client?.connection.close();
-    await sandbox?.stop();
-    await rm(dir, { recursive: true, force: true });
-  });
-
-  const bundle = () =>
-    readCertificates(readTrust(sandbox.store.get(booking.namespace).spec).bundlePem).map((ca) => ca.fingerprint);
+  after(() => run?.stop());
 
   async function leafInPlace(): Promise<string> {
     const [leaf] = leavesIn((await sandbox.kubernetes.admin.get<SecretObject>(secretPath))!);
@@ -129,7 +106,7 @@ describe('safety 44: the real worker is killed where it is most dangerous, and T
   it('safety 44: one new CA, which is all that the namespace trusts', (test) => {
     assert.equal(blows, 4);
     assert.equal(result.outcome, 'rotated', result.reason);
-    assert.deepEqual(bundle(), [result.newFingerprint]);
+    assert.deepEqual(run.bundle(), [result.newFingerprint]);
     test.diagnostic(`SIGKILLs survived ${blows}`);
   });
 
@@ -147,9 +124,10 @@ describe('safety 44: the real worker is killed where it is most dangerous, and T
   });
 
   it('no call of the workers failed but while Temporal was away', async () => {
-    const record = (await sandbox.gateway.record()).filter(({ t }) => t < outage.from || t > outage.to);
-    const traffic = { from, to: Date.now() };
-    const { failedByCode } = measure(record, { ...booking, leaves, traffic });
+    const { failedByCode } = await run.measures(booking, { leaves, outage });
     assert.deepEqual(failedByCode, {});
   });
+
+  it('safety 8: no key of the run is in a history, log, argument, environment, file, object or metric', async () =>
+    assert.deepEqual(await run.placesWithKeys(), []));
 });

@@ -28,4 +28,7 @@ describe('safety 44: kills and faults of the cloud at random, several in one rot
     assert.ok(counts.kills >= rotations && counts.faults >= 10, JSON.stringify(counts));
     test.diagnostic(`kills survived ${counts.kills}, faults survived ${counts.faults}, calls failed ${counts.failed}`);
   });
+
+  it('safety 8: no key of any of these rotations is in a history, heartbeat, record or entry of the keystore', async () =>
+    assert.deepEqual(await slots.placesWithKeys(), []));
 });

@@ -40,7 +40,7 @@ describe('safety 44: a CA rotation that a person terminates or resets ends as if
   it('safety 44: terminated with its worker dead at any place, and started anew', async (test) => {
     const clean = new Killer();
     await inAWorld(async (world) => {
-      slots.all[0]!.use(clean.activities(world));
+      slots.all[0]!.use(world, clean.activities(world));
       await slots.all[0]!.rotate(ca);
     });
     // Once its end is on the authority's record it is over, and a new start is the next rotation.
@@ -50,11 +50,11 @@ describe('safety 44: a CA rotation that a person terminates or resets ends as if
     const broken = await slots.each(own, (slot, place) =>
       inAWorld(async (world) => {
         const killer = new Killer(place);
-        slot.use(killer.activities(world));
+        slot.use(world, killer.activities(world));
         const first = await slot.start(ca);
         const dead = new AbortController();
         const approving = people(first, dead.signal).catch(() => undefined);
-        await eventually(async () => killer.kills === 1);
+        await eventually(async () => killer.struck === 1);
         await first.terminate('a person lost patience');
         dead.abort();
         await approving;
@@ -72,7 +72,7 @@ describe('safety 44: a CA rotation that a person terminates or resets ends as if
   it('safety 44: reset to each phase while it waits for the approval', async () => {
     const broken = await slots.each(phases, (slot, phase) =>
       inAWorld(async (world) => {
-        slot.use(new Killer().activities(world));
+        slot.use(world, new Killer().activities(world));
         const handle = await slot.start(ca);
         await eventually(async () => (await handle.query<RotationStatus>('status')).phase === 'approve');
         await reset(slot, handle, phase);
@@ -87,11 +87,11 @@ describe('safety 44: a CA rotation that a person terminates or resets ends as if
     const broken = await slots.each([...phases, 'remove'] as const, (slot, phase) =>
       inAWorld(async (world) => {
         const killer = new Killer('removeCa (1) the cloud is changed: before the answer');
-        slot.use(killer.activities(world));
+        slot.use(world, killer.activities(world));
         const handle = await slot.start(ca);
         const over = new AbortController();
         const approving = people(handle, over.signal).catch(() => undefined);
-        await eventually(async () => killer.kills === 1);
+        await eventually(async () => killer.struck === 1);
         over.abort();
         await reset(slot, handle, phase);
         await approving;
@@ -106,7 +106,7 @@ describe('safety 44: a CA rotation that a person terminates or resets ends as if
     // From before it had a CA, it is the next rotation.
     const broken = await slots.each([...phases.slice(2), 'remove', 'finish'], (slot, phase) =>
       inAWorld(async (world) => {
-        slot.use(new Killer().activities(world));
+        slot.use(world, new Killer().activities(world));
         await slot.rotate(ca);
         await reset(slot, slot.client.workflow.getHandle(ca.workflowId), phase);
         const end = await followed(slot).catch(typeOf);
@@ -116,6 +116,9 @@ describe('safety 44: a CA rotation that a person terminates or resets ends as if
     );
     assert.deepEqual(broken, []);
   });
+
+  it('safety 8: no key of any of these rotations is in a history, heartbeat, record or entry of the keystore', async () =>
+    assert.deepEqual(await slots.placesWithKeys(), []));
 });
 
 const ofALeaf =

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFile, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -10,57 +9,29 @@ import { parse, stringify } from 'yaml';
 import { createKubernetesClient, type KubernetesObject } from '../../src/kubernetes/client.js';
 import type { SandboxDescription } from '../../src/sandbox/description.js';
 import { readRecord } from '../../src/sandbox/gateway/record.js';
-import { linkArticleTools } from '../../src/sandbox/tools/article.js';
-import { findTool, findTools } from '../../src/sandbox/tools/index.js';
+import { findTool } from '../../src/sandbox/tools/index.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { eventually } from '../support/eventually.js';
-import { poisonIn, type Poison } from '../support/poison.js';
-import { commandLine, descendantsOf, running, watchDescendants } from '../support/processes.js';
-import { ended, runStarter, spawnProgram, spawnStarter, type Environment, type Ran } from '../support/starter.js';
+import { commandLine, descendantsOf, running } from '../support/processes.js';
+import { rotationWorker, SandboxUp } from '../support/sandbox-up.js';
+import { ended, runStarter, spawnProgram, spawnStarter, type Environment } from '../support/starter.js';
 
 const exec = promisify(execFile);
-const workers = '/apis/apps/v1/namespaces/cert-rotation/deployments/cert-rotation-worker';
 
 describe('sandbox up', () => {
+  let up: SandboxUp;
   let folder: string;
   let dir: string;
-  let poison: Poison;
-  let up: ChildProcess;
-  let upEnded: Promise<Ran>;
   let description: SandboxDescription;
-  /** What the shell of a person has who typed what `sandbox up` printed, over what was there before. */
   let shell: Environment;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
-    dir = join(folder, 'sandbox');
-    poison = await poisonIn(folder);
-    // Nothing can be fetched by way of the recording servers that the shell's proxies are.
-    await findTools({ progress: (line) => process.stderr.write(`${line}\n`) });
-    await linkArticleTools(join(folder, 'tools'), (line) => process.stderr.write(`${line}\n`));
-    up = spawnStarter(['sandbox', 'up', '--state', dir, '--with-tools'], poison.environment);
-    upEnded = ended(up);
-    let printed = '';
-    up.stdout!.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    await Promise.race([
-      eventually(async () => printed.includes('export PATH='), 240_000),
-      upEnded.then(({ stderr }) => assert.fail(`sandbox up ended: ${stderr}`)),
-    ]);
-    description = JSON.parse(await readFile(join(dir, 'sandbox.json'), 'utf8')) as SandboxDescription;
-    const exports = [...printed.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [
-      name!,
-      value!.replace('$PATH', poison.environment['PATH'] ?? ''),
-    ]);
-    shell = { ...poison.environment, HTTP_PROXY: undefined, HTTPS_PROXY: undefined, ...Object.fromEntries(exports) };
+    up = await SandboxUp.begin();
+    ({ folder, dir, description, shell } = up);
   });
-  after(async () => {
-    up?.kill('SIGKILL');
-    await upEnded;
-    await poison?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => up?.stop());
 
-  const starter = (...args: string[]) => runStarter(args, shell);
+  const starter = (...args: string[]) => up.starter(...args);
   async function json(...args: string[]) {
     const { stdout, stderr, code } = await starter(...args, '-o', 'json');
     assert.equal(code, 0, stderr);
@@ -75,7 +46,7 @@ describe('sandbox up', () => {
     assert.deepEqual(Object.keys(cloud), ['address', 'caFile', 'apiKey']);
     assert.deepEqual(Object.keys(kubernetes), ['kubeconfig']);
     assert.deepEqual(Object.keys(worker!), ['pid']);
-    assert.equal(description.pid, up.pid);
+    assert.equal(description.pid, up.process.pid);
     assert.equal(shell['CERT_ROTATION_CONFIG'], description.configuration);
   });
 
@@ -113,7 +84,7 @@ describe('sandbox up', () => {
   it('a second one in the same folder is refused by the id of the first', async () => {
     const { code, stderr } = await starter('sandbox', 'up', '--state', dir);
     assert.equal(code, 2);
-    assert.match(stderr, new RegExp(`a sandbox runs in ${dir} as process ${up.pid}`));
+    assert.match(stderr, new RegExp(`a sandbox runs in ${dir} as process ${up.process.pid}`));
   });
 
   it('a folder with files of somebody else is refused and left alone', async () => {
@@ -280,9 +251,11 @@ describe('sandbox up', () => {
   describe('safety 36: looking costs nothing and needs no worker', () => {
     async function scaleWorker(replicas: number): Promise<void> {
       const cluster = await createKubernetesClient({ kubeconfig: description.kubernetes.kubeconfig });
-      await cluster.patch(workers, [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
+      await cluster.patch(rotationWorker, [{ op: 'replace', path: '/spec/replicas', value: replicas }]);
       type Deployment = KubernetesObject & { readonly status?: { readonly replicas?: number } };
-      await eventually(async () => ((await cluster.get<Deployment>(workers))?.status?.replicas ?? 0) === replicas);
+      await eventually(
+        async () => ((await cluster.get<Deployment>(rotationWorker))?.status?.replicas ?? 0) === replicas,
+      );
       const pid = description.worker!.pid;
       if (replicas === 0) await eventually(async () => (await commandLine(pid)) === '');
     }
@@ -356,7 +329,7 @@ describe('sandbox up', () => {
     it('once a worker is back, an early decision is refused, and sandbox.json has its new process', async () => {
       await scaleWorker(1);
       const { pid } = await eventually(async () => {
-        const { worker } = JSON.parse(await readFile(join(dir, 'sandbox.json'), 'utf8')) as SandboxDescription;
+        const { worker } = await up.read();
         return worker && worker.pid !== description.worker!.pid ? worker : undefined;
       });
       assert.match(await commandLine(pid), /worker\.[jt]s$/);
@@ -421,54 +394,19 @@ describe('sandbox up', () => {
   });
 
   it('safety 25: none of this reached the cluster and the account of the shell that it was started from', () =>
-    assert.equal(poison.connections(), 0));
+    assert.equal(up.poison.connections(), 0));
+
+  it('safety 8: no key of the run is in a history, log, argument, environment, file, object or metric, nor in what a command said', async () =>
+    assert.deepEqual(await up.placesWithKeys(), []));
 
   it('sandbox down ends it: no process and nothing of its state is left', async () => {
-    const children = await descendantsOf(up.pid!);
+    const children = await descendantsOf(up.process.pid!);
     assert.ok(children.length >= 9, `only ${children.length} processes`);
     const { code, stdout } = await starter('sandbox', 'down', '--state', dir);
     assert.deepEqual([code, stdout], [0, 'ended\n']);
-    assert.equal((await upEnded).code, 0);
+    assert.equal((await up.ended).code, 0);
     await eventually(async () => (await running(children)).length === 0, 5000);
     assert.deepEqual(await readdir(dir), []);
     assert.equal((await starter('sandbox', 'down', '--state', dir)).code, 2);
-  });
-});
-
-describe('sandbox up that is ended early leaves nothing', () => {
-  let folder: string;
-  before(async () => (folder = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'))));
-  after(() => rm(folder, { recursive: true, force: true }));
-
-  /** Starts one, lets `end` end it once so many processes run, and looks for what is left. */
-  async function endsClean(processes: number, end: (up: ChildProcess, dir: string) => Promise<unknown>): Promise<void> {
-    const dir = join(folder, `${processes}`);
-    const up = spawnStarter(['sandbox', 'up', '--state', dir], process.env);
-    const upEnded = ended(up);
-    const watched = watchDescendants(up.pid!);
-    try {
-      await eventually(async () => watched.seen.length >= processes, 90_000);
-      await end(up, dir);
-      await upEnded;
-    } finally {
-      watched.stop();
-      up.kill('SIGKILL');
-    }
-    await eventually(async () => (await running(watched.seen)).length === 0 || undefined, 10_000).catch(async () =>
-      assert.deepEqual(await running(watched.seen), []),
-    );
-    await eventually(async () => (await readdir(dir)).length === 0, 10_000);
-  }
-
-  it('by sandbox down while it starts', () =>
-    endsClean(3, async (_up, dir) => assert.equal((await runStarter(['sandbox', 'down', '--state', dir])).code, 0)));
-
-  it('by SIGKILL while it starts', () => endsClean(4, async (up) => up.kill('SIGKILL')));
-
-  it('by SIGKILL while its workers run; the next one starts in the same folder', async () => {
-    await endsClean(9, async (up) => up.kill('SIGKILL'));
-    const dir = join(folder, '9');
-    await writeFile(join(dir, 'sandbox.pid'), '4194305\n');
-    await endsClean(2, async (up) => up.kill('SIGTERM'));
   });
 });

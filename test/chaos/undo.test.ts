@@ -155,7 +155,7 @@ describe('safety 15: the undo needs neither Temporal nor the namespace', () => {
     assert.equal(readCertificates(namespaces[0]!.bundle).length, 2);
   });
 
-  it('safety 8: no key is in a history, log, object or file', async () =>
+  it('safety 8: no key is in a history, log, argument, environment, file, object or metric', async () =>
     assert.deepEqual(await run.placesWithKeys(), []));
 
   async function leafOf(namespace: string, name: string): Promise<string> {

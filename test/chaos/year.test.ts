@@ -11,8 +11,11 @@ import { aCa as aForeignCa } from '../support/certificates.js';
 import { typeOf } from '../support/failures.js';
 import { aCa, aWorld, booking, type World } from '../support/fakes.js';
 import { listing } from '../support/listing.js';
+import { placesWithKeys, type Place } from '../support/key-scan.js';
 import { lockedOut } from '../support/locked-out.js';
 import { WorkflowTests } from '../support/temporal-env.js';
+import { historyWithChildren } from '../support/witness.js';
+import { keysOf, noteHeartbeats, tracesOfWorld, worldTraces } from '../support/world-traces.js';
 
 const [hour, day] = [3_600_000, 86_400_000];
 const days = 365;
@@ -45,6 +48,7 @@ function wall(at: number): { readonly date: string; readonly weekday: string; re
 /** A namespace, its people and its schedules, over time that is skipped. */
 class Life {
   readonly told: Notification[] = [];
+  readonly heartbeats: Place[] = [];
   readonly lockedOut: string[] = [];
   readonly restarts: number[] = [];
   readonly removals: number[] = [];
@@ -87,6 +91,7 @@ class Life {
     const observed = Object.entries(real).map(([name, activity]) => [
       name,
       async (input: never) => {
+        noteHeartbeats(this.heartbeats);
         this.#world.clockOffsetMs = (await this.#tests.env.currentTimeMs()) - Date.now();
         this.lockedOut.push(...lockedOut(this.#world));
         const result: unknown = await (activity as (given: never) => Promise<unknown>)(input);
@@ -232,5 +237,19 @@ describe('a whole year of a namespace, with its time skipped', () => {
       // Five days without a decision, a question and a reminder each; then the third time of the second question.
       { asked: 5 + 3, failed: 1, done: 1, restored: 0 },
     );
+  });
+
+  it('safety 8: no key of the year is in a history, heartbeat, record, message or entry of the keystore', async () => {
+    const places = [
+      ...life.heartbeats,
+      ...tracesOfWorld(world),
+      ...life.told.map((message) => ({ name: 'a message', content: Buffer.from(JSON.stringify(message)) })),
+    ];
+    const ran = [...runs, resumed!].map((handle) => ({ workflowId: handle.workflowId, runId: runOf(handle) }));
+    for (const { workflowId, runId } of [...ran, life.of('failed')[0]!.workflow!])
+      places.push(...(await historyWithChildren(tests.env.client, workflowId, runId)));
+    const keys = keysOf(world);
+    assert.ok(keys.length > days / 2, `only ${keys.length} keys`);
+    assert.deepEqual(placesWithKeys(places, keys, [...worldTraces, /^a message$/]), []);
   });
 });

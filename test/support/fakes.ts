@@ -11,6 +11,7 @@ import { RotationError } from '../../src/domain/failures.js';
 import { admits, sameFilters, type CertificateFilter } from '../../src/domain/filters.js';
 import { entries } from '../../src/domain/ids.js';
 import { createBuiltinIssuer } from '../../src/issuers/builtin.js';
+import type { Issued, Issuer } from '../../src/issuers/issuer.js';
 import type { Entry, Keystore, StoredEntry } from '../../src/keystore/keystore.js';
 import type { Endpoint, Probe, ProbeResult } from '../../src/probes/probe.js';
 import type { Adoption, Delivery, Poller, Progress, Target, TargetFacts } from '../../src/targets/target.js';
@@ -22,6 +23,8 @@ export class FakeKeystore implements Keystore {
   readonly entries = new Map<string, StoredEntry>();
   /** Names of all that was ever created. */
   readonly created: string[] = [];
+  /** All that was ever stored, in order. */
+  readonly stored: StoredEntry[] = [];
   beforeUpdate: () => void = () => undefined;
   #version = 0;
 
@@ -52,6 +55,7 @@ export class FakeKeystore implements Keystore {
   #store(name: string, entry: Entry): StoredEntry {
     const stored = { ...entry, name, version: String((this.#version += 1)) };
     this.entries.set(name, stored);
+    this.stored.push(stored);
     return stored;
   }
 }
@@ -230,6 +234,8 @@ export interface World {
   /** Other targets that were configured, by name. */
   readonly others: Map<string, FakeTarget>;
   readonly old: KeyPair;
+  /** All that its issuer made. */
+  readonly issued: KeyPair[];
   /** Pollers besides the pods. */
   readonly strangers: Poller[];
   /** Called before the pollers are read. */
@@ -343,6 +349,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     target,
     others: new Map(),
     old,
+    issued: [],
     strangers: [],
     clients: [],
     beforePollers: () => undefined,
@@ -362,7 +369,7 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
       keystore,
       cloud,
       probe,
-      issuer: () => issuer,
+      issuer: () => recordedIssuer(world.issued),
       assertPrograms: async () => undefined,
       target: (name) => world.others.get(name) ?? target,
       notifier: (name) => {
@@ -389,6 +396,17 @@ export async function aWorld(configuration: WorldOptions = {}): Promise<World> {
     },
   };
   return world;
+}
+
+function recordedIssuer(issued: KeyPair[]): Issuer {
+  const noted = (made: Issued): Issued => {
+    issued.push(made);
+    return made;
+  };
+  return {
+    createCa: async (request) => noted(await issuer.createCa(request)),
+    issueLeaf: async (ca, request) => noted(await issuer.issueLeaf(ca, request)),
+  };
 }
 
 /** A CA of the authority, as the issuer makes it. */

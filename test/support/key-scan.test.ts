@@ -3,7 +3,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { generateKey } from '../../src/x509/generate.js';
-import { scan } from './key-scan.js';
+import { placesWithKeys, scan } from './key-scan.js';
 
 const noise = (bytes: number) => Buffer.from('lorem ipsum '.repeat(bytes)).subarray(0, bytes);
 const base64 = (bytes: Buffer) => Buffer.from(bytes.toString('base64'));
@@ -43,4 +43,23 @@ describe('safety 8: the key scan finds a planted key', async () => {
       }
     }
   }
+});
+
+describe('safety 8: a key scan that proves nothing fails', async () => {
+  const key = createPrivateKey((await generateKey('P-256')).privateKey.reveal());
+  const places = [{ name: 'log of a worker', content: noise(100) }];
+
+  it('where no key is known', () => assert.throws(() => placesWithKeys(places, [], [/^log of /]), /no key is known/));
+
+  it('where nothing of a kind of place was seen, or nothing is in it', () => {
+    const nothing = { name: 'history of leaf/worker', content: Buffer.alloc(0) };
+    for (const seen of [places, [...places, nothing]])
+      assert.throws(() => placesWithKeys(seen, [key], [/^log of /, /^history of /]), /nothing seen of .*history/);
+  });
+
+  it('and otherwise it names the places', () => {
+    const log = { name: 'log of another', content: around(base64(encodings['PKCS#8']!(key))) };
+    assert.deepEqual(placesWithKeys(places, [key], [/^log of /]), []);
+    assert.deepEqual(placesWithKeys([...places, log], [key], [/^log of /]), ['log of another']);
+  });
 });

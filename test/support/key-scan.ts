@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,24 +16,41 @@ export async function recordedKeys(file: string): Promise<readonly KeyObject[]> 
   return [...lines].map((line) => createPrivateKey({ key: Buffer.from(line, 'base64'), format: 'der', type: 'pkcs8' }));
 }
 
+/**
+ * Names of the places where one of the keys was found. Throws where that would be no proof: no key is known, nothing of a kind of
+ * place was seen, or a key that is planted is not found.
+ * @param kinds what a kind of place is known by: its name
+ */
+export function placesWithKeys(
+  places: readonly Place[],
+  keys: readonly KeyObject[],
+  kinds: readonly RegExp[],
+): readonly string[] {
+  assert.ok(keys.length > 0, 'no key is known that could be found');
+  for (const kind of kinds)
+    assert.ok(
+      places.some(({ name, content }) => kind.test(name) && content.length > 0),
+      `nothing seen of ${kind}`,
+    );
+  const planted = { name: 'planted', content: Buffer.from(keys.at(-1)!.export({ type: 'pkcs8', format: 'pem' })) };
+  const found = scan([...places, planted], keys);
+  assert.equal(found.at(-1), planted.name, 'a planted key was not found');
+  return found.slice(0, -1);
+}
+
 /** Names of the places where one of the keys was found; looks into base64 and gzip, one inside the other. */
 export function scan(places: readonly Place[], keys: readonly KeyObject[]): readonly string[] {
   const finder = finderOf(keys.flatMap(needlesOf));
   return places.filter(({ content }) => layersOf(content).some(finder)).map(({ name }) => name);
 }
 
-/** The forms in which a key could show itself: PKCS#8, SEC 1 or PKCS#1, the bare scalar; raw, hex, base64. */
+/**
+ * What a key is found by: a window inside its secret number, which is in PKCS#8, SEC 1, PKCS#1 and a JWK alike, and in whatever else a
+ * key may be wrapped in; raw, hex, base64.
+ */
 function needlesOf(key: KeyObject): readonly Buffer[] {
   const { d } = key.export({ format: 'jwk' });
-  const scalar = Buffer.from(d ?? '', 'base64url');
-  const encodings: Buffer[] = [
-    key.export({ type: 'pkcs8', format: 'der' }),
-    key.export({ type: key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1', format: 'der' }),
-    scalar,
-    // A window inside the secret scalar: whole encodings would miss a key that is wrapped in something else.
-    scalar.subarray(4, 28),
-  ];
-  return encodings.flatMap(formsOf);
+  return formsOf(Buffer.from(d ?? '', 'base64url').subarray(4, 28));
 }
 
 /** Base64 of the same bytes reads differently at each of the three offsets; its middle is what can be searched for. */
@@ -45,8 +63,8 @@ function formsOf(bytes: Buffer): Buffer[] {
   };
   const base64 = [0, 1, 2].map(atOffset);
   const urlSafe = base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'));
-  const texts = [bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64, ...urlSafe];
-  return [bytes, ...texts.map((text) => Buffer.from(text))];
+  const texts = new Set([bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64, ...urlSafe]);
+  return [bytes, ...[...texts].map((text) => Buffer.from(text))];
 }
 
 const stride = 8;
@@ -60,7 +78,9 @@ function finderOf(needles: readonly Buffer[]): (haystack: Buffer) => boolean {
   for (const needle of needles) {
     for (let offset = 0; offset < stride; offset += 1) {
       const window = needle.readUInt32LE(offset);
-      windows.set(window, [...(windows.get(window) ?? []), { needle, offset }]);
+      const candidates = windows.get(window);
+      if (candidates) candidates.push({ needle, offset });
+      else windows.set(window, [{ needle, offset }]);
     }
   }
   return (haystack) => {
@@ -81,8 +101,8 @@ const [deepest, shortest] = [3, 24];
 const gzipHeader = Buffer.from([0x1f, 0x8b, 0x08, 0x00]);
 const truncated = { finishFlush: constants.Z_SYNC_FLUSH };
 const runs = [
-  ['hex', /[0-9a-f]{48,}/gi],
-  ['base64', /[A-Za-z0-9+/_-]{40,}/g],
+  ['hex', /[0-9a-f]{48,}/gi, [0, 1]],
+  ['base64', /[A-Za-z0-9+/_-]{40,}/g, [0, 1, 2, 3]],
 ] as const;
 
 /** The content and everything that is packed in it: hex, base64 (broken into lines or not) and gzip, nested. */
@@ -93,10 +113,10 @@ function layersOf(content: Buffer, depth = 0): Buffer[] {
   if (gzip >= 0) layers.push(...unpacked(() => inflateRawSync(content.subarray(gzip + 10), truncated), depth));
   const text = content.toString('latin1');
   for (const joined of new Set([text, text.replaceAll('\\n', '').replaceAll('\n', '')])) {
-    for (const [encoding, run] of runs) {
+    for (const [encoding, run, alignments] of runs) {
       // Whatever stands right before the text may look like a part of it: every alignment is tried.
       for (const [found] of joined.matchAll(run))
-        for (const start of [0, 1, 2, 3])
+        for (const start of alignments)
           layers.push(...unpacked(() => Buffer.from(found.slice(start), encoding), depth));
     }
   }

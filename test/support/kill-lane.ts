@@ -20,7 +20,7 @@ import { untilApprovalIsAsked } from '../../src/sandbox/approval.js';
 import { killGroup, sandboxEnvironment, spawnChild } from '../../src/sandbox/children.js';
 import type { Sandbox } from '../../src/sandbox/index.js';
 import type { SandboxRun } from './sandbox-run.js';
-import { recordingKeys } from './witness.js';
+import { witnessedWorker } from './witness.js';
 import { startApiProxy, type ApiProxy, type CallFate } from './api-proxy.js';
 import { KillPoints } from './kill-points.js';
 import type { ServerCertificate } from './server-certificate.js';
@@ -111,7 +111,7 @@ export class KillLane {
       HOME: this.#folder,
       HOSTNAME: this.#rotations,
       [allowVariable]: 'foreign-cloud',
-      ...recordingKeys(keysFile),
+      ...witnessedWorker(keysFile),
     });
     this.#startWorker();
   }

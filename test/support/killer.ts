@@ -16,12 +16,12 @@ export class Killer {
   readonly #diesAt: (place: string) => boolean;
   readonly #runs = new Map<string, number>();
   readonly #attempt = new AsyncLocalStorage<(where: string) => Promise<void>>();
-  /** How often it was killed. */
-  kills = 0;
+  /** How often it killed. */
+  struck = 0;
 
   /** @param diesAt asked at every place that is reached; a place alone: there, once. */
   constructor(diesAt: string | ((place: string) => boolean) = () => false) {
-    this.#diesAt = typeof diesAt === 'string' ? (place) => this.kills === 0 && place === diesAt : diesAt;
+    this.#diesAt = typeof diesAt === 'string' ? (place) => this.struck === 0 && place === diesAt : diesAt;
   }
 
   activities(world: World): Activities {
@@ -48,7 +48,7 @@ export class Killer {
         const place = `${name} (${run}) ${where}${count > 1 ? ` (${count})` : ''}`;
         this.places.push(place);
         if (!this.#diesAt(place)) return;
-        this.kills += 1;
+        this.struck += 1;
         reject(ApplicationFailure.create({ type: 'WorkerKilled', message: place, nextRetryDelay: '10ms' }));
         await new Promise<never>(() => undefined);
       };

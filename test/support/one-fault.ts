@@ -11,7 +11,8 @@ export class OneFault {
   readonly places: string[] = [];
   readonly #failsAt: string | undefined;
   readonly #calls = new Map<string, number>();
-  faults = 0;
+  /** How often one failed. */
+  struck = 0;
 
   constructor(failsAt?: string) {
     this.#failsAt = failsAt;
@@ -47,8 +48,8 @@ export class OneFault {
 
   #reach(place: string, failure: FailureType): void {
     this.places.push(place);
-    if (place !== this.#failsAt || this.faults > 0) return;
-    this.faults += 1;
+    if (place !== this.#failsAt || this.struck > 0) return;
+    this.struck += 1;
     throw new RotationError(failure, `${place}: the API server does not answer.`);
   }
 }

@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, readlink } from 'node:fs/promises';
 
 /** A process, told apart from a later one with the same id. */
 export interface Seen {
@@ -35,6 +35,18 @@ export async function running(seen: readonly Seen[]): Promise<readonly string[]>
 
 export async function commandLine(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).replaceAll('\0', ' ').trim();
+}
+
+/** Where it listens, on loopback (proc(5), /proc/net/tcp); nothing when it has ended. */
+export async function listeningPorts(pid: number): Promise<readonly number[]> {
+  const files = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')));
+  const sockets = new Set(links);
+  const rows = (await readFile(`/proc/${pid}/net/tcp`, 'utf8').catch(() => '')).trim().split('\n').slice(1);
+  return rows.flatMap((row) => {
+    const [, local, , state, , , , , , inode] = row.trim().split(/\s+/);
+    return state === '0A' && sockets.has(`socket:[${inode}]`) ? [Number.parseInt(local!.split(':')[1]!, 16)] : [];
+  });
 }
 
 /** Remembers every descendant of `root` that it sees, until stopped. */

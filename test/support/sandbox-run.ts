@@ -9,10 +9,14 @@ import { measure, type MeasureOptions, type Measures } from '../../src/sandbox/g
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/index.js';
 import { everyWorkerPolls, leavesIn, targetSecrets } from '../../src/sandbox/traffic.js';
 import { readCertificates } from '../../src/x509/read.js';
-import { recordedKeys, scan } from './key-scan.js';
-import { recordingKeys, tracesOf } from './witness.js';
+import { placesWithKeys, recordedKeys } from './key-scan.js';
+import { tracesLeft, tracesOf, watchProcesses, witnessedWorker, type ProcessWatch } from './witness.js';
 
 const keysIn = (dir: string): string => join(dir, 'recorded-keys');
+
+type Special = Partial<Pick<MeasureOptions, 'probesShowNoLeaf' | 'leaves'>> & {
+  readonly outage?: MeasureOptions['traffic'];
+};
 
 /** A sandbox for a file of tests, with some traffic, and what the test itself sees of it. */
 export class SandboxRun {
@@ -22,17 +26,20 @@ export class SandboxRun {
   readonly client: Client;
   /** Every leaf that a target was seen to have. */
   readonly leaves = new Set<Fingerprint>();
+  readonly #processes: ProcessWatch;
   #from = 0;
 
-  private constructor(dir: string, sandbox: Sandbox, client: Client) {
+  private constructor(dir: string, sandbox: Sandbox, client: Client, processes: ProcessWatch) {
     this.dir = dir;
     this.sandbox = sandbox;
     this.client = client;
+    this.#processes = processes;
   }
 
   /** @param options what is special about it; given the folder that is gone afterwards */
   static async begin(options: (dir: string) => Omit<SandboxOptions, 'dir'> = () => ({})): Promise<SandboxRun> {
     const dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
+    const processes = watchProcesses();
     try {
       const special = options(dir);
       const environment = special.workerEnvironment;
@@ -41,17 +48,19 @@ export class SandboxRun {
         progress: (line) => process.stderr.write(`${line}\n`),
         bookingsPerSecond: 1,
         ...special,
-        workerEnvironment: { ...environment, ...recordingKeys(keysIn(dir), environment?.['NODE_OPTIONS']) },
+        workerEnvironment: { ...environment, ...witnessedWorker(keysIn(dir), environment?.['NODE_OPTIONS']) },
       });
       const connection = await Connection.connect({ address: sandbox.temporal.address });
-      return new SandboxRun(dir, sandbox, new Client({ connection, namespace: booking.namespace }));
+      return new SandboxRun(dir, sandbox, new Client({ connection, namespace: booking.namespace }), processes);
     } catch (error) {
+      await processes.stop();
       await rm(dir, { recursive: true, force: true });
       throw error;
     }
   }
 
   async stop(): Promise<void> {
+    await this.#processes.stop();
     await this.client.connection.close();
     await this.sandbox.stop();
     await rm(this.dir, { recursive: true, force: true });
@@ -62,10 +71,14 @@ export class SandboxRun {
     return keysIn(this.dir);
   }
 
-  /** Where a key of the rotation worker is and must not be: no place, after a run that made or read some. */
-  async placesWithKeys(client: Client = this.client): Promise<readonly string[]> {
-    const keys = await recordedKeys(this.keysFile);
-    return scan(await tracesOf(this.sandbox, client), keys);
+  /**
+   * Where a key that a rotation worker made or read is and must not be.
+   * @param clients of the Temporal namespaces that rotations ran in
+   */
+  async placesWithKeys(...clients: readonly Client[]): Promise<readonly string[]> {
+    const traces = await tracesOf(this.sandbox, clients.length > 0 ? clients : [this.client]);
+    const places = [...traces, ...(await this.#processes.places())];
+    return placesWithKeys(places, await recordedKeys(this.keysFile), tracesLeft);
   }
 
   /** From here on it is measured. */
@@ -87,13 +100,14 @@ export class SandboxRun {
 
   /**
    * Of the workers and starters of a namespace, up to the last that the gateway recorded of it.
-   * @param more `probesShowNoLeaf` where somebody probes with the Temporal CLI
+   * @param more `probesShowNoLeaf` where somebody probes with the Temporal CLI; `leaves`: whose calls count; `outage`: what does not
    */
   async measures(
     { namespace, taskQueue }: Pick<MeasureOptions, 'namespace' | 'taskQueue'> = booking,
-    more: Pick<MeasureOptions, 'probesShowNoLeaf'> = {},
+    { outage, ...more }: Special = {},
   ): Promise<Measures> {
-    const record = await this.sandbox.gateway.record();
+    const all = await this.sandbox.gateway.record();
+    const record = all.filter(({ t }) => !outage || t < outage.from || t > outage.to);
     const to = record.findLast((event) => event.namespace === namespace)!.t;
     return measure(record, { namespace, taskQueue, leaves: this.leaves, traffic: { from: this.#from, to }, ...more });
   }

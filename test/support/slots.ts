@@ -2,10 +2,15 @@ import { Client, type WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/index.js';
 import type { RotationStatus } from '../../src/domain/rotation.js';
+import { eventually } from './eventually.js';
 import { fakeActivities } from './fake-activities.js';
+import type { World } from './fakes.js';
+import { placesWithKeys, type Place } from './key-scan.js';
 import { spread } from './spread.js';
 import { WorkflowTests } from './temporal-env.js';
+import { histories } from './witness.js';
 import { workflowBundle } from './workflow-bundle.js';
+import { keysOf, noteHeartbeats, tracesOfWorld, worldTraces } from './world-traces.js';
 
 const taskQueue = 'cert-rotation';
 
@@ -24,6 +29,8 @@ export const timing = { connectionAge: '20ms', connectionAgeGrace: '10ms', soak:
 /** A Temporal namespace and its worker, which carries out one rotation after another. */
 export class Slot {
   readonly client: Client;
+  readonly #worlds: World[] = [];
+  readonly #heartbeats: Place[] = [];
   #activities: Activities | undefined;
   readonly #stopped = new AbortController();
   #ended: Promise<void> = Promise.resolve();
@@ -34,8 +41,10 @@ export class Slot {
 
   async begin(tests: WorkflowTests): Promise<this> {
     const names = Object.keys(fakeActivities().activities) as (keyof Activities)[];
-    const delegate = (name: keyof Activities) => (input: never) =>
-      (this.#activities![name] as (given: never) => Promise<unknown>)(input);
+    const delegate = (name: keyof Activities) => (input: never) => {
+      noteHeartbeats(this.#heartbeats);
+      return (this.#activities![name] as (given: never) => Promise<unknown>)(input);
+    };
     const worker = await Worker.create({
       connection: tests.env.nativeConnection,
       namespace: this.client.options.namespace,
@@ -53,8 +62,9 @@ export class Slot {
     return this.#ended;
   }
 
-  /** The worker calls these from now on. */
-  use(activities: Activities): void {
+  /** The worker calls these, of that world, from now on. */
+  use(world: World, activities: Activities): void {
+    this.#worlds.push(world);
     this.#activities = activities;
   }
 
@@ -69,6 +79,18 @@ export class Slot {
     const ended = handle.result().finally(() => over.abort());
     if (rotation.workflow === 'caRotation') await Promise.all([ended, people(handle, over.signal)]);
     return ended;
+  }
+
+  /** Where a key of its worlds is and must not be. */
+  async placesWithKeys(): Promise<readonly string[]> {
+    // A run is listed a moment after it began.
+    await eventually(async () => (await this.client.workflow.count()).count >= this.#worlds.length);
+    const places = [
+      ...(await histories(this.client)),
+      ...this.#heartbeats,
+      ...this.#worlds.flatMap((world) => tracesOfWorld(world)),
+    ];
+    return placesWithKeys(places, this.#worlds.flatMap(keysOf), worldTraces);
   }
 }
 
@@ -96,6 +118,13 @@ export class Slots {
     name?: (item: Item) => string,
   ): Promise<readonly string[]> {
     return spread(this.all, items, work, name);
+  }
+
+  /** Where a key of any world is and must not be. */
+  async placesWithKeys(): Promise<readonly string[]> {
+    const found: string[] = [];
+    for (const slot of this.all) found.push(...(await slot.placesWithKeys()));
+    return found;
   }
 
   async stop(): Promise<void> {

@@ -63,7 +63,7 @@ export async function soak({ slots, certificate, seed, goesOn, progress }: Soak)
 
 async function live(slot: Slot, certificate: ServerCertificate, seed: number, counts: SoakCounts): Promise<void> {
   const chance = dice(seed);
-  const killer = new Killer((place) => killer.kills < 3 && chance(place) < 0.04);
+  const killer = new Killer((place) => killer.struck < 3 && chance(place) < 0.04);
   const cloud = await aCloudWorld(certificate, (channel) => ({
     close: () => channel.close(),
     call: (method, request) => {
@@ -86,7 +86,7 @@ async function live(slot: Slot, certificate: ServerCertificate, seed: number, co
     cloud.store.endings.push(
       ...(chance('which') < 0.5 ? (['FAILED'] as const) : (['FULFILLED', 'NO_EFFECT'] as const)),
     );
-  slot.use(killer.activities(cloud.world));
+  slot.use(cloud.world, killer.activities(cloud.world));
   let spared = 0;
   try {
     let runs = 1;
@@ -99,7 +99,7 @@ async function live(slot: Slot, certificate: ServerCertificate, seed: number, co
     await cloud.stop();
   }
   counts.rotations += 1;
-  counts.kills += killer.kills;
+  counts.kills += killer.struck;
   counts.faults += planned - spared - cloud.api.faults.length;
   counts.calls += pods.made;
   counts.failed += pods.failed.length;
