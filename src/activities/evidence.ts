@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { NamespaceTrust } from '../cloud/cloud.js';
+import { ownNamespaces } from '../config/own-namespaces.js';
+import { leafOf } from '../config/rules.js';
 import { short, type CertificateFacts, type Fingerprint } from '../domain/certificate.js';
 import { unknownClients } from '../domain/clients.js';
 import { changedTrust, factLines, type Evidence } from '../domain/evidence.js';
 import { RotationError } from '../domain/failures.js';
+import { admits } from '../domain/filters.js';
 import { isOfPod } from '../domain/pollers.js';
-import { configuredQueue, otherConfigurations } from '../domain/reports.js';
+import { configuredQueue, otherConfigurations, presentedQueue, reportsOf, type ReportSeen } from '../domain/reports.js';
 import type { HolderEvidence, Progress } from '../targets/target.js';
 import { anchorsOf } from '../x509/chain.js';
 import { signedBy } from '../x509/read.js';
@@ -26,7 +29,9 @@ export interface EvidenceRequest {
 
 interface TargetEvidence {
   readonly target: string;
-  /** The CA of the authority that signed its leaf. */
+  /** In its Secret. */
+  readonly leaf?: CertificateFacts;
+  /** The CA of the authority that signed it. */
   readonly issuer: Fingerprint | undefined;
   /** It could not be looked at. */
   readonly unseen?: true;
@@ -73,11 +78,12 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
   const missing = [
     ...parts.flatMap((part) => part.missing),
     ...(await distrusting(deps, request, namespaces)),
+    ...filteredOut(deps, parts, namespaces),
     ...(await sharing(deps, request, namespaces)),
     ...(await configuredOtherwise(deps, work)),
   ];
   const holders = parts.flatMap((part) => part.holders);
-  const strangers = await unknownPollers(deps, request, holders);
+  const strangers = await unknownPollers(deps, request, parts);
   const names = [...strangers.keys()];
   const facts = factLines({
     namespaces,
@@ -107,6 +113,23 @@ async function distrusting(
   return namespaces
     .filter(({ bundle }) => !bundle.some(({ fingerprint }) => chain.includes(fingerprint)))
     .map(({ namespace }) => `${namespace}: it does not trust CA ${short(ca)} any more`);
+}
+
+/** Targets whose leaves, of now or to come, the filters of a namespace refuse: somebody put other ones there since. */
+function filteredOut(
+  { config }: Dependencies,
+  parts: readonly TargetEvidence[],
+  namespaces: readonly NamespaceTrust[],
+): readonly string[] {
+  return namespaces.flatMap(({ namespace, filters }) =>
+    parts
+      .filter(({ target, leaf }) => {
+        const configured = config.targets[target]!;
+        const leaves = [leafOf(configured), ...(leaf ? [leaf] : [])];
+        return ownNamespaces(config, configured).includes(namespace) && !leaves.every((one) => admits(filters, one));
+      })
+      .map(({ target }) => `${namespace}: its filters refuse the leaf of ${target}`),
+  );
 }
 
 /** Targets of other authorities whose leaves chain to what is to be removed: authorities may have a root in common. */
@@ -181,12 +204,13 @@ async function evidenceSeen(
   const delivery = await deps.target(target).delivered();
   if (!current || issuer !== ca || delivery?.leaf !== current.fingerprint) {
     const missing = [`${target}: its Secret does not hold a leaf of the new CA`];
-    return { target, issuer, lines: [], holders: [], missing };
+    return { target, ...(current && { leaf: current }), issuer, lines: [], holders: [], missing };
   }
   const adoption = await deps.target(target).adoption(delivery);
   const say = ({ name, evidence }: HolderEvidence) => `${target} ${name}: ${evidence}`;
   return {
     target,
+    leaf: current,
     issuer,
     lines: adoption.holders.filter((holder) => holder.adopted).map(say),
     missing: adoption.adopted ? [] : nonEmpty(adoption.holders.filter((holder) => !holder.adopted).map(say), target),
@@ -216,21 +240,53 @@ const nonEmpty = (missing: readonly string[], target: string): readonly string[]
 async function unknownPollers(
   deps: Dependencies,
   { authority, quietSince }: EvidenceRequest,
-  holders: readonly string[],
+  parts: readonly TargetEvidence[],
 ): Promise<ReadonlyMap<string, string>> {
   const since = quietSince ? Date.parse(quietSince) : (await clusterClock(deps))().getTime() - deps.config.timing.soak;
   const queues = targetsOf(deps, authority).flatMap((target) => targetConfig(deps, target).taskQueues);
   const unknown = new Map<string, string>();
-  for (const queue of queues) {
-    for (const { identity, lastAccessTime } of await deps.pollers(queue)) {
-      const known = holders.some((pod) => isOfPod(identity, pod));
-      if (known || Date.parse(lastAccessTime) <= since) continue;
-      const name = `${identity} (${queue.name})`;
-      const before = unknown.get(name) ?? lastAccessTime;
-      unknown.set(name, before > lastAccessTime ? before : lastAccessTime);
-    }
-  }
+  const holders = parts.flatMap((part) => part.holders);
+  const leaves = parts.flatMap(({ leaf }) => (leaf ? [leaf.fingerprint] : []));
+  const isOfHolder = (identity: string) => holders.some((pod) => isOfPod(identity, pod));
+  const see = (name: string, lastAccessTime: string): void => {
+    if (Date.parse(lastAccessTime) <= since) return;
+    const before = unknown.get(name) ?? lastAccessTime;
+    unknown.set(name, before > lastAccessTime ? before : lastAccessTime);
+  };
+  for (const queue of queues)
+    for (const { identity, lastAccessTime } of await deps.pollers(queue))
+      if (!isOfHolder(identity)) see(`${identity} (${queue.name})`, lastAccessTime);
+  for (const namespace of authorityConfig(deps, authority).namespaces)
+    for (const { process, lastAccessTime } of await strangersReporting(deps, { authority, namespace, leaves }))
+      if (!isOfHolder(process)) see(`${process} (${presentedQueue} in ${namespace})`, lastAccessTime);
   return unknown;
+}
+
+/** Processes that say of themselves that they present a leaf which no target holds; one without workers is seen by that alone. */
+async function strangersReporting(
+  deps: Dependencies,
+  {
+    authority,
+    namespace,
+    leaves,
+  }: { readonly authority: string; readonly namespace: string; readonly leaves: readonly Fingerprint[] },
+): Promise<readonly ReportSeen[]> {
+  const reports = reportsOf(await deps.pollers({ namespace, name: presentedQueue })).filter(
+    ({ value }) => !leaves.includes(value),
+  );
+  if (reports.length === 0) return [];
+  const others = (await leavesIn(deps, neighboursOf(deps, authority, namespace))).map(({ certificate }) => certificate);
+  const own = await deps.ownCertificate();
+  const known = [...others, ...(own && (await isOfOthers(deps, authority, own)) ? [own] : [])];
+  return reports.filter(({ value }) => !known.some(({ fingerprint }) => fingerprint === value));
+}
+
+/** What the removal of the authority's CA locks out is of its own CAs. */
+async function isOfOthers(deps: Dependencies, authority: string, leaf: CertificateFacts): Promise<boolean> {
+  const authorities = new Authorities(deps);
+  const { current } = await authorities.record(authority);
+  const old = current && (await authorities.certificate(authority, current));
+  return !old || !signedBy(leaf, old);
 }
 
 /** Long enough for what comes once a day. */

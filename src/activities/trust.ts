@@ -1,6 +1,6 @@
 import { short, type Fingerprint } from '../domain/certificate.js';
 import { planBundle, planFilters } from '../domain/bundle.js';
-import { sameFilters, widens } from '../domain/filters.js';
+import { admits, admittingBoth, sameFilters, widens, type CertificateFilter } from '../domain/filters.js';
 import { proveAccepted } from '../probes/streak.js';
 import { issuersAmong } from '../x509/chain.js';
 import type { KeyPair } from '../x509/pair.js';
@@ -39,25 +39,47 @@ export async function probeLeaf(
 export function trustActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
-  /** The new CA next to the old one; expired ones leave in the same write. */
-  async function trustCa({ authority, namespace, ca, rotation }: Step): Promise<{ operationId?: string } & Noted> {
+  /**
+   * The new CA next to the old one; expired ones leave in the same write. `again`: also filters that admit the targets' leaves,
+   * where those that the namespace has now refuse one and the configuration says which it wants.
+   */
+  async function trustCa({ authority, namespace, ca, rotation, again }: TrustStep): Promise<Trusted & Noted> {
     const certificate = await authorities.known(authority, ca);
     const change = await deps.cloud.changeTrust(
       namespace,
-      (current) => {
+      async (current) => {
+        const filters = again ? await admittingOurs(namespace, current.filters) : current.filters;
         const { bundle } = planBundle({
           current: current.bundle,
           add: [certificate],
           remove: [],
+          withFilters: !sameFilters(filters, current.filters),
           now: deps.now(),
           leavesInUse: [],
           issuers: issuersAmong([...current.bundle, certificate]),
         });
-        return { bundle, filters: current.filters };
+        return { bundle, filters };
       },
       { generation: `${rotation}/trust`, ...cloudProgress() },
     );
-    return { ...(change.operationId && { operationId: change.operationId }), ...noted(change) };
+    const { operationId, before, after } = change;
+    const widened = !sameFilters(before.filters, after.filters);
+    return {
+      ...(operationId && { operationId }),
+      ...(widened && { widened }),
+      ...noted(change),
+    };
+  }
+
+  /** The same filters where they refuse nobody of ours, or nobody said which are wanted. Others whom they admit stay admitted. */
+  async function admittingOurs(
+    namespace: string,
+    filters: readonly CertificateFilter[],
+  ): Promise<readonly CertificateFilter[]> {
+    const wanted = deps.config.namespaces[namespace]?.filters;
+    const leaves = await leavesFor(deps, namespace);
+    if (!wanted || leaves.every(({ certificate }) => admits(filters, certificate))) return filters;
+    return planFilters({ wanted: admittingBoth(filters, wanted), leaves });
   }
 
   async function proveTrust({ authority, namespace, ca }: Omit<Step, 'rotation'>): Promise<{ line: string }> {
@@ -106,6 +128,18 @@ export function trustActivities(deps: Dependencies) {
   }
 
   return { trustCa, proveTrust, widenFilters };
+}
+
+export interface TrustStep extends Step {
+  /** Somebody may have changed what was trusted since it was added first. */
+  readonly again?: true;
+}
+
+export interface Trusted {
+  /** Absent: nothing was to be changed. */
+  readonly operationId?: string;
+  /** The filters of the namespace had to change, too. */
+  readonly widened?: true;
 }
 
 export interface Step {

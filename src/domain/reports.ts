@@ -23,6 +23,9 @@ export interface Report {
   readonly value: string;
 }
 
+/** With when it was said last (RFC 3339, by the server's clock). */
+export type ReportSeen = Report & Pick<Poller, 'lastAccessTime'>;
+
 const separator = ' reports ';
 /** One that works polls at least so often, or else it is gone. */
 const silentAfterMs = 75_000;
@@ -30,17 +33,17 @@ const silentAfterMs = 75_000;
 export const reportIdentity = ({ process, value }: Report): string => `${process}${separator}${value}`;
 
 /** The newest report of each connection of each process that has not been silent for long while others reported. */
-export function reportsOf(pollers: readonly Poller[]): readonly Report[] {
-  const newest = new Map<string, Report & { readonly at: number }>();
+export function reportsOf(pollers: readonly Poller[]): readonly ReportSeen[] {
+  const newest = new Map<string, ReportSeen & { readonly at: number }>();
   for (const { identity, lastAccessTime } of pollers) {
     const [process, value] = identity.split(separator);
     if (process === undefined || value === undefined) continue;
     const at = Date.parse(lastAccessTime);
-    if (at >= (newest.get(process)?.at ?? -Infinity)) newest.set(process, { process, value, at });
+    if (at >= (newest.get(process)?.at ?? -Infinity)) newest.set(process, { process, value, lastAccessTime, at });
   }
   const all = [...newest.values()];
   const latest = Math.max(...all.map(({ at }) => at));
-  return all.filter(({ at }) => at > latest - silentAfterMs).map(({ process, value }) => ({ process, value }));
+  return all.filter(({ at }) => at > latest - silentAfterMs).map(({ at: _sorted, ...report }) => report);
 }
 
 /** What the processes of this pod present, each leaf once; none where none reports. */

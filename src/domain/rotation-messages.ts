@@ -65,10 +65,10 @@ export function trustedAgain(authority: string, lines: readonly string[]): Messa
   return {
     event: 'decisionWanted',
     severity: 'critical',
-    title: `CA of ${authority}: somebody else took the new CA out of a namespace, and it was added again`,
+    title: `CA of ${authority}: somebody else changed what a namespace admits; the new CA is trusted there again`,
     lines: [
       ...lines,
-      'Without it workers that moved are refused. Whoever took it out, such as Terraform, has to leave the bundle alone, or to know the new CA.',
+      'Until then workers that moved were refused. Whoever changed it, such as Terraform, has to leave bundle and filters alone, or to know the new CA.',
       'The rotation goes on by itself.',
     ],
     commands: [`cert-rotation status ${authority}`],

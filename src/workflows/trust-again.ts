@@ -7,8 +7,8 @@ import type { Rotation } from './rotation.js';
 import { tell } from './tell.js';
 
 /**
- * Adds the new CA again wherever somebody took it out: whoever has moved is refused until it is back, and nobody may be awake to
- * say so. What others trust stays. People are told, and whoever is asked later; a line for each namespace, empty where none lacked it. One that cannot be
+ * Adds the new CA again wherever somebody took it out, and widens filters again that refuse leaves of ours: whoever has moved is
+ * refused until then, and nobody may be awake to say so. What others trust stays. People are told, and whoever is asked later; a line for each namespace, empty where none lacked it. One that cannot be
  * changed is among the problems.
  */
 export async function trustAgain(rotation: Rotation): Promise<readonly string[]> {
@@ -16,8 +16,8 @@ export async function trustAgain(rotation: Rotation): Promise<readonly string[]>
   const lines: string[] = [];
   for (const namespace of plan.namespaces) {
     try {
-      if (await addAgain(rotation, namespace))
-        lines.push(`${namespace}: somebody else took out CA ${short(rotation.ca.fingerprint)}; it was added again`);
+      const line = await addAgain(rotation, namespace);
+      if (line) lines.push(line);
     } catch (error) {
       if (isCancellation(error)) throw error;
       board.problem(`${namespace} could not be seen to trust the new CA: ${rootOf(error).message}`);
@@ -30,20 +30,22 @@ export async function trustAgain(rotation: Rotation): Promise<readonly string[]>
   return lines;
 }
 
-/** False: it was there. */
-async function addAgain({ plan, ca, board }: Rotation, namespace: string): Promise<boolean> {
+/** What was done; undefined: nothing was to do. */
+async function addAgain({ plan, ca, board }: Rotation, namespace: string): Promise<string | undefined> {
   const name = short(ca.fingerprint);
   const step = { authority: plan.authority, namespace, ca: ca.fingerprint, rotation: workflowInfo().runId };
-  const { operationId, notes } = await patient.trustCa.executeWithOptions(
+  const { operationId, widened, notes } = await patient.trustCa.executeWithOptions(
     { summary: `See that ${namespace} still trusts CA ${name}` },
-    [step],
+    [{ ...step, again: true }],
   );
   notes?.forEach((note) => board.problem(note));
-  if (!operationId) return false;
+  if (!operationId) return undefined;
   const { line } = await patient.proveTrust.executeWithOptions(
     { summary: `Prove that ${namespace} admits leaves of ${name} again`, ...lasting(plan.proofDeadlineMs) },
     [step],
   );
   board.prove(line);
-  return true;
+  return widened
+    ? `${namespace}: somebody else changed its filters, which refused leaves of ours; they admit them, and CA ${name}, again`
+    : `${namespace}: somebody else took out CA ${name}; it was added again`;
 }

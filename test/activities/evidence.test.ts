@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import type { CertificateFacts } from '../../src/domain/certificate.js';
 import { changedFacts } from '../../src/domain/evidence.js';
 import { RotationError, type FailureType } from '../../src/domain/failures.js';
-import { reportIdentity } from '../../src/domain/reports.js';
+import { presentedQueue, reportIdentity } from '../../src/domain/reports.js';
 import type { CertificateFilter } from '../../src/domain/filters.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { runActivity } from '../support/activity-run.js';
@@ -50,6 +50,58 @@ describe('gatherEvidence', () => {
     const { complete, missing } = await gather();
     assert.equal(complete, false);
     assert.match(missing.join(), /^booking\.acct: it does not trust CA \w{8} any more$/);
+  });
+
+  it('safety 11: names the target whose leaf filters refuse that somebody put there, whatever still polls', async () => {
+    world.cloud.namespaces.set(booking, {
+      ...world.cloud.namespaces.get(booking)!,
+      filters: [{ commonName: 'somebody-else' }],
+    });
+    const { complete, missing } = await gather();
+    assert.deepEqual([complete, missing], [false, ['booking.acct: its filters refuse the leaf of worker']]);
+  });
+
+  describe('safety 14: a process that reports which leaf it presents', () => {
+    const reports = (process: string, value: string) => {
+      world.strangers.push(seen(reportIdentity({ process, value }), 50));
+    };
+    const pollersOf = (queue: string) => {
+      const { pollers } = world.deps;
+      Object.assign(world.deps, {
+        pollers: async (asked: { name: string }) =>
+          (await pollers(asked as never)).filter(
+            ({ identity }) => (asked.name === queue) === / reports /.test(identity),
+          ),
+      });
+    };
+    beforeEach(() => pollersOf(presentedQueue));
+
+    it('and is in no pod of a target is named, when no target has that leaf: it may have no worker to be seen by', async () => {
+      reports('1@backend@c0ffee', 'a'.repeat(64));
+      const { unknownPollers, facts } = await gather();
+      assert.match(
+        unknownPollers.join(),
+        /^1@backend@c0ffee \(cert-rotation\.presented in booking\.acct\), last polled /,
+      );
+      assert.ok(!facts.join().includes('a'.repeat(64)), 'a renewal would void the approval');
+    });
+
+    it('is none to name where it presents the leaf of a target, or is in one of its pods, which are looked at', async () => {
+      reports('1@backend@c0ffee', world.target.pair!.certificate.fingerprint);
+      reports('1@worker-10@c0ffee', 'a'.repeat(64));
+      assert.deepEqual((await gather()).unknownPollers, []);
+    });
+
+    it('is none to name where it is the rotation worker, unless its leaf is of the CA that is to go', async () => {
+      const own = async (of: KeyPair) => {
+        const { certificate } = await world.leafOf(of);
+        Object.assign(world.deps, { ownCertificate: async () => certificate });
+        world.strangers.length = 0;
+        reports('1@rotation@c0ffee', certificate.fingerprint);
+        return (await gather()).unknownPollers.length;
+      };
+      assert.deepEqual([await own((await aWorld()).old), await own(world.old)], [0, 1]);
+    });
   });
 
   it('names the pod that is not on the new leaf', async () => {

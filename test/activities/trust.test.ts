@@ -29,6 +29,42 @@ describe('trusting the next CA', () => {
     assert.equal(world.cloud.writes.length, 1);
   });
 
+  describe('again, because somebody may have changed what was trusted', () => {
+    const again = () => runActivity(world, 'trustCa', { ...step(), rotation: 'run', again: true }).result;
+    const theirs = [{ commonName: 'somebody-else' }];
+    const wanted = [{ commonName: 'worker' }];
+    const worldWanting = async (filters?: typeof wanted) => {
+      world = await aWorld(filters && { filters });
+      next = await world.moved();
+    };
+
+    it('safety 11: filters that refuse leaves of ours admit them too, and theirs stay', async () => {
+      await worldWanting(wanted);
+      trust({ filters: theirs, bundle: [world.old.certificate] });
+      assert.equal((await again()).widened, true);
+      assert.deepEqual(world.filters(), [...theirs, ...wanted]);
+      assert.deepEqual(world.bundle(), [world.old.certificate.fingerprint, next.certificate.fingerprint]);
+      assert.deepEqual(await again(), {});
+    });
+
+    it('other filters that admit our leaves stay as they are, and so do those that nobody said anything of', async () => {
+      await worldWanting(wanted);
+      trust({ filters: [{ commonName: 'work*' }] });
+      assert.deepEqual(await again(), {});
+      await worldWanting();
+      trust({ filters: theirs });
+      assert.deepEqual(await again(), {});
+      assert.deepEqual(world.filters(), theirs);
+    });
+
+    it('and not at first: whatever narrows or widens filters has a step of its own', async () => {
+      await worldWanting(wanted);
+      trust({ filters: theirs, bundle: [world.old.certificate] });
+      assert.equal((await trustCa()).widened, undefined);
+      assert.deepEqual(world.filters(), theirs);
+    });
+  });
+
   it('safety 35: it is proved by several connections in a row, and a refusal in between starts the count anew', async () => {
     await trustCa();
     const answers = ['accepted', 'refused', 'accepted', 'accepted'];

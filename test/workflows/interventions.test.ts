@@ -149,7 +149,9 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
         'proveTrust',
         'gatherEvidence',
       ]);
-      await tests.eventually(async () => titles().some((title) => /took the new CA out/.test(title)));
+      await tests.eventually(async () =>
+        titles().some((title) => /somebody else changed what a namespace admits/.test(title)),
+      );
       await handle.signal('approveCaRemoval', { ...ann, evidence: evidence().digest });
       assert.equal((await result()).outcome, 'rotated');
     });
@@ -175,6 +177,21 @@ describe('safety 39: what fails in a CA rotation waits for a person', () => {
       };
       await start({ trustCa, gatherEvidence: looking });
       await rotatedOnceAsked(again);
+    });
+
+    it('safety 11: and filters that refuse leaves of ours: they admit them again', async () => {
+      isTrusted = true;
+      let isRefused = true;
+      const widening = async () => {
+        if (!isRefused) return {};
+        isRefused = false;
+        return { operationId: 'operation', widened: true as const };
+      };
+      const filtered = ['booking.acct: its filters refuse the leaf of worker'];
+      const looking = async () => evidence(isRefused ? { complete: false, missing: filtered } : {});
+      const adding = async ({ again: isAgain }: { again?: true }) => (isAgain ? widening() : {});
+      await start({ trustCa: adding, gatherEvidence: looking }, { notifiers });
+      await rotatedOnceAsked(/booking\.acct: somebody else changed its filters, which refused leaves of ours/);
     });
 
     it('but whoever takes it out again and again is for a person to stop; it is added all the same', async () => {
