@@ -100,14 +100,14 @@ export interface Traced {
   readonly store?: Pick<Sandbox['store'], 'list'>;
 }
 
-/** What a run leaves behind where no key may be, by the names of its places. */
+/** What a run leaves behind where no key may be, by the names of its places; the logs are those of rotation workers. */
 export const tracesLeft = [
   /^history of (ca|leaf)\//,
   /^object cert-rotation\//,
   /^cmdline of /,
   /^environ of /,
   /^metrics of /,
-  /\.log$/,
+  /\/(pods\/cert-rotation_.*|worker)\.log$/,
 ] as const;
 
 /**
