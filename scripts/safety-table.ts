@@ -18,6 +18,7 @@ export const rules: Readonly<Record<number, string>> = {
   11: 'Filters that narrow wait for the removal; filters never refuse a leaf in use or to come.',
   12: 'One CA signs at a time; nothing of a retiring CA is issued, delivered or restored.',
   13: 'Clients that never poll are sought and declared; what cannot be seen is said, and doubt asks a person.',
+  14: 'Silent means long enough: connections have reached their age; the old CA is seen to be refused, at every endpoint, and a report of it counts.',
   15: 'The undo needs neither Temporal nor the namespace: the API key alone restores what was trusted.',
   16: 'The previous pair goes back only if it passes a probe now; otherwise nothing is restarted and a person is called.',
   17: 'Secrets, stamps and replica counts are written without dropping one another or what others own.',

@@ -1,5 +1,5 @@
 import type { CertificateFacts } from '../domain/certificate.js';
-import type { CertificateFilter } from '../domain/filters.js';
+import { sameFilter, type CertificateFilter } from '../domain/filters.js';
 import { bytesField, contentOf, fieldsOf, messageOf, type Field } from './wire.js';
 
 /** Field numbers of temporal.api.cloud.namespace.v1 (message.proto of cloud-api v0.17.0; unchanged up to v0.26.0). */
@@ -42,12 +42,25 @@ export function withTrust(
   const hadBase64 = auth.some(({ number }) => number === mtls.deprecatedBase64Ca);
   const changed: Field[] = [
     ...auth.filter(({ number }) => !replaced.includes(number)),
-    ...(filters ?? []).map((filter) => bytesField(mtls.filters, writeFilter(filter))),
+    ...(filters ? filterFieldsOf(auth, filters) : []),
     bytesField(mtls.acceptedCa, pem),
     ...(hadBase64 ? [bytesField(mtls.deprecatedBase64Ca, Buffer.from(pem.toString('base64')))] : []),
   ];
   const others = fields.filter(({ number }) => number !== specMtlsAuth);
   return messageOf([...others, bytesField(specMtlsAuth, messageOf(changed))]);
+}
+
+/** Of those that are there already every byte is kept: a filter may have fields that nobody here knows, too. */
+function filterFieldsOf(auth: readonly Field[], wanted: readonly CertificateFilter[]): readonly Field[] {
+  const present = auth
+    .filter(({ number }) => number === mtls.filters)
+    .map((field) => ({ field, filter: readFilter(field.content!) }));
+  const isIn = (all: readonly CertificateFilter[], one: CertificateFilter) =>
+    all.some((other) => sameFilter(one, other));
+  const staying = present.filter(({ filter }) => isIn(wanted, filter)).map(({ field }) => field);
+  const there = present.map(({ filter }) => filter);
+  const coming = wanted.filter((filter) => !isIn(there, filter));
+  return [...staying, ...coming.map((filter) => bytesField(mtls.filters, writeFilter(filter)))];
 }
 
 /** Everything of the spec but bundle and filters, comparable: two specs with the same rest differ in nothing else. */

@@ -53,7 +53,8 @@ export function admittingBoth(
   return [...a, ...b.filter((filter) => !a.some((other) => sameFilter(filter, other)))];
 }
 
-function sameFilter(a: CertificateFilter, b: CertificateFilter): boolean {
+/** In the four fields that are known. */
+export function sameFilter(a: CertificateFilter, b: CertificateFilter): boolean {
   return fields.every((field) => (a[field] ?? '').toLowerCase() === (b[field] ?? '').toLowerCase());
 }
 

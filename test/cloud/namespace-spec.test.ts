@@ -24,8 +24,9 @@ describe('the spec of a namespace', () => {
     const auth = bytesField(mtlsAuth, messageOf([...enabled, ...fields(inner)]));
     return messageOf([...varint, auth, ...fields(outer)]);
   });
-  const filters = fc.array(fc.record({ commonName: fc.string({ minLength: 1 }) }, { noNullPrototype: true }), {
+  const filters = fc.uniqueArray(fc.record({ commonName: fc.string({ minLength: 1 }) }, { noNullPrototype: true }), {
     maxLength: 3,
+    selector: ({ commonName }) => commonName.toLowerCase(),
   });
 
   it('other bundle, other filters, every other byte as it was: fields of any number, inside mtls_auth too', () => {
@@ -36,6 +37,34 @@ describe('the spec of a namespace', () => {
         assert.deepEqual(readTrust(changed), { bundlePem: ca.pem, filters: wanted, enabled: true });
         assert.deepEqual(readTrust(withTrust(changed, { bundle: [] })).filters, wanted);
       }),
+    );
+  });
+
+  it('a filter that stays keeps every byte, fields that nobody here knows included', () => {
+    const named = (name: string) => bytesField(1, Buffer.from(name));
+    const filter = (name: string, bytes: Uint8Array) => bytesField(2, messageOf([named(name), bytesField(9, bytes)]));
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.string({ minLength: 1 }), {
+          minLength: 2,
+          maxLength: 4,
+          selector: (name) => name.toLowerCase(),
+        }),
+        content,
+        (names, bytes) => {
+          const [gone, ...stay] = names as [string, ...string[]];
+          const spec = messageOf([
+            bytesField(mtlsAuth, messageOf([...enabled, ...names.map((name) => filter(name, bytes))])),
+          ]);
+          const wanted = [...stay, `${gone}${gone} new`].map((commonName) => ({ commonName }));
+          const changed = withTrust(spec, { bundle: [ca], filters: wanted });
+          const auth = fieldsOf(fieldsOf(changed).find(({ number }) => number === mtlsAuth)!.content!);
+          const written = auth.filter(({ number }) => number === 2).map(({ raw }) => Buffer.from(raw).toString('hex'));
+          const kept = stay.map((name) => Buffer.from(filter(name, bytes).raw).toString('hex'));
+          assert.deepEqual(written.slice(0, -1), kept);
+          assert.deepEqual(readTrust(changed).filters, wanted);
+        },
+      ),
     );
   });
 
