@@ -23,12 +23,20 @@ export function approverActivities(deps: Dependencies) {
   return { verifyApproval };
 }
 
-/** The removal takes nobody's word for who approved, the workflow's included (safety 23). Undefined: nothing is wrong. */
-export function objectionToDecision(deps: Dependencies, authority: string, decision: Decision): string | undefined {
+/**
+ * The removal takes nobody's word for who approved, the workflow's included (safety 23). Undefined: nothing is wrong.
+ * @param isUnderWay it has left other namespaces on that approval already
+ */
+export function objectionToDecision(
+  deps: Dependencies,
+  authority: string,
+  decision: Decision,
+  isUnderWay = false,
+): string | undefined {
   const { mode, approvers, secondPerson } = authorityConfig(deps, authority).approval;
   const { identity, evidence = '', seconded, ...first } = decision;
   if (identity === 'policy') return mode === 'automatic' ? undefined : 'the configuration wants a person to approve';
-  const tooOld = objectionToAge(deps, authority, decision);
+  const tooOld = isUnderWay ? undefined : objectionToAge(deps, authority, decision);
   if (tooOld || !approvers) return tooOld;
   if (secondPerson && (!seconded || seconded.who === first.who)) return 'the configuration wants two people to approve';
   return [first, ...(seconded ? [seconded] : [])]

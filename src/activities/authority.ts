@@ -19,6 +19,14 @@ import type { Dependencies } from './dependencies.js';
 import { leavesInUse } from './leaves.js';
 import { foundOnRecord, onRecord } from './on-record.js';
 
+export interface Finished {
+  readonly authority: string;
+  /** The CA that stays. */
+  readonly ca: Fingerprint;
+  /** The one that was removed; absent: there was none. */
+  readonly old?: Fingerprint;
+}
+
 export function authorityActivities(deps: Dependencies) {
   const authorities = new Authorities(deps);
 
@@ -123,8 +131,8 @@ export function authorityActivities(deps: Dependencies) {
   }
 
   /** `next` becomes current; the keys of all other CAs of this authority are destroyed. */
-  async function finishCa({ authority, ca }: { authority: string; ca: Fingerprint }): Promise<void> {
-    const record = await authorities.change(authority, (latest) => finishRotation(latest, ca));
+  async function finishCa({ authority, ca, old }: Finished): Promise<void> {
+    const record = await authorities.change(authority, (latest) => finishRotation(latest, ca, old));
     for (const name of await authorities.unnamedCas(authority, record)) await authorities.destroy(authority, name);
   }
 

@@ -21,7 +21,7 @@ import {
   type Run,
 } from '../domain/notices.js';
 import { notifiersFor, type Message, type Notification, type NotificationEvent } from '../domain/notification.js';
-import type { CaRotationRequest } from '../domain/rotation.js';
+import type { CaRotationRequest, LeafRotationRequest } from '../domain/rotation.js';
 import type { Sent } from '../notifiers/notifier.js';
 import { statusOf } from '../temporal/running.js';
 import type { RunCutShort } from './audit.js';
@@ -49,7 +49,7 @@ export interface ExpiryTask {
   /** CA rotations that are to be started: of what is due, and of what was cut short. */
   readonly rotate: readonly CaRotationRequest[];
   /** Targets whose leaf rotation was cut short. */
-  readonly rotateLeaves: readonly string[];
+  readonly rotateLeaves: readonly LeafRotationRequest[];
   /** Rotations whose end is to be put on record, in their order. */
   readonly unrecorded: readonly RunCutShort[];
   /** What could not be looked at, and why. */
@@ -228,7 +228,7 @@ function rotationsOf({ sightings, findings }: Seen, now: Date): Pick<ExpiryTask,
   const due = rotationsDue(sightings, now).filter((authority) => !cas.some((one) => one.authority === authority));
   return {
     rotate: [...cas, ...due.map((authority) => ({ authority }))],
-    rotateLeaves: [...new Set(all.flatMap((one) => ('target' in one ? [one.target] : [])))],
+    rotateLeaves: all.flatMap((one) => ('target' in one ? [one] : [])),
   };
 }
 

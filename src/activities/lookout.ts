@@ -7,11 +7,19 @@ import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
 import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
-import { findingsOf, stagedFinding, wasCutShort, type CutRun, type Finding, type LastRun } from '../domain/findings.js';
+import {
+  findingsOf,
+  stagedFinding,
+  wasCutShort,
+  type CutLeafRun,
+  type CutRun,
+  type Finding,
+  type LastRun,
+} from '../domain/findings.js';
 import { caRotationId, entries, leafRotationId } from '../domain/ids.js';
-import { parseCaRequest } from '../domain/requests.js';
+import { parseCaRequest, parseLeafRequest } from '../domain/requests.js';
 import { phaseOfActivity } from '../domain/rotation.js';
-import { tellIfKnown } from '../temporal/history.js';
+import { tellIfKnown, type Told } from '../temporal/history.js';
 import { runOf, runsCutShort } from '../temporal/running.js';
 import type { RunCutShort } from './audit.js';
 import { Authorities } from './authorities.js';
@@ -150,7 +158,7 @@ class Lookout {
         record,
         chains: new Map(chains),
         lastRun,
-        cutRun: lastRun && wasCutShort(lastRun) ? await this.#cutRun(authority, lastRun) : undefined,
+        cutRun: lastRun && (await this.#cutRun(authority, lastRun)),
         ended,
         bundles: new Map(bundles),
         exposures,
@@ -159,15 +167,25 @@ class Lookout {
     };
   }
 
-  async #cutRun(authority: string, { runId }: LastRun): Promise<CutRun | undefined> {
-    const told = await tellIfKnown(this.#deps.client(), caRotationId(authority), runId);
-    if (!told) return undefined;
-    const request = parseCaRequest(told.input);
+  async #cutRun(authority: string, run: LastRun): Promise<CutRun | undefined> {
+    const told = await this.#told(caRotationId(authority), run);
+    const request = parseCaRequest(told?.input);
+    if (!told || typeof request === 'string') return undefined;
     const last = (isIt: (activity: string) => boolean) => told.steps.findLastIndex(({ activity }) => isIt(activity));
+    const aborting = last((activity) => activity === 'abortFacts' || phaseOfActivity[activity] === 'abort');
     // One that began anew after an abort, because of an emergency, made another CA.
-    const aborting =
-      last((activity) => phaseOfActivity[activity] === 'abort') > last((activity) => activity === 'issueCa');
-    return { request: typeof request === 'string' ? { authority } : request, aborting };
+    return { request, aborting: aborting > last((activity) => activity === 'issueCa') };
+  }
+
+  async #cutLeafRun(target: string, run: LastRun): Promise<CutLeafRun | undefined> {
+    const request = parseLeafRequest((await this.#told(leafRotationId(target), run))?.input);
+    return typeof request === 'string' ? undefined : { request };
+  }
+
+  /** A history that cannot be read keeps nobody from hearing of anything: then nothing is known of the run. */
+  async #told(workflowId: string, run: LastRun): Promise<Told | undefined> {
+    if (!wasCutShort(run)) return undefined;
+    return tellIfKnown(this.#deps.client(), workflowId, run.runId).catch(() => undefined);
   }
 
   #bundlesOf(authority: string): readonly (readonly [string, readonly CertificateFacts[]])[] {
@@ -210,8 +228,18 @@ class Lookout {
       const lastRun = await this.#lastRun(owner);
       // It may have ended since it was listed, and have taken its leaf with it.
       if (!(await this.#deps.keystore.get(entry))) continue;
-      const { resume } = this.#deps.config.notices;
-      found.push(...stagedFinding({ entry, target, authority: config.authority, lastRun, resume }));
+      const { authority } = config;
+      found.push(
+        ...stagedFinding({
+          entry,
+          target,
+          authority,
+          lastRun,
+          cutRun: lastRun && (await this.#cutLeafRun(target, lastRun)),
+          isMoved: (await this.#lastRun(caRotationId(authority)))?.status === 'RUNNING',
+          resume: this.#deps.config.notices.resume,
+        }),
+      );
     }
     return { findings: found };
   }

@@ -80,6 +80,7 @@ export function removalActivities(deps: Dependencies) {
       const watched = { authority, ca, namespace, neighbours, removedAt: work.removedAt!, clock };
       await holdWatch(deps, watched, work);
       await refuseWhatIsBack(removal);
+      await refuseWhatWasUndone(removal);
       return {
         lines: [...lines, `Everybody was still there at the end of the watch over ${before.namespace}`],
         ...(work.notes.length > 0 && { notes: work.notes }),
@@ -114,12 +115,12 @@ export function removalActivities(deps: Dependencies) {
     );
   }
 
-  /** An attempt that had lost Temporal may have undone the removal and could not say so. */
+  /** An attempt that had lost Temporal may have undone the removal and could not say so; or a person did, at a shell. */
   async function refuseWhatWasUndone({ authority, old, before }: Removal): Promise<void> {
     if ((await authorities.record(authority)).retiring === old) return;
     throw new RotationError(
       'RemovalUndone',
-      `CA ${short(old)} is not marked as retiring: an earlier attempt put it back into ${before.namespace}.`,
+      `CA ${short(old)} is not marked as retiring: its removal from ${before.namespace} was undone, at a shell or by an earlier attempt.`,
     );
   }
 
@@ -156,6 +157,8 @@ export function removalActivities(deps: Dependencies) {
     work.begin(`removing CA ${short(removal.old)} from ${namespace}`);
     await write(removal, work);
     work.removed(clock());
+    // Whoever undoes it by the API key alone marks that first, and then looks what is trusted: one of the two sees the other.
+    await refuseWhatWasUndone(removal);
     return negative;
   }
 
@@ -231,7 +234,8 @@ export function removalActivities(deps: Dependencies) {
     const { decision, facts, changedByUs } = approval;
     if (decision.decision !== 'approve' || decision.evidence !== digestOf(facts))
       throw new RotationError('EvidenceChanged', `The approval of ${decision.who} is for other evidence.`);
-    const objection = (await isOver(removal)) ? undefined : objectionToDecision(deps, authority, decision);
+    const isUnderWay = (removal.earlier ?? []).length > 0;
+    const objection = (await isOver(removal)) ? undefined : objectionToDecision(deps, authority, decision, isUnderWay);
     if (objection) throw new RotationError('EvidenceChanged', `Nothing was removed: ${objection}.`);
     const until = deps.now().getTime() + deps.config.timing.soak;
     for (;;) {

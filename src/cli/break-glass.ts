@@ -136,7 +136,7 @@ async function restoreFrom(command: Command, given: RestoreOptions): Promise<voi
     const restored = await restoreAll(audited, saved, { generation, onProgress: progressTo(options) });
     answer(options, { restored }, [
       ...linesOf(restored),
-      'A rotation that still removes would remove again: cert-rotation undo-removal, or terminate ca/<authority>.',
+      'A rotation that still removes would remove again: cert-rotation undo-removal <authority>, or cancel ca/<authority>.',
     ]);
   } finally {
     await cloud.close();

@@ -134,9 +134,14 @@ export function objectionToPutBack(record: AuthorityRecord): string | undefined 
   return undefined;
 }
 
-/** `ca` is the CA of this authority from now on; what was current is no longer known. */
-export function finishRotation(record: AuthorityRecord, ca: Fingerprint): AuthorityRecord {
+/**
+ * `ca` is the CA of this authority from now on; what was current is no longer known.
+ * @param old that was removed; where it is not marked as retiring any more, somebody has undone that
+ */
+export function finishRotation(record: AuthorityRecord, ca: Fingerprint, old?: Fingerprint): AuthorityRecord {
   if (record.current === ca && !record.next) return record;
+  if (old !== undefined && record.retiring !== old)
+    throw new RotationError('RemovalUndone', `CA ${short(old)} is not marked as retiring: its removal was undone.`);
   if (record.next !== ca || record.signing !== ca) {
     throw new RotationError(
       'ForeignNextAuthority',

@@ -3,7 +3,7 @@ import { isCompromised, type AuthorityRecord } from './authority.js';
 import { short, type CertificateFacts, type Fingerprint } from './certificate.js';
 import { exposureLines, isExposed, type Exposure } from './emergency.js';
 import { caRotationId, leafRotationId } from './ids.js';
-import type { CaRotationRequest } from './rotation.js';
+import type { CaRotationRequest, LeafRotationRequest } from './rotation.js';
 
 /**
  * What nobody is at work on and no schedule mends, found from facts, whatever became of the workflow (safety 27): a rotation
@@ -24,7 +24,7 @@ export interface Finding {
   readonly resumes?: Resumption;
 }
 
-export type Resumption = CaRotationRequest | { readonly target: string };
+export type Resumption = CaRotationRequest | LeafRotationRequest;
 
 /** The last run of a fixed id; `status` as Temporal names it. */
 export interface LastRun {
@@ -34,10 +34,15 @@ export interface LastRun {
 
 /** What the history tells of a CA rotation that was cut short. */
 export interface CutRun {
-  /** What it was asked for: whoever started it is still no one who may approve it, and an emergency stays one. */
+  /** What it was asked for. */
   readonly request: CaRotationRequest;
-  /** It was undoing itself: a person wanted it ended, and nothing takes it further. */
+  /** A person had it look what an abort would undo, or it was at that: they want it ended, and nothing takes it further. */
   readonly aborting: boolean;
+}
+
+/** What the history tells of a leaf rotation that was cut short. */
+export interface CutLeafRun {
+  readonly request: LeafRotationRequest;
 }
 
 /** What is known of an authority whose rotation does not run. */
@@ -66,6 +71,10 @@ export interface StagedFacts {
   readonly target: string;
   readonly authority: string;
   readonly lastRun: LastRun | undefined;
+  /** Absent: it was not cut short, or Temporal does not know. */
+  readonly cutRun?: CutLeafRun | undefined;
+  /** The CA rotation of its authority runs: it moves the target, or asks people about it. */
+  readonly isMoved: boolean;
   readonly resume: boolean;
 }
 
@@ -97,7 +106,7 @@ function exposed({ authority, record, lastRun, exposures }: AuthorityFacts): rea
 /** One that ended by itself told people then, and its end is on record for longer than Temporal knows the run. */
 function cutShort({ authority, record, lastRun, cutRun, ended, resume }: AuthorityFacts): readonly Finding[] {
   const { next, rotation } = record;
-  const resumes = resume && !cutRun?.aborting;
+  const resumes = resume ? resumptionOf(record, cutRun) : undefined;
   const owner = ended.find(({ runId }) => runId !== undefined && runId === rotation);
   const endedByItself = lastRun ? !wasCutShort(lastRun) : owner !== undefined && !isCutShort(owner.outcome);
   if (next === undefined || endedByItself) return [];
@@ -113,14 +122,27 @@ function cutShort({ authority, record, lastRun, cutRun, ended, resume }: Authori
         resumes
           ? `It is started again now and goes on with CA ${short(next)}; it makes no other. To end it instead: cert-rotation abort ${authority}.`
           : `A rotation that is started now goes on with CA ${short(next)}; it makes no other.`,
-        ...(cutRun?.aborting
+        ...(cutRun?.aborting || record.retiring === next
           ? [`It was being aborted: start it, and then cert-rotation abort ${authority} once more.`]
           : []),
       ],
       command: resumes ? `cert-rotation status ${authority}` : `cert-rotation rotate ca ${authority}`,
-      ...(resumes && { resumes: cutRun?.request ?? { authority } }),
+      ...(resumes && { resumes }),
     },
   ];
+}
+
+/**
+ * As it was asked for: whoever started it is still no one who may approve it. An emergency stays one for the CA in use, which is
+ * marked already; a next CA that leaked is so no longer. Undefined: that is for people. Nobody knows what it was asked for, it was
+ * being aborted, or the emergency was declared to it while it ran.
+ */
+function resumptionOf(record: AuthorityRecord, cutRun: CutRun | undefined): CaRotationRequest | undefined {
+  if (!cutRun || cutRun.aborting || record.retiring === record.next) return undefined;
+  const { emergency, ...request } = cutRun.request;
+  const isLeaked = record.current !== undefined && isCompromised(record, record.current);
+  if (!isLeaked) return request;
+  return emergency && { ...request, emergency: { ...emergency, leaked: 'current' } };
 }
 
 function stateOf({ current, signing, retiring }: AuthorityRecord, next: Fingerprint): string {
@@ -199,8 +221,10 @@ function trustedAgain({ authority, record, ended, bundles }: AuthorityFacts): re
 }
 
 /** A leaf rotation that ended by itself, well or not, discarded what it had staged, or told people that it could not. */
-export function stagedFinding({ entry, target, authority, lastRun, resume }: StagedFacts): readonly Finding[] {
+export function stagedFinding(facts: StagedFacts): readonly Finding[] {
+  const { entry, target, authority, lastRun } = facts;
   if (lastRun && !wasCutShort(lastRun)) return [];
+  const resumes = leafResumptionOf(facts);
   return [
     {
       id: `staged.${entry}`,
@@ -209,12 +233,19 @@ export function stagedFinding({ entry, target, authority, lastRun, resume }: Sta
       title: `The leaf rotation of ${target} was cut short`,
       lines: [
         `${leafRotationId(target)} does not run${fate(lastRun)}; the keystore still has the leaf that it made.`,
-        `Some pods of ${target} may use it and others not. ${resume ? 'It is started again now, and' : 'A rotation that is started now'} moves all of them.`,
+        `Some pods of ${target} may use it and others not. ${resumes ? 'It is started again now, and' : 'A rotation that is started now'} moves all of them.`,
       ],
-      command: resume ? `cert-rotation status ${target}` : `cert-rotation rotate leaf ${target}`,
-      ...(resume && { resumes: { target } }),
+      command: resumes ? `cert-rotation status ${target}` : `cert-rotation rotate leaf ${target}`,
+      ...(resumes && { resumes }),
     },
   ];
+}
+
+/** One that names its CA belongs to a CA rotation, which is resumed itself. */
+function leafResumptionOf({ cutRun, isMoved, resume }: StagedFacts): LeafRotationRequest | undefined {
+  if (!resume || isMoved || !cutRun || cutRun.request.ca !== undefined) return undefined;
+  const { target, urgent } = cutRun.request;
+  return { target, ...(urgent && { urgent }) };
 }
 
 /** One message about all of them. `all` is not empty. */

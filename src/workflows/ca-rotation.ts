@@ -315,11 +315,11 @@ async function confirm({ plan, ca, board, emergencies }: Rotation): Promise<Evid
 }
 
 /** The removal is done and watched: whoever cancels now comes too late, and an old key left behind would help nobody. */
-async function finish({ plan: { authority }, ca, board }: Rotation): Promise<void> {
+async function finish({ plan: { authority }, ca, old, board }: Rotation): Promise<void> {
   board.enter('finish');
   await write.finishCa.executeWithOptions(
     { summary: `${short(ca.fingerprint)} is the CA of ${authority} now; destroy the old key` },
-    [{ authority, ca: ca.fingerprint }],
+    [{ authority, ca: ca.fingerprint, ...(old && { old: old.fingerprint }) }],
   );
   board.enter('done');
 }

@@ -10,7 +10,7 @@ import {
 import type { Activities, ExpiryTask } from '../activities/index.js';
 import { caRotationId, leafRotationId } from '../domain/ids.js';
 import type { Run } from '../domain/notices.js';
-import type { CaRotationRequest, ExpiryNoticesResult } from '../domain/rotation.js';
+import type { CaRotationRequest, ExpiryNoticesResult, LeafRotationRequest } from '../domain/rotation.js';
 import { caRotation } from './ca-rotation.js';
 import { rootOf } from './failures.js';
 import { leafRotation } from './leaf-rotation.js';
@@ -35,7 +35,7 @@ export async function expiryNotices(): Promise<ExpiryNoticesResult> {
   const task = await takeNotices.executeWithOptions({ summary: 'Look at every certificate' }, [{ run: thisRun() }]);
   const started: string[] = [];
   for (const request of task.rotate) if (await startCa(request)) started.push(caRotationId(request.authority));
-  for (const target of task.rotateLeaves) if (await startLeaf(target)) started.push(leafRotationId(target));
+  for (const request of task.rotateLeaves) if (await startLeaf(request)) started.push(leafRotationId(request.target));
   const left = await Promise.all([recordEnds(task.unrecorded), ...task.notices.map(deliver)]);
   const problems = [...task.unseen, ...left.flat()];
   if (problems.length > 0)
@@ -64,11 +64,12 @@ function startCa(request: CaRotationRequest): Promise<boolean> {
   );
 }
 
-function startLeaf(target: string): Promise<boolean> {
+function startLeaf(request: LeafRotationRequest): Promise<boolean> {
+  const { target } = request;
   return isStarted(() =>
     startChild(leafRotation, {
       workflowId: leafRotationId(target),
-      args: [{ target }],
+      args: [request],
       parentClosePolicy: ParentClosePolicy.ABANDON,
       staticSummary: `Rotate the leaf of ${target}, whose rotation was cut short`,
     }),

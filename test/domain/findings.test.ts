@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { findingsOf, findingsText, stagedFinding, type AuthorityFacts } from '../../src/domain/findings.js';
+import type { CaRotationRequest } from '../../src/domain/rotation.js';
 import { certificateFacts } from '../support/certificate-facts.js';
 
 const old = certificateFacts('old');
@@ -72,13 +73,38 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
       /started again now and goes on with CA next.*end it instead: cert-rotation abort/,
     );
     assert.deepEqual([finding!.command, finding!.resumes], ['cert-rotation status orders', request]);
-    assert.deepEqual(findingsOf(facts({ ...cut, cutRun: undefined, lastRun: undefined }))[0]?.resumes, {
-      authority: 'orders',
-    });
+    assert.equal(findingsOf(facts({ ...cut, cutRun: undefined, lastRun: undefined }))[0]?.resumes, undefined);
     for (const status of ['FAILED', 'CANCELLED', 'COMPLETED'])
       assert.deepEqual(findingsOf(facts({ ...cut, lastRun: { runId: 'run-2', status } })), []);
     const staged = { entry: 'leaf.worker.run-9', target: 'worker', authority: 'orders', lastRun: terminated };
-    assert.deepEqual(stagedFinding({ ...staged, resume: true })[0]?.resumes, { target: 'worker' });
+    const leaf = { ...staged, resume: true, isMoved: false };
+    const left = (request: object, more: object = {}) =>
+      stagedFinding({ ...leaf, cutRun: { request: { target: 'worker', ...request } }, ...more })[0]?.resumes;
+    assert.deepEqual(left({ onlyWhenDue: true, urgent: true }), { target: 'worker', urgent: true });
+    assert.equal(left({}, { isMoved: true }), undefined, 'the CA rotation is at it');
+    assert.equal(left({ ca: 'next' }), undefined, 'it was part of a CA rotation');
+    assert.equal(stagedFinding(leaf)[0]?.resumes, undefined, 'nobody knows what it was asked for');
+  });
+
+  it('safety 43: an emergency stays one for the CA in use; a CA that leaked as the next one marks no other', () => {
+    const emergency = { who: 'ada', why: 'leaked', leaked: 'both' } as const;
+    const request = { authority: 'orders', who: 'ada' };
+    const resumed = (compromised: readonly string[], asked: CaRotationRequest) =>
+      findingsOf(
+        facts({
+          record: { ...overlap, compromised },
+          bundles: both,
+          resume: true,
+          lastRun: terminated,
+          cutRun: { request: asked, aborting: false },
+        }),
+      )[0]?.resumes;
+    assert.deepEqual(resumed(['old', 'earlier'], { ...request, emergency }), {
+      ...request,
+      emergency: { ...emergency, leaked: 'current' },
+    });
+    assert.deepEqual(resumed(['earlier'], { ...request, emergency }), request);
+    assert.equal(resumed(['old'], request), undefined, 'declared while it ran: that is for people to say again');
   });
 
   it('what a person was aborting is not resumed: it is said how it ends', () => {
@@ -90,6 +116,10 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
       /was being aborted: start it, and then cert-rotation abort orders once more/,
     );
     assert.equal(finding!.command, 'cert-rotation rotate ca orders');
+    const record = { ...overlap, retiring: 'next' };
+    const known = { request: { authority: 'orders' }, aborting: false };
+    const [late] = findingsOf(facts({ record, bundles: both, resume: true, lastRun: terminated, cutRun: known }));
+    assert.equal(late?.resumes, undefined);
   });
 
   it('another rotation that is cut short is another finding', () => {
@@ -164,7 +194,7 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
   });
 
   it('a leaf that a rotation left on its way, unless that one runs or ended by itself', () => {
-    const staged = { entry: 'leaf.worker.run-9', target: 'worker', authority: 'orders', resume: false };
+    const staged = { entry: 'leaf.worker.run-9', target: 'worker', authority: 'orders', resume: false, isMoved: false };
     const found = (status: string | undefined) =>
       stagedFinding({ ...staged, lastRun: status === undefined ? undefined : { runId: 'run-9', status } });
     assert.equal(found('TERMINATED')[0]?.title, 'The leaf rotation of worker was cut short');

@@ -290,7 +290,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       takeNotices: async () => ({
         notices: [],
         rotate: [{ authority: 'orders' }],
-        rotateLeaves: ['worker'],
+        rotateLeaves: [{ target: 'worker' }],
         unrecorded: [{ authority: 'orders', runId: 'terminated' }],
         unseen: [],
       }),
