@@ -1,18 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TrustChange } from '../cloud/cloud.js';
+import { restoreRemoved } from '../cloud/restore-trust.js';
 import { isCompromised, unmarkRetiring } from '../domain/authority.js';
-import { planBundle } from '../domain/bundle.js';
-import type { Fingerprint } from '../domain/certificate.js';
 import { RotationError } from '../domain/failures.js';
-import { sameFilters } from '../domain/filters.js';
 import type { RememberedTrust } from '../domain/rotation.js';
-import { issuersAmong } from '../x509/chain.js';
 import { Authorities } from './authorities.js';
 import { cloudProgress, noted, type Noted } from './cloud-progress.js';
 import type { Dependencies } from './dependencies.js';
 import type { Removal } from './removal.js';
 import type { RemovalProgress } from './removal-progress.js';
-import { filtersBefore } from './remembered-trust.js';
 
 export interface TrustRestoration {
   readonly before: RememberedTrust;
@@ -67,29 +63,12 @@ export function puttingBack(deps: Dependencies) {
     return undone;
   }
 
-  /** What the removal took goes back, by API key alone; what others changed since stays as they want it. */
+  /** By API key alone. */
   function restore({ before, rotation }: TrustRestoration, onProgress: (line: string) => void): Promise<TrustChange> {
-    return deps.cloud.changeTrust(
-      before.namespace,
-      (current) => {
-        const filters = filtersBefore(deps, current, before);
-        const { bundle } = planBundle({
-          current: current.bundle,
-          add: before.bundle.filter(({ fingerprint }) => goesBack(before, fingerprint)),
-          remove: [],
-          withFilters: !sameFilters(current.filters, filters),
-          now: deps.now(),
-          leavesInUse: [],
-          issuers: issuersAmong([...current.bundle, ...before.bundle]),
-        });
-        return { bundle, filters };
-      },
-      { generation: `${rotation}/restore`, onProgress, byKeyAlone: true },
-    );
+    const wanted = deps.config.namespaces[before.namespace]?.filters;
+    const options = { generation: `${rotation}/restore`, onProgress, byKeyAlone: true };
+    return restoreRemoved(deps.cloud, before, { wanted, now: deps.now() }, options);
   }
-
-  const goesBack = ({ removing, leaked = [] }: RememberedTrust, ca: Fingerprint): boolean =>
-    removing.includes(ca) && !leaked.includes(ca);
 
   /** For the workflow, when the removing activity could not do it itself. */
   async function restoreTrust(restoration: TrustRestoration): Promise<Noted> {

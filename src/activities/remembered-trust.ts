@@ -1,6 +1,6 @@
 import type { NamespaceTrust } from '../cloud/cloud.js';
 import type { Fingerprint } from '../domain/certificate.js';
-import { sameFilters, type CertificateFilter } from '../domain/filters.js';
+import { filtersBefore } from '../domain/filters.js';
 import { entries } from '../domain/ids.js';
 import type { RememberedTrust } from '../domain/rotation.js';
 import type { SavedTrust } from '../domain/saved-trust.js';
@@ -38,7 +38,7 @@ export function rememberedTrustActivities(deps: Dependencies) {
       kind: 'savedTrust',
       at: deps.now().toISOString(),
       namespaces: [{ namespace, bundle: worthKeeping.map(({ pem }) => pem).join(''), filters }],
-      removal: { old, neighbours },
+      removal: { old, removing, neighbours },
     };
     await authorities.keep(authority, entries.trust(authority, namespace), saved);
     const trust = { namespace, bundle, filters, removing, ...(leaked.length > 0 && { leaked }) };
@@ -63,7 +63,12 @@ export function rememberedTrustActivities(deps: Dependencies) {
     const bundle = [...current.bundle, ...left];
     const removing = left.map(({ fingerprint }) => fingerprint);
     return remembered(
-      { namespace, bundle, filters: filtersBefore(deps, current, saved), removing },
+      {
+        namespace,
+        bundle,
+        filters: filtersBefore(deps.config.namespaces[namespace]?.filters, current.filters, saved.filters),
+        removing,
+      },
       kept.removal.neighbours,
     );
   }
@@ -73,14 +78,4 @@ export function rememberedTrustActivities(deps: Dependencies) {
 
 function remembered(trust: Omit<RememberedTrust, 'neighbours'>, neighbours: readonly string[]): RememberedTrust {
   return { ...trust, ...(neighbours.length > 0 && { neighbours }) };
-}
-
-/** The filters from before a removal, where they are as the removal sets them; otherwise somebody else's, which stay. */
-export function filtersBefore(
-  { config }: Dependencies,
-  { namespace, filters }: Pick<NamespaceTrust, 'namespace' | 'filters'>,
-  before: Pick<RememberedTrust, 'filters'>,
-): readonly CertificateFilter[] {
-  const wanted = config.namespaces[namespace]?.filters;
-  return sameFilters(filters, wanted ?? before.filters) ? before.filters : filters;
 }

@@ -19,6 +19,9 @@ goes on). A rotation that was aborted has failed.`;
 /** Bad input found by a command itself. */
 export class BadInput extends Error {}
 
+/** A rotation does not take what it is told, or does not run. */
+export class NotTaken extends BadInput {}
+
 /** No worker answered in time. */
 export class NoWorker extends Error {}
 

@@ -5,6 +5,7 @@ import type { LoadedConfig } from '../config/load.js';
 import { allowVariable, refuseCloudPowers } from '../config/powers.js';
 import { resolveSecret } from '../config/references.js';
 import { short, type Fingerprint } from '../domain/certificate.js';
+import { RotationError } from '../domain/failures.js';
 import type { SavedTrust } from '../domain/saved-trust.js';
 import type { Keystore } from '../keystore/keystore.js';
 import { readCertificates } from '../x509/read.js';
@@ -30,13 +31,35 @@ export async function restoreAll(
   { namespaces }: SavedTrust,
   options: { readonly generation: string; readonly onProgress: (line: string) => void },
 ): Promise<readonly Restored[]> {
+  return eachRestored(namespaces, ({ namespace, bundle, filters }) =>
+    restoreTrust(cloud, { namespace, bundle: readCertificates(bundle), filters }, new Date(), {
+      ...options,
+      byKeyAlone: true,
+    }),
+  );
+}
+
+/** One that cannot be changed keeps no other one from it. Throws the first failure, once it has been tried with all of them. */
+export async function eachRestored<Former extends { readonly namespace: string }>(
+  all: readonly Former[],
+  restore: (one: Former) => Promise<TrustChange>,
+): Promise<readonly Restored[]> {
   const restored: Restored[] = [];
-  for (const { namespace, bundle, filters } of namespaces) {
-    const former = { namespace, bundle: readCertificates(bundle), filters };
-    const change = await restoreTrust(cloud, former, new Date(), { ...options, byKeyAlone: true });
-    restored.push({ namespace, ...outcomeOf(change) });
+  const failures: { readonly namespace: string; readonly error: Error }[] = [];
+  for (const one of all) {
+    const { namespace } = one;
+    await restore(one).then(
+      (change) => restored.push({ namespace, ...outcomeOf(change) }),
+      (error: Error) => failures.push({ namespace, error }),
+    );
   }
-  return restored;
+  const [first] = failures;
+  if (!first) return restored;
+  const message = [
+    ...failures.map(({ namespace, error }) => `${namespace} was not restored: ${error.message}`),
+    ...linesOf(restored),
+  ].join(' ');
+  throw first.error instanceof RotationError ? new RotationError(first.error.type, message) : new Error(message);
 }
 
 function outcomeOf({ changed, before, after, operationId, notes = [] }: TrustChange): Omit<Restored, 'namespace'> {

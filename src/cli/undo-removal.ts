@@ -1,20 +1,23 @@
 import type { Command } from 'commander';
 import { auditedCloud } from '../cloud/audited.js';
 import type { Cloud } from '../cloud/cloud.js';
+import { restoreRemoved } from '../cloud/restore-trust.js';
 import { loadConfig } from '../config/load.js';
 import type { AuditFacts } from '../domain/audit.js';
 import { objectionToPutBack, unmarkRetiring, type AuthorityRecord } from '../domain/authority.js';
-import { short } from '../domain/certificate.js';
+import { short, type Fingerprint } from '../domain/certificate.js';
 import { RotationError, type FailureType } from '../domain/failures.js';
+import type { CertificateFilter } from '../domain/filters.js';
 import { entries } from '../domain/ids.js';
 import type { SavedTrust } from '../domain/saved-trust.js';
 import type { Keystore, StoredEntry } from '../keystore/keystore.js';
+import { readCertificates } from '../x509/read.js';
 import { answer, configFile, globalOptions, withExamples, type GlobalOptions } from './context.js';
-import { BadInput, exitCodes, NoWorker, refusalOf, type Refusal } from './exit.js';
+import { BadInput, exitCodes, NotTaken, NoWorker, refusalOf, type Refusal } from './exit.js';
 import { intervene } from './intervene.js';
 import { openKeystore } from './keystore.js';
 import { recorder } from './recorder.js';
-import { configuredCloud, linesOf, progressTo, restoreAll, withoutCompromised, type Restored } from './restoring.js';
+import { configuredCloud, eachRestored, linesOf, progressTo, type Restored } from './restoring.js';
 
 interface Given {
   readonly who: string;
@@ -33,14 +36,16 @@ export function addUndoRemovalCommand(program: Command): void {
   withExamples(undo, 'undo-removal temporal-booking --who ada --why "the nightly job is refused"');
 }
 
-/** By the rotation, which ends then; where Temporal or a worker cannot be reached, perhaps because of this very removal, from here (safety 15). */
+/**
+ * By the rotation, which ends then. From here where that does not help, perhaps because of this very removal: Temporal or a worker
+ * cannot be reached, the rotation was terminated, or is not as far again since it was resumed (safety 15).
+ */
 async function undoRemoval(command: Command, authority: string, given: Given): Promise<void> {
   try {
     await intervene(command, authority, { action: 'undoRemoval', ...given });
   } catch (error) {
     const refusal = refusalOf(error);
-    if (refusal?.exitCode !== exitCodes.unreachable) throw error;
-    console.error(`${refusal.message.replace(/\.?$/, '.')} It is undone from here, by the API key alone.`);
+    if (!refusal || (refusal.exitCode !== exitCodes.unreachable && !(error instanceof NotTaken))) throw error;
     await undoFromHere(globalOptions(command), authority, { ...given, refusal });
   }
 }
@@ -51,22 +56,27 @@ async function undoFromHere(
   { who, why, refusal }: Given & { readonly refusal: Refusal },
 ): Promise<void> {
   const loaded = await loadConfig(configFile(options));
-  const keystore = await openKeystore(loaded).catch((error: unknown) => noKeystore(authority, refusal, error));
+  const instead = (error: unknown) => noKeystore(authority, refusal, error);
+  const keystore = await openKeystore(loaded).catch(instead);
+  const objection = objectionToPutBack((await authorityEntry(keystore, authority).catch(instead)).record);
+  if (objection) throw new BadInput(`${sentence(refusal.message)} Nor from here: ${objection}`);
+  console.error(`${sentence(refusal.message)} It is undone from here, by the API key alone.`);
   const cloud = await configuredCloud(loaded, keystore);
   try {
     const record = recorder({ who, why, configuration: loaded.digest });
-    const undoing = { keystore, cloud: auditedCloud(cloud, record), record, onProgress: progressTo(options) };
-    const restored = await undoByKey(undoing, authority).catch((error: unknown) =>
-      noKeystore(authority, refusal, error),
-    );
+    const wanted = (namespace: string) => loaded.config.namespaces[namespace]?.filters;
+    const undoing = { keystore, cloud: auditedCloud(cloud, record), wanted, record, onProgress: progressTo(options) };
+    const restored = await undoByKey(undoing, authority);
     answer(options, { authority, by: 'apiKey', restored }, [
       ...linesOf(restored),
-      `A rotation that still watches sees it and ends with both CAs trusted: cert-rotation status ${authority}`,
+      `A rotation that is at it sees that, and ends with both CAs trusted: cert-rotation status ${authority}`,
     ]);
   } finally {
     await cloud.close();
   }
 }
+
+const sentence = (text: string): string => text.replace(/\.?$/, '.');
 
 const outOfReach: ReadonlySet<FailureType> = new Set([
   'KeystoreForbidden',
@@ -79,7 +89,7 @@ const outOfReach: ReadonlySet<FailureType> = new Set([
 function noKeystore(authority: string, { message }: Refusal, error: unknown): never {
   if (!(error instanceof RotationError && outOfReach.has(error.type))) throw error;
   throw new NoWorker(
-    `${message.replace(/\.?$/, '.')} Nor can what ${authority} trusted be read: ${error.message} ` +
+    `${sentence(message)} Nor can what ${authority} trusted be read: ${error.message} ` +
       'With a file of an earlier cert-rotation break-glass save: cert-rotation break-glass restore --from <file> --who … --why ….',
   );
 }
@@ -87,6 +97,8 @@ function noKeystore(authority: string, { message }: Refusal, error: unknown): ne
 export interface Undoing {
   readonly keystore: Keystore;
   readonly cloud: Cloud;
+  /** The filters that the configuration wants, and a removal sets; undefined: none. */
+  readonly wanted: (namespace: string) => readonly CertificateFilter[] | undefined;
   readonly record: (facts: AuditFacts) => void;
   readonly onProgress: (line: string) => void;
 }
@@ -94,32 +106,45 @@ export interface Undoing {
 /**
  * Has every namespace trust again what the removal under way took from it, as it was kept before that (keystore entries
  * `trust.*`), and lets the old CA be used again: a removal that is still to come is refused by that, one that is watched meets it.
- * Throws BadInput where no removal is under way, or the old CA is compromised; RotationError of keystore and cloud. Whatever
- * fails in its middle: done again it goes on.
+ * What others changed since stays as they want it. Throws BadInput where no removal is under way, or the old CA is compromised;
+ * RotationError of keystore and cloud, once it was tried with every namespace. Whatever fails: done again it goes on.
  */
 export async function undoByKey(undoing: Undoing, authority: string): Promise<readonly Restored[]> {
-  const { keystore, cloud, onProgress } = undoing;
+  const { keystore, cloud, wanted, onProgress } = undoing;
   const { record } = await authorityEntry(keystore, authority);
-  const objection = objectionToPutBack(record);
-  if (objection) throw new BadInput(`not done: ${objection}`);
-  const { retiring: old, compromised = [] } = record;
+  const old = toPutBack(record);
   const kept = (await keptTrust(keystore, authority)).filter(({ removal }) => removal?.old === old);
-  const saved: SavedTrust = withoutCompromised(
-    {
-      version: 1,
-      kind: 'savedTrust',
-      at: new Date().toISOString(),
-      namespaces: kept.flatMap(({ namespaces }) => namespaces),
-    },
-    new Set(compromised),
+  const removed = kept.flatMap(({ namespaces, removal }) =>
+    namespaces.map(({ namespace, bundle, filters }) => ({
+      namespace,
+      bundle: readCertificates(bundle),
+      filters,
+      removing: removal!.removing,
+      leaked: record.compromised ?? [],
+    })),
   );
-  const restore = () => restoreAll(cloud, saved, { generation: `undo-removal/${saved.at}`, onProgress });
+  const generation = `undo-removal/${new Date().toISOString()}`;
+  const restore = () =>
+    eachRestored(removed, (one) =>
+      restoreRemoved(
+        cloud,
+        one,
+        { wanted: wanted(one.namespace), now: new Date() },
+        { generation, onProgress, byKeyAlone: true },
+      ),
+    );
   const first = await restore();
-  await useAgain(undoing, authority);
-  // What was written between the two; from here on the removal itself refuses to write.
+  await useAgain(undoing, authority, old);
+  // What was written between the two; from here on the removal itself refuses to go on.
   const again = await restore();
-  onProgress(`CA ${short(old!)} of ${authority} may be used again`);
+  onProgress(`CA ${short(old)} of ${authority} may be used again`);
   return first.map((one, index) => (again[index]!.changed ? again[index]! : one));
+}
+
+function toPutBack(record: AuthorityRecord): Fingerprint {
+  const objection = objectionToPutBack(record);
+  if (objection || record.retiring === undefined) throw new BadInput(`not done: ${objection}`);
+  return record.retiring;
 }
 
 type AuthorityEntry = StoredEntry & { readonly record: AuthorityRecord };
@@ -137,12 +162,13 @@ async function keptTrust(keystore: Keystore, authority: string): Promise<readonl
   return found.flatMap((entry) => (entry ? [entry.record as SavedTrust] : []));
 }
 
-/** By compare-and-set: whoever was quicker is read and decided again. */
-async function useAgain({ keystore, record }: Undoing, authority: string): Promise<void> {
+/** By compare-and-set: whoever was quicker is read and decided again. Nothing where the rotation has done it itself meanwhile. */
+async function useAgain({ keystore, record }: Undoing, authority: string, old: Fingerprint): Promise<void> {
   for (;;) {
     const { name, version, ...entry } = await authorityEntry(keystore, authority);
+    if (entry.record.retiring !== old) return;
+    toPutBack(entry.record);
     const after = unmarkRetiring(entry.record);
-    if (after === entry.record) return;
     const facts = {
       event: 'authorityChanged',
       subject: `authority/${authority}`,

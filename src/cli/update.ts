@@ -1,5 +1,5 @@
 import { WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, type Client } from '@temporalio/client';
-import { BadInput, NoWorker } from './exit.js';
+import { NoWorker, NotTaken } from './exit.js';
 
 const usuallyWithinMs = 10_000;
 
@@ -10,7 +10,7 @@ export interface Update<Sent> {
   readonly withinMs?: number;
 }
 
-/** Tells a running rotation something. Throws BadInput when it refuses; NoWorker when nobody answers for it in time, who may take it later. */
+/** Tells a running rotation something. Throws NotTaken when it refuses, or does not run; NoWorker when nobody answers for it in time, who may take it later. */
 export async function sendUpdate<Sent, Answer>(
   client: Client,
   workflowId: string,
@@ -22,9 +22,9 @@ export async function sendUpdate<Sent, Answer>(
     );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError)
-      throw new BadInput(`not taken: ${error.cause?.message ?? error.message}`);
+      throw new NotTaken(`not taken: ${error.cause?.message ?? error.message}`);
     if ((error as Error).name === 'WorkflowNotFoundError')
-      throw new BadInput(`not taken: ${workflowId} is not running: nothing to decide`);
+      throw new NotTaken(`not taken: ${workflowId} is not running: nothing to decide`);
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
       throw new NoWorker(
         `no rotation worker answered for ${workflowId} in ${withinMs / 1000} s, so it is not known whether it was taken; ` +

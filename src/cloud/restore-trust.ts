@@ -1,6 +1,6 @@
 import { planBundle } from '../domain/bundle.js';
-import type { CertificateFacts } from '../domain/certificate.js';
-import { admittingBoth, sameFilters, type CertificateFilter } from '../domain/filters.js';
+import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
+import { admittingBoth, filtersBefore, sameFilters, type CertificateFilter } from '../domain/filters.js';
 import { issuersAmong } from '../x509/chain.js';
 import type { ChangeOptions, Cloud, TrustChange } from './cloud.js';
 
@@ -27,6 +27,45 @@ export async function restoreTrust(
       const plan = planBundle({
         current: current.bundle,
         add: bundle,
+        remove: [],
+        withFilters: !sameFilters(current.filters, admitting),
+        now,
+        leavesInUse: [],
+        issuers: issuersAmong([...current.bundle, ...bundle]),
+      });
+      return { bundle: plan.bundle, filters: admitting };
+    },
+    options,
+  );
+}
+
+/** What a removal took of what a namespace trusted. */
+export interface RemovedTrust extends FormerTrust {
+  /** Of the bundle. */
+  readonly removing: readonly Fingerprint[];
+  /** Of these, what stays out: their keys leaked. */
+  readonly leaked?: readonly Fingerprint[];
+}
+
+/**
+ * Undoes a removal: what it took goes back, and what others changed since stays as they want it. Throws what Cloud.changeTrust
+ * throws, and BundleFull.
+ * @param wanted the filters that the removal set; undefined: it left them alone
+ */
+export async function restoreRemoved(
+  cloud: Cloud,
+  { namespace, bundle, filters, removing, leaked = [] }: RemovedTrust,
+  { wanted, now }: { readonly wanted: readonly CertificateFilter[] | undefined; readonly now: Date },
+  options: ChangeOptions,
+): Promise<TrustChange> {
+  const goesBack = (ca: Fingerprint) => removing.includes(ca) && !leaked.includes(ca);
+  return cloud.changeTrust(
+    namespace,
+    (current) => {
+      const admitting = filtersBefore(wanted, current.filters, filters);
+      const plan = planBundle({
+        current: current.bundle,
+        add: bundle.filter(({ fingerprint }) => goesBack(fingerprint)),
         remove: [],
         withFilters: !sameFilters(current.filters, admitting),
         now,

@@ -44,6 +44,18 @@ export function sameFilters(a: readonly CertificateFilter[], b: readonly Certifi
   return within(a, b) && within(b, a);
 }
 
+/**
+ * What a removal that set the `wanted` filters, if there are any, goes back to: those from before it, where it set them and nobody
+ * has changed them since; otherwise somebody else's, which stay.
+ */
+export function filtersBefore(
+  wanted: readonly CertificateFilter[] | undefined,
+  current: readonly CertificateFilter[],
+  before: readonly CertificateFilter[],
+): readonly CertificateFilter[] {
+  return sameFilters(current, wanted ?? before) ? before : current;
+}
+
 /** Admits whomever either list admits. */
 export function admittingBoth(
   a: readonly CertificateFilter[],

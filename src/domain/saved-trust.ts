@@ -18,6 +18,8 @@ export interface SavedTrust {
 export interface SavedRemoval {
   /** The CA that was to be removed. */
   readonly old: Fingerprint;
+  /** What it takes out of the bundle: the CA, and what leaves with it. */
+  readonly removing: readonly Fingerprint[];
   /** RememberedTrust.neighbours. */
   readonly neighbours: readonly string[];
 }

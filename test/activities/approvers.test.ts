@@ -26,10 +26,11 @@ describe('an approval counts for so long, and the removal looks', () => {
   const hour = 3_600_000;
   let world: World;
   let next: KeyPair;
-  const removing = (decide: (decision: Decision) => Decision) => {
+  const removing = (decide: (decision: Decision) => Decision, more: Partial<Removal> = {}) => {
     const { approval, ...removal } = approvedRemoval(world, next);
     return runActivity(world, 'removeCa', {
       ...removal,
+      ...more,
       approval: { ...approval, decision: decide(approval.decision) },
     }).result;
   };
@@ -57,6 +58,13 @@ describe('an approval counts for so long, and the removal looks', () => {
     await assert.rejects(removing(ago(25 * hour)), stale);
     await begin({ config: { windows: { removals: [{ days: ['sun'], from: '02:00', to: '06:00' }] } } });
     await removing(ago(25 * hour));
+    isRemoved();
+  });
+
+  it('whose removal has begun in another namespace counts on: it would only go back there', async () => {
+    await begin({ authority: { approval: { validFor: '3h' } } });
+    const earlier = { namespace: 'other.acct', bundle: [], filters: [], removing: [] };
+    await removing(ago(99 * hour), { earlier: [earlier] });
     isRemoved();
   });
 

@@ -148,7 +148,7 @@ describe('removeCa', () => {
       const writes = removal.generations();
       await assert.rejects(removal.run(run.heartbeats.find(({ removedAt }) => removedAt)).result, {
         type: 'RemovalUndone',
-        message: /an earlier attempt put it back/,
+        message: /was undone, at a shell or by an earlier attempt/,
       });
       assert.deepEqual(removal.generations(), writes);
     });

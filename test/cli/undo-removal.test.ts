@@ -12,7 +12,7 @@ import { RotationError } from '../../src/domain/failures.js';
 import { entries } from '../../src/domain/ids.js';
 import { runActivity } from '../support/activity-run.js';
 import { approvedRemoval } from '../support/approved.js';
-import { aWorld, booking, type World } from '../support/fakes.js';
+import { aCa, aWorld, booking, type World } from '../support/fakes.js';
 import { runStarter } from '../support/starter.js';
 
 const example = fileURLToPath(new URL('../../examples/temporal-booking/rotation.yaml', import.meta.url));
@@ -55,7 +55,8 @@ describe('safety 15: a removal is undone by the API key alone', () => {
   const undo = () => {
     const { keystore, cloud } = world;
     const record = (facts: AuditFacts) => void recorded.push(facts);
-    return undoByKey({ keystore, cloud, record, onProgress: () => undefined }, 'booking');
+    const wanted = (namespace: string) => world.config.namespaces[namespace]?.filters;
+    return undoByKey({ keystore, cloud, wanted, record, onProgress: () => undefined }, 'booking');
   };
   const bothTrusted = () => assert.deepEqual([...world.bundle()].sort(), [removing.old, removing.ca].sort());
   const changeRecord = async (record: AuthorityRecord) => {
@@ -95,6 +96,60 @@ describe('safety 15: a removal is undone by the API key alone', () => {
     assert.deepEqual(world.cloud.writes, []);
   });
 
+  for (const when of ['beforeWrite', 'afterWrite'] as const)
+    it(`safety 15: ${when === 'beforeWrite' ? 'right before' : 'right after'} the removal is written, which then meets it`, async () => {
+      let isUndone = false;
+      world.cloud[when] = async (generation: string) => {
+        if (isUndone || !generation.endsWith('/remove')) return;
+        isUndone = true;
+        await undo();
+      };
+      await assert.rejects(runActivity(world, 'removeCa', removing).result, { type: 'RemovalUndone' });
+      assert.ok(isUndone);
+      bothTrusted();
+    });
+
+  it('safety 15: after its watch, before it is finished: then it is not, and the old key stays', async () => {
+    await runActivity(world, 'removeCa', removing).result;
+    await undo();
+    bothTrusted();
+    const finish = { authority: 'booking', ca: removing.ca, old: removing.old };
+    await assert.rejects(runActivity(world, 'finishCa', finish).result, { type: 'RemovalUndone' });
+    assert.ok((await world.keystore.get(entries.ca('booking', removing.old)))?.key);
+  });
+
+  it('what others changed meanwhile stays as they want it', async () => {
+    const theirs = await aCa(7);
+    const trust = () => world.cloud.namespaces.get(booking)!;
+    world.cloud.namespaces.set(booking, { ...trust(), bundle: [...trust().bundle, theirs.certificate] });
+    await runActivity(world, 'rememberTrust', { authority: 'booking', namespace: booking, old: removing.old }).result;
+    const without = trust().bundle.filter(
+      ({ fingerprint }) => ![theirs.certificate.fingerprint, removing.old].includes(fingerprint),
+    );
+    const filters = [{ commonName: 'worker' }];
+    world.cloud.namespaces.set(booking, { ...trust(), bundle: without, filters });
+    await undo();
+    bothTrusted();
+    assert.deepEqual(world.filters(), filters);
+  });
+
+  it('a namespace that cannot be changed keeps no other one from it', async () => {
+    const kept = (await world.keystore.get(entries.trust('booking', booking)))!;
+    const { namespaces, ...saved } = kept.record as { namespaces: object[] };
+    const record = { ...saved, namespaces: [{ ...namespaces[0], namespace: 'a-gone.acct' }] };
+    await world.keystore.delete(kept.name);
+    await world.keystore.create(entries.trust('booking', 'a-gone.acct'), { ...kept, record });
+    await world.keystore.create(kept.name, kept);
+    const trust = world.cloud.namespaces.get(booking)!;
+    const bundle = trust.bundle.filter(({ fingerprint }) => fingerprint !== removing.old);
+    world.cloud.namespaces.set(booking, { ...trust, bundle });
+    await assert.rejects(undo(), {
+      type: 'CloudNotFound',
+      message: /a-gone\.acct was not restored: .*booking\.acct: trusts again/,
+    });
+    bothTrusted();
+  });
+
   it('a failure in its middle leaves it to be done again', async () => {
     const removal = runActivity(world, 'removeCa', removing);
     await removal.reaches(/^watching/);
@@ -111,7 +166,10 @@ describe('safety 15: a removal is undone by the API key alone', () => {
 
   it('what an earlier removal took stays out', async () => {
     const earlier = (await world.keystore.get(entries.trust('booking', booking)))!;
-    const record = { ...(earlier.record as object), removal: { old: 'another CA', neighbours: [] } };
+    const record = {
+      ...(earlier.record as object),
+      removal: { old: 'another CA', removing: ['another CA'], neighbours: [] },
+    };
     await world.keystore.create(entries.trust('booking', 'other.acct'), { ...earlier, record });
     const restored = await undo();
     assert.deepEqual(

@@ -45,7 +45,7 @@ describe('caRotation', () => {
     readonly handle: WorkflowHandle;
   }
 
-  /** Automatic approval, unless `planned` says otherwise; what people are asked is in approval.test.ts. */
+  /** Automatic approval, unless `planned` says otherwise; what people are asked is in approval-*.test.ts. */
   async function start(overrides: Partial<Activities> = {}, planned: Partial<CaPlan> = {}): Promise<Run> {
     const authority = `authority-${(count += 1)}`;
     const resolveCaRotation = async () => plan(authority, { approval: automatic, ...planned });

@@ -1,4 +1,4 @@
-import { removalsMs, restartsMs } from '../rotation-time.js';
+import { movesMs, removalsMs } from '../rotation-time.js';
 import type { Config } from '../schema.js';
 import { days, type BrokenRule } from './broken-rule.js';
 
@@ -10,12 +10,12 @@ export function renewalsFitCas(config: Config): BrokenRule[] {
     if (renewBefore > lifetime / 2)
       return [{ path, message: 'more than half of the lifetime', fix: 'Make it shorter, or never' }];
     const { trustSoak, soak } = config.timing;
-    const [restarts, removals] = [restartsMs(config, name), removalsMs(config, name)];
-    const least = trustSoak + restarts + soak + approval.deadline + removals;
+    const [moves, removals] = [movesMs(config, name), removalsMs(config, name)];
+    const least = trustSoak + moves + soak + approval.deadline + removals;
     if (renewBefore > least) return [];
     const parts = [
       `approval.deadline ${days(approval.deadline)}`,
-      `restarts ${days(restarts)}`,
+      `restarts ${days(moves)}`,
       `removals ${days(removals)}`,
       'timing.trustSoak',
       'timing.soak',
