@@ -1,38 +1,26 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { parse, stringify } from 'yaml';
 import type { CaRotationResult, RotationStatus } from '../../src/domain/rotation.js';
 import { evidence, failing, fakeActivities, plan, type FakeActivities } from '../support/fake-activities.js';
-import { runStarter } from '../support/starter.js';
+import { starterEnvironment } from '../support/starter-environment.js';
+import { runStarter, type Environment } from '../support/starter.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 
-const example = fileURLToPath(new URL('../../examples/temporal-booking/rotation.yaml', import.meta.url));
 const [authority, target] = ['temporal-booking', 'booking-worker'];
 const ada = ['--who', 'ada', '--why', 'the key was in a bucket'];
 
 describe('safety 43: `cert-rotation emergency`', () => {
   let tests: WorkflowTests;
   let dir: string;
-  let environment: Record<string, string>;
+  let environment: Environment;
   let fakes: FakeActivities;
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'cert-rotation-test-'));
     tests = await WorkflowTests.onDevServer();
-    const file = join(dir, 'rotation.yaml');
-    const config = parse(await readFile(example, 'utf8')) as object;
-    const temporal = { address: tests.env.address, namespace: 'default', taskQueue: WorkflowTests.taskQueue };
-    await writeFile(file, stringify({ ...config, temporal }));
-    environment = {
-      PATH: process.env['PATH']!,
-      HOME: dir,
-      CERT_ROTATION_CONFIG: file,
-      TEMPORAL_CLOUD_API_KEY: 'key',
-      CERT_ROTATION_KEY: 'key',
-    };
+    environment = await starterEnvironment(tests.env.address, dir);
   });
   after(async () => {
     await tests?.stop();

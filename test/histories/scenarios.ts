@@ -3,7 +3,7 @@ import type { Activities } from '../../src/activities/index.js';
 import type { FailureType } from '../../src/domain/failures.js';
 import type { CaPlan, RotationStatus } from '../../src/domain/rotation.js';
 import { certificateFacts } from '../support/certificate-facts.js';
-import { automatic, evidence, failing, leafPlan, plan, untilCancelled } from '../support/fake-activities.js';
+import { automatic, evidence, failing, gate, leafPlan, plan, untilCancelled } from '../support/fake-activities.js';
 import type { WorkflowTests } from '../support/temporal-env.js';
 
 /** One outcome of one workflow, as its history is kept. */
@@ -60,6 +60,16 @@ const whenItWaitsForAPerson = (then: (handle: WorkflowHandle) => Promise<unknown
     await then(handle);
   };
 };
+const whenScheduled = (activity: keyof Activities, then: (handle: WorkflowHandle) => Promise<unknown>): Meanwhile => {
+  return async (tests, handle) => {
+    await tests.eventually(async () => {
+      const { events } = await handle.fetchHistory();
+      return events?.some((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === activity);
+    });
+    await then(handle);
+  };
+};
+const abort = (handle: WorkflowHandle) => handle.executeUpdate('intervene', { args: [{ ...person, action: 'abort' }] });
 const oneAfterTheOther =
   (...all: readonly Meanwhile[]): Meanwhile =>
   async (tests, handle) => {
@@ -95,6 +105,39 @@ function changedOnce(): Activities['compareTrust'] {
   let looks = 0;
   return async () => ({ changes: (looks += 1) === 1 ? ['namespace booking.acct trusts CA theirs'] : [] });
 }
+/** Somebody is not on the new CA when it is looked first, and everybody is after that. */
+function missingOnce(): Activities['gatherEvidence'] {
+  let looks = 0;
+  return async () => ((looks += 1) === 1 ? evidence({ complete: false, missing: ['worker'] }) : evidence());
+}
+/** Its canary is in the hands of a leaf rotation that runs already: it is followed to its end, and the canary is moved after it. */
+function afterAnotherLeafRotation(): Pick<Scenario, 'activities' | 'meanwhile'> {
+  const [begun, followed, ended] = [gate(), gate(), gate()];
+  const target = 'booking-canary';
+  return {
+    activities: {
+      resolveCaRotation: async ({ authority }) => {
+        await begun.opened;
+        return plan(authority, { approval: automatic });
+      },
+      preflightLeaf: async () => {
+        await followed.opened;
+        return { consumers: [], warnings: [] };
+      },
+      followRotation: async () => {
+        followed.open();
+        await ended.opened;
+      },
+    },
+    meanwhile: async (tests) => {
+      const other = await tests.start('leafRotation', `leaf/${target}`, { target });
+      begun.open();
+      await other.result();
+      ended.open();
+    },
+  };
+}
+const two = ['booking.acct', 'orders.acct'];
 const signed = { ...person, evidence: evidence().digest, signature: 'signature' };
 const manual = plan('').approval;
 
@@ -178,6 +221,50 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     ...ca,
     activities: { ...planned({ approval: automatic }), rollOut: failing('RolloutFailed') },
     meanwhile: whenItWaitsForAPerson((handle) => handle.signal('abortCaRotation', person)),
+  },
+  'ca-aborted-after-targets-moved': {
+    ...ca,
+    activities: {
+      abortFacts: async () => ({
+        ca: certificateFacts('new-ca'),
+        old: certificateFacts('old-ca'),
+        trustedBy: ['booking.acct'],
+        moved: ['booking-canary'],
+      }),
+      targetsOnCa: async () => ({ targets: ['booking-canary'] }),
+    },
+    meanwhile: asked(abort),
+  },
+  'ca-aborted-before-it-was-made': {
+    ...ca,
+    activities: { preflightCa: untilCancelled, abortFacts: async () => ({ trustedBy: [], moved: [] }) },
+    meanwhile: whenScheduled('preflightCa', abort),
+  },
+  'ca-aborted-with-one-of-an-earlier-run': {
+    ...ca,
+    activities: {
+      issueCa: untilCancelled,
+      takeUpNext: async () => ({ ca: certificateFacts('new-ca'), old: certificateFacts('old-ca') }),
+    },
+    meanwhile: whenScheduled('issueCa', abort),
+  },
+  'ca-evidence-tried-again': {
+    ...ca,
+    activities: { ...planned({ approval: automatic }), gatherEvidence: missingOnce() },
+    meanwhile: oneAfterTheOther(
+      whenItWaitsForAPerson((handle) => handle.signal('retryTarget', { ...person, target: 'evidence' })),
+      asked((handle) => handle.signal('approveCaRemoval', person)),
+    ),
+  },
+  'ca-after-another-leaf-rotation': { ...ca, ...afterAnotherLeafRotation() },
+  'ca-removed-from-two-namespaces': { ...ca, activities: planned({ approval: automatic, namespaces: two }) },
+  'ca-undone-in-two-namespaces': {
+    ...ca,
+    activities: {
+      ...planned({ approval: automatic, namespaces: two }),
+      removeCa: async ({ before }) =>
+        before.namespace === two[1] ? failing('NotAdopted')() : { lines: ['the old CA is refused'] },
+    },
   },
   'ca-undone-by-a-person': {
     ...ca,
