@@ -1,15 +1,11 @@
 import { approvalLastsMs } from '../config/rotation-time.js';
-import { signedText, type Decision } from '../domain/approval.js';
+import { signedText, type Decision, type Signed } from '../domain/approval.js';
 import { isSignedBy } from '../x509/detached-signature.js';
 import type { Dependencies } from './dependencies.js';
 import { authorityConfig } from './plan.js';
 
-export interface SignedApproval {
+export interface SignedApproval extends Signed {
   readonly authority: string;
-  /** The whole digest. */
-  readonly evidence: string;
-  readonly who: string;
-  readonly why: string;
   readonly signature?: string | undefined;
 }
 
@@ -34,13 +30,15 @@ export function objectionToDecision(
   isUnderWay = false,
 ): string | undefined {
   const { mode, approvers, secondPerson } = authorityConfig(deps, authority).approval;
-  const { identity, evidence = '', seconded, ...first } = decision;
+  const { identity, evidence = '', gatheredAt, seconded, ...first } = decision;
   if (identity === 'policy') return mode === 'automatic' ? undefined : 'the configuration wants a person to approve';
   const tooOld = isUnderWay ? undefined : objectionToAge(deps, authority, decision);
   if (tooOld || !approvers) return tooOld;
   if (secondPerson && (!seconded || seconded.who === first.who)) return 'the configuration wants two people to approve';
   return [first, ...(seconded ? [seconded] : [])]
-    .map(({ who, why, signature }) => objectionToSignature(deps, { authority, evidence, who, why, signature }))
+    .map(({ who, why, signature }) =>
+      objectionToSignature(deps, { authority, evidence, gatheredAt, who, why, signature }),
+    )
     .find((objection) => objection !== undefined);
 }
 

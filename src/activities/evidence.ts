@@ -98,6 +98,7 @@ async function lookAround(deps: Dependencies, request: EvidenceRequest, work: Pr
     unknownPollers: names.map((poller) => `${poller}, last polled ${strangers.get(poller)}`),
     facts,
     digest: digestOf(facts),
+    gatheredAt: deps.now().toISOString(),
     ...(request.quietSince && { quietSince: request.quietSince }),
   };
   return { evidence, holders };

@@ -5,7 +5,6 @@ import type { RotationRecord } from '../domain/audit.js';
 import type { AuthorityRecord } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
-import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
 import {
   findingsOf,
@@ -149,8 +148,7 @@ class Lookout {
       leaves: this.#leavesOf(authority),
       trusts: bundles.map(([namespace, bundle]) => ({ namespace, bundle })),
     });
-    const isInQuestion = record.next !== undefined || isExposed(exposures);
-    const lastRun = isInQuestion ? await this.#lastRun(caRotationId(authority)) : undefined;
+    const lastRun = await this.#lastRun(caRotationId(authority));
     if (lastRun?.status === 'RUNNING') return {};
     return {
       findings: findingsOf({
@@ -173,8 +171,9 @@ class Lookout {
     if (!told || typeof request === 'string') return undefined;
     const last = (isIt: (activity: string) => boolean) => told.steps.findLastIndex(({ activity }) => isIt(activity));
     const aborting = last((activity) => activity === 'abortFacts' || phaseOfActivity[activity] === 'abort');
+    const made = last((activity) => activity === 'issueCa');
     // One that began anew after an abort, because of an emergency, made another CA.
-    return { request, aborting: aborting > last((activity) => activity === 'issueCa') };
+    return { request, aborting: aborting > made, made: made >= 0 };
   }
 
   async #cutLeafRun(target: string, run: LastRun): Promise<CutLeafRun | undefined> {

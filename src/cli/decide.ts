@@ -59,8 +59,8 @@ async function decide(
     const approvers = asked?.plan.approval.approvers;
     if (approvers && !key)
       throw new BadInput(`not taken: only ${approvers.join(', ')} may approve, signed: --sign-with <private key>`);
-    const evidence = asked?.evidence.digest;
-    const signature = evidence && key && signText(signedText(authority, { ...parsed, evidence }), key);
+    const { digest: evidence, gatheredAt } = asked?.evidence ?? {};
+    const signature = evidence && key && signText(signedText(authority, { ...parsed, evidence, gatheredAt }), key);
     const sent = { ...(evidence && { evidence }), ...parsed, ...(signature && { signature }) };
     const update = { name: 'decideCaRemoval', sent: { decision, ...sent } };
     const { phase, decided } = await sendUpdate<Sent, Taken>(client, workflowId, update);

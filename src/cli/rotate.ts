@@ -150,7 +150,7 @@ async function followToTheEnd(options: RotateOptions, run: Run, teller: Teller):
 /** The exit code of a rotation that has ended. */
 export function codeOf({ outcome, result }: Pick<Told, 'outcome' | 'result'>): number {
   if (outcome !== 'completed') return exitCodes.failed;
-  return (result as Partial<CaRotationResult> | undefined)?.outcome === 'keptBoth'
-    ? exitCodes.keptBoth
-    : exitCodes.done;
+  const { outcome: end } = (result ?? {}) as Partial<CaRotationResult>;
+  if (end === 'aborted') return exitCodes.failed;
+  return end === 'keptBoth' ? exitCodes.keptBoth : exitCodes.done;
 }

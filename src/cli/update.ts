@@ -21,8 +21,7 @@ export async function sendUpdate<Sent, Answer>(
       client.workflow.getHandle(workflowId).executeUpdate<Answer, [Sent]>(name, { args: [sent] }),
     );
   } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError)
-      throw new NotTaken(`not taken: ${error.cause?.message ?? error.message}`);
+    if (error instanceof WorkflowUpdateFailedError) throw new NotTaken(`not taken: ${innermost(error).message}`);
     if ((error as Error).name === 'WorkflowNotFoundError')
       throw new NotTaken(`not taken: ${workflowId} is not running: nothing to decide`);
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)
@@ -32,4 +31,9 @@ export async function sendUpdate<Sent, Answer>(
       );
     throw error;
   }
+}
+
+/** What it failed with: the workflow says why itself, or an activity that it looked with. */
+function innermost(error: Error): Error {
+  return error.cause instanceof Error ? innermost(error.cause) : error;
 }

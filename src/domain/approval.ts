@@ -16,6 +16,8 @@ export interface Decision {
   readonly at?: string;
   /** Digest of the evidence that it was made on; a rejection needs none. */
   readonly evidence?: string;
+  /** When that was gathered (RFC 3339): a signature counts for this question alone. */
+  readonly gatheredAt?: string;
   readonly signature?: string;
   /** Pollers of no known target that come after it void nothing: an emergency may say so. */
   readonly lockOutUnknown?: boolean;
@@ -35,12 +37,19 @@ export interface SentDecision {
   readonly signature?: string;
 }
 
-/** What an approver signs, byte for byte. `evidence`: the whole digest; `why`: as it is sent. */
-export function signedText(
-  authority: string,
-  { evidence, who, why }: { readonly evidence: string; readonly who: string; readonly why: string },
-): string {
-  return JSON.stringify({ approve: authority, evidence, who, why });
+export interface Signed {
+  /** The whole digest. */
+  readonly evidence: string;
+  /** When it was gathered, as the question shows it: what was signed for the same evidence before counts no more. */
+  readonly gatheredAt: string | undefined;
+  readonly who: string;
+  /** As it is sent. */
+  readonly why: string;
+}
+
+/** What an approver signs, byte for byte. */
+export function signedText(authority: string, { evidence, gatheredAt, who, why }: Signed): string {
+  return JSON.stringify({ approve: authority, evidence, gatheredAt, who, why });
 }
 
 const shortestEvidence = 12;
@@ -66,6 +75,7 @@ export interface OpenQuestion {
   readonly authority: string;
   /** Digest of the evidence shown. */
   readonly evidence: string;
+  readonly gatheredAt?: string | undefined;
   /** It was asked before, on other evidence: whoever does not name which may have seen the other. */
   readonly renewed: boolean;
   /** Two people must approve, neither of them whoever started the rotation. */
@@ -115,12 +125,25 @@ function samePerson(one: string, other: string): boolean {
 }
 
 /** The approval once enough people gave it. */
-export function approvalOf({ evidence, secondPerson, approvers, approved }: OpenQuestion): Decision | undefined {
+export function approvalOf({
+  evidence,
+  gatheredAt,
+  secondPerson,
+  approvers,
+  approved,
+}: OpenQuestion): Decision | undefined {
   const [first, second] = approved.map(({ who, why, signature }) => ({ who, why, ...(approvers && { signature }) }));
   if (!first || (secondPerson && !second)) return undefined;
   const seconded = secondPerson && second;
   const identity = approvers ? 'verified' : 'claimed';
-  return { decision: 'approve', ...first, identity, evidence, ...(seconded && { seconded }) };
+  return {
+    decision: 'approve',
+    ...first,
+    identity,
+    evidence,
+    ...(gatheredAt && { gatheredAt }),
+    ...(seconded && { seconded }),
+  };
 }
 
 /** Why an automatic removal asks a person instead (safety 13); empty: nothing is in doubt. */

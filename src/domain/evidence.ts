@@ -17,6 +17,8 @@ export interface Evidence {
   readonly facts: readonly string[];
   /** SHA-256 of the facts. */
   readonly digest: string;
+  /** RFC 3339: told apart from the same evidence, gathered again. Absent in what earlier versions gathered. */
+  readonly gatheredAt?: string;
   /** RFC 3339; pollers count that were seen since. Absent: for as long as a soak. */
   readonly quietSince?: string;
 }

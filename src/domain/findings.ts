@@ -38,6 +38,8 @@ export interface CutRun {
   readonly request: CaRotationRequest;
   /** A person had it look what an abort would undo, or it was at that: they want it ended, and nothing takes it further. */
   readonly aborting: boolean;
+  /** It came to make its CA, or to take up one that was made. */
+  readonly made: boolean;
 }
 
 /** What the history tells of a leaf rotation that was cut short. */
@@ -51,7 +53,7 @@ export interface AuthorityFacts {
   readonly record: AuthorityRecord;
   /** A CA and everything above it, by the CA: trusting one of them is enough. */
   readonly chains: ReadonlyMap<Fingerprint, readonly Fingerprint[]>;
-  /** Undefined: Temporal knows none any more, or there is neither a next CA nor an exposure to ask for. */
+  /** Undefined: Temporal knows none, or none any more. */
   readonly lastRun: LastRun | undefined;
   /** Absent: it was not cut short, or Temporal does not know. */
   readonly cutRun?: CutRun | undefined;
@@ -79,7 +81,7 @@ export interface StagedFacts {
 }
 
 export function findingsOf(facts: AuthorityFacts): readonly Finding[] {
-  return [...exposed(facts), ...cutShort(facts), ...distrusted(facts), ...trustedAgain(facts)];
+  return [...exposed(facts), ...cutShort(facts), ...cutAtOnce(facts), ...distrusted(facts), ...trustedAgain(facts)];
 }
 
 /** Whoever has its key gets in, and no rotation is about to end that: nobody started one, or it ended otherwise (safety 43). */
@@ -128,6 +130,21 @@ function cutShort({ authority, record, lastRun, cutRun, ended, resume }: Authori
       ],
       command: resumes ? `cert-rotation status ${authority}` : `cert-rotation rotate ca ${authority}`,
       ...(resumes && { resumes }),
+    },
+  ];
+}
+
+/** Before it had changed anything: people are told, and nothing is half done that would have to be resumed. */
+function cutAtOnce({ authority, record, lastRun, cutRun }: AuthorityFacts): readonly Finding[] {
+  if (record.next !== undefined || !lastRun || !cutRun || cutRun.made) return [];
+  return [
+    {
+      id: `cut-short.${authority}.${lastRun.runId}`,
+      authority,
+      event: 'failed',
+      title: `The CA rotation of ${authority} was cut short`,
+      lines: [`${caRotationId(authority)} does not run${fate(lastRun)}.`, 'It had changed nothing.'],
+      command: `cert-rotation rotate ca ${authority}`,
     },
   ];
 }

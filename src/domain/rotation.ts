@@ -209,6 +209,8 @@ export interface RotationStatus {
 export interface RemovalQuestion {
   /** Digest of the facts: `approve` sends it back. */
   readonly evidence: string;
+  /** When they were gathered (RFC 3339): part of what an approver signs. */
+  readonly gatheredAt?: string;
   readonly facts: readonly string[];
   /** What cannot be seen, and what is said of it. */
   readonly unseen: readonly string[];

@@ -112,9 +112,9 @@ export class Approval {
    * with no `await` in between, or of two approvals that are verified at a time neither would know of the other.
    */
   async #verifyAndTake(verb: Decision['decision'], { who, why, signature }: SentDecision): Promise<string | undefined> {
-    const { authority, evidence } = this.#question!;
+    const { authority, evidence, gatheredAt } = this.#question!;
     const { objection } = await read.verifyApproval.executeWithOptions({ summary: `Verify the signature of ${who}` }, [
-      { authority, evidence, who, why, signature },
+      { authority, evidence, gatheredAt, who, why, signature },
     ]);
     const sent = { who, why, evidence, ...(signature && { signature }) };
     const found = objection ?? this.#objection(verb, sent);

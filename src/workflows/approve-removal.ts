@@ -54,10 +54,11 @@ async function askAPerson(
   const { plan, ca, board } = rotation;
   const { authority, namespaces, notifiers } = plan;
   const { deadlineMs, remindEveryMs, secondPerson = false, approvers } = plan.approval;
-  const { digest, facts, unknownPollers, unknownClients = [] } = evidence;
+  const { digest, gatheredAt, facts, unknownPollers, unknownClients = [] } = evidence;
   const until = decideBy({ deadlineMs, watchMs: plan.watchMs + plan.blindMs }, old.notAfter, Date.now());
   const question = {
     evidence: digest,
+    ...(gatheredAt && { gatheredAt }),
     facts,
     unseen: unseenLines(plan.clients),
     until: new Date(until).toISOString(),
@@ -77,7 +78,7 @@ async function askAPerson(
   ask(false);
   const answer = await whileItIsTrue({ authority, facts }, board, () =>
     approval.decide(
-      { authority, evidence: digest, secondPerson, startedBy, approvers },
+      { authority, evidence: digest, gatheredAt, secondPerson, startedBy, approvers },
       { until, remindEveryMs, remind: () => ask(true), standing: () => standingDecision(rotation, evidence) },
     ),
   );

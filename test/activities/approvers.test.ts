@@ -17,10 +17,13 @@ const kinds = {
 };
 const publicKey = (kind: keyof typeof kinds) => kinds[kind].publicKey.export({ type: 'spki', format: 'pem' }) as string;
 const evidence = 'e'.repeat(64);
+const gatheredAt = '2026-11-29T09:00:00.000Z';
 
 /** What this person's key signed, under whatever name it is sent. */
-const signature = (kind: keyof typeof kinds, signed: { evidence: string; who: string; why: string }) =>
-  signText(signedText('booking', signed), new PrivateKey(kinds[kind].privateKey));
+const signature = (
+  kind: keyof typeof kinds,
+  signed: { evidence: string; gatheredAt?: string; who: string; why: string },
+) => signText(signedText('booking', { gatheredAt, ...signed }), new PrivateKey(kinds[kind].privateKey));
 
 describe('an approval counts for so long, and the removal looks', () => {
   const hour = 3_600_000;
@@ -87,7 +90,8 @@ describe('safety 23: an approval is verified by the key that the configuration l
   });
 
   const verify = async (approval: { who: string; why: string; signature?: string; evidence?: string }) =>
-    (await runActivity(world, 'verifyApproval', { authority: 'booking', evidence, ...approval }).result).objection;
+    (await runActivity(world, 'verifyApproval', { authority: 'booking', evidence, gatheredAt, ...approval }).result)
+      .objection;
 
   for (const kind of ['Ed25519', 'ECDSA', 'RSA'] as const)
     it(`${kind}: what the key signed is taken`, async () => {
@@ -105,6 +109,10 @@ describe('safety 23: an approval is verified by the key that the configuration l
     'the key of another approver': { ...said, signature: signature('ECDSA', said) },
     'a key that nobody listed': { ...said, signature: signature('RSA', said) },
     'other evidence': { ...said, signature: signature('Ed25519', { ...said, evidence: 'f'.repeat(64) }) },
+    'the same evidence, gathered for an earlier question': {
+      ...said,
+      signature: signature('Ed25519', { ...said, gatheredAt: '2026-11-20T09:00:00.000Z' }),
+    },
     'another reason': { ...said, signature: signature('Ed25519', { ...said, why: 'nothing moved' }) },
     'somebody else’s name': { ...said, signature: signature('Ed25519', { ...said, who: 'bob' }) },
   };

@@ -200,7 +200,7 @@ describe('what a person tells a CA rotation by `cert-rotation`', () => {
 
     it('is refused where it cannot be seen what it would undo: exit code 2, and the rotation goes on', async () => {
       await startUntilItAsks({ abortFacts: failing('KubernetesForbidden') });
-      assertRefused(await tell('abort', authority, ...ada), /not taken: /);
+      assertRefused(await tell('abort', authority, ...ada), /not taken: planted KubernetesForbidden/);
       assert.equal((await status()).phase, 'approve');
     });
 

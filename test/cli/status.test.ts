@@ -166,6 +166,7 @@ describe('the exit code of a rotation that was followed', () => {
     ['rotated', told({ outcome: 'completed', result: { outcome: 'rotated' } }), 0],
     ['a leaf that was not due', told({ outcome: 'completed', result: { outcome: 'skipped' } }), 0],
     ['rejected: both CAs stay', told({ outcome: 'completed', result: { outcome: 'keptBoth' } }), 3],
+    ['aborted', told({ outcome: 'completed', result: { outcome: 'aborted' } }), 1],
     ['failed', told({ outcome: 'failed' }), 1],
     ['cancelled', told({ outcome: 'cancelled' }), 1],
     ['terminated', told({ outcome: 'terminated' }), 1],

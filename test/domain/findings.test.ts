@@ -66,7 +66,7 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
 
   it('where it is to be resumed, that is said, with what ends it instead; what ended by itself is not', () => {
     const request = { authority: 'orders', who: 'ada' };
-    const cut = { record: overlap, bundles: both, resume: true, cutRun: { request, aborting: false } };
+    const cut = { record: overlap, bundles: both, resume: true, cutRun: { request, aborting: false, made: true } };
     const [finding] = findingsOf(facts({ ...cut, lastRun: terminated }));
     assert.match(
       finding!.lines.join(' '),
@@ -96,7 +96,7 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
           bundles: both,
           resume: true,
           lastRun: terminated,
-          cutRun: { request: asked, aborting: false },
+          cutRun: { request: asked, aborting: false, made: true },
         }),
       )[0]?.resumes;
     assert.deepEqual(resumed(['old', 'earlier'], { ...request, emergency }), {
@@ -107,8 +107,19 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
     assert.equal(resumed(['old'], request), undefined, 'declared while it ran: that is for people to say again');
   });
 
+  it('one that had changed nothing yet is told, and not resumed; not one that was cut short at its very end', () => {
+    const request = { authority: 'orders' };
+    const found = (made: boolean) =>
+      findingsOf(facts({ resume: true, lastRun: terminated, cutRun: { request, aborting: false, made } }));
+    const [finding, ...more] = found(false);
+    assert.equal(finding?.title, cutShort);
+    assert.match(finding.lines.join(' '), /its last run: terminated.* It had changed nothing/);
+    assert.deepEqual([finding.resumes, finding.command, more], [undefined, 'cert-rotation rotate ca orders', []]);
+    assert.deepEqual(found(true), []);
+  });
+
   it('what a person was aborting is not resumed: it is said how it ends', () => {
-    const cutRun = { request: { authority: 'orders' }, aborting: true };
+    const cutRun = { request: { authority: 'orders' }, aborting: true, made: true };
     const [finding] = findingsOf(facts({ record: overlap, bundles: both, resume: true, lastRun: terminated, cutRun }));
     assert.equal(finding?.resumes, undefined);
     assert.match(
@@ -117,7 +128,7 @@ describe('safety 27: what nobody is at work on is found from facts', () => {
     );
     assert.equal(finding!.command, 'cert-rotation rotate ca orders');
     const record = { ...overlap, retiring: 'next' };
-    const known = { request: { authority: 'orders' }, aborting: false };
+    const known = { request: { authority: 'orders' }, aborting: false, made: true };
     const [late] = findingsOf(facts({ record, bundles: both, resume: true, lastRun: terminated, cutRun: known }));
     assert.equal(late?.resumes, undefined);
   });

@@ -33,6 +33,7 @@ function approvalOf(world: World, next: KeyPair): RemovalApproval {
     identity: 'claimed',
     at: world.deps.now().toISOString(),
     evidence: digestOf(facts),
+    gatheredAt: '2026-11-29T09:00:00.000Z',
   } as const;
   return { decision, facts, changedByUs: [] };
 }

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Activities } from '../../src/activities/index.js';
+import { caRotationId } from '../../src/domain/ids.js';
 import type { ExpiryNoticesResult } from '../../src/domain/rotation.js';
 import type { KeyPair } from '../../src/x509/pair.js';
 import { aCa } from './certificates.js';
 import { ExpiryWorld, type ExpiryWorldOptions } from './expiry-world.js';
-import { fakeActivities } from './fake-activities.js';
+import { failing, fakeActivities } from './fake-activities.js';
 import { startHttpReceiver, type HttpReceiver } from './http-receiver.js';
 import { WorkflowTests } from './temporal-env.js';
 
@@ -87,6 +88,12 @@ export class ExpiryWatch {
       return description.status.name !== 'RUNNING' && description;
     });
     assert.equal(status.name, 'COMPLETED');
+  }
+
+  /** The CA rotation that was last ended by itself, whatever tests before did to theirs. */
+  async rotationEnded(): Promise<void> {
+    this.tests.use(fakeActivities({ resolveCaRotation: failing('UnknownAuthority') }));
+    await this.tests.failureOf(await this.tests.start('caRotation', caRotationId('orders'), { authority: 'orders' }));
   }
 
   /** Of the run that was started last. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import type { WorkflowHandle } from '@temporalio/client';
+import { Client, type WorkflowHandle } from '@temporalio/client';
 import type { Activities } from '../../src/activities/index.js';
 import { caRotationId, entries, leafRotationId } from '../../src/domain/ids.js';
 import type { ExpiryNoticesResult } from '../../src/domain/rotation.js';
@@ -62,6 +62,18 @@ describe('safety 27: the watch resumes what was cut short', () => {
     return rotation;
   }
 
+  /** Terminated, with a leaf on its way. */
+  async function aCutLeafRotation(more: object = {}): Promise<string> {
+    const workflowId = leafRotationId('orders-worker');
+    const args = [{ target: 'orders-worker', ...more }];
+    await tests.terminate(
+      await tests.env.client.workflow.start('leafRotation', { workflowId, taskQueue: 'nobody', args }),
+    );
+    const entry = { ...(await aLeaf(ca)), owner: workflowId };
+    await world.keystore.create(entries.leaf('orders-worker', 'a-run'), entry);
+    return workflowId;
+  }
+
   /** What the rotation that runs now was asked for; it is over then. */
   async function resumed(workflowId: string): Promise<unknown> {
     const handle = tests.env.client.workflow.getHandle(workflowId);
@@ -70,21 +82,26 @@ describe('safety 27: the watch resumes what was cut short', () => {
     return input;
   }
 
-  for (const input of [asked, { ...asked, emergency }])
-    it(`safety 27: a CA rotation that was terminated${'emergency' in input ? ', in an emergency' : ''}: as it was asked for; people are told once`, async () => {
-      await aWorld();
-      await tests.terminate(await aRotation(input));
-      assert.deepEqual(await run(), [caRotationId('orders')]);
-      assert.deepEqual(await run(), []);
-      assert.deepEqual(await resumed(caRotationId('orders')), input);
-      assert.equal(ops.taken.length, 1);
-      const { data } = JSON.parse(ops.taken[0]!.body) as {
-        data: { title: string; lines: string[]; commands: string[] };
-      };
-      assert.equal(data.title, 'The CA rotation of orders was cut short');
-      assert.match(data.lines.join(' '), /started again now and goes on with CA .*cert-rotation abort orders/);
-      assert.deepEqual(data.commands, ['cert-rotation status orders']);
-    });
+  it('safety 27: a CA rotation that was terminated: as it was asked for; people are told once', async () => {
+    await aWorld();
+    await tests.terminate(await aRotation());
+    assert.deepEqual(await run(), [caRotationId('orders')]);
+    assert.deepEqual(await run(), []);
+    assert.deepEqual(await resumed(caRotationId('orders')), asked);
+    assert.equal(ops.taken.length, 1);
+    const { data } = JSON.parse(ops.taken[0]!.body) as { data: { title: string; lines: string[]; commands: string[] } };
+    assert.equal(data.title, 'The CA rotation of orders was cut short');
+    assert.match(data.lines.join(' '), /started again now and goes on with CA .*cert-rotation abort orders/);
+    assert.deepEqual(data.commands, ['cert-rotation status orders']);
+  });
+
+  it('safety 43: an emergency as one', async () => {
+    await aWorld();
+    await tests.terminate(await aRotation({ ...asked, emergency }));
+    await world.compromise(ca);
+    assert.deepEqual(await run(), [caRotationId('orders')]);
+    assert.deepEqual(await resumed(caRotationId('orders')), { ...asked, emergency });
+  });
 
   it('not one that a person was aborting', async () => {
     await aWorld();
@@ -111,12 +128,34 @@ describe('safety 27: the watch resumes what was cut short', () => {
 
   it('safety 27: a leaf rotation that was terminated, and left a leaf on its way', async () => {
     await aWorld();
-    const leaf = await aLeaf(ca);
-    const owner = leafRotationId('orders-worker');
-    await world.keystore.create(entries.leaf('orders-worker', 'a-run'), { ...leaf, owner });
-    assert.deepEqual(await run(), [owner]);
+    const id = await aCutLeafRotation({ onlyWhenDue: true });
+    assert.deepEqual(await run(), [id]);
     assert.deepEqual(await run(), []);
-    assert.deepEqual(await resumed(owner), { target: 'orders-worker' });
+    assert.deepEqual(await resumed(id), { target: 'orders-worker' });
+  });
+
+  it('not a leaf rotation of a CA rotation that runs: that one asks people about it', async () => {
+    await aWorld();
+    await aCutLeafRotation();
+    const rotation = await aRotation();
+    assert.deepEqual(await run(), []);
+    await tests.terminate(rotation);
+  });
+
+  it('nothing of a history that cannot be read, which keeps nobody from hearing of it', async () => {
+    await aWorld();
+    const { workflow } = tests.env.client;
+    const unreadable = { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.from('?') };
+    const encrypting = new Client({
+      connection: tests.env.connection,
+      dataConverter: { payloadCodecs: [{ encode: async () => [unreadable], decode: async (all) => all }] },
+    });
+    const id = { workflowId: caRotationId('orders'), taskQueue: 'nobody', args: [asked] };
+    const { firstExecutionRunId } = await encrypting.workflow.start('caRotation', id);
+    await world.overlap(next, firstExecutionRunId);
+    await tests.terminate(workflow.getHandle(caRotationId('orders')));
+    assert.deepEqual(await run(), []);
+    assert.match(ops.taken[0]!.body, /The CA rotation of orders was cut short/);
   });
 
   it('not one that ended by itself: people were told then', async () => {
@@ -143,13 +182,11 @@ describe('safety 27: the watch resumes what was cut short', () => {
     const expiresAt = new Date(world.now.getTime() + 60_000).toISOString();
     await world.keystore.create(entries.rescue('orders'), { ...claim, expiresAt });
     await tests.terminate(await aRotation());
-    const leaf = await aLeaf(ca);
-    const owner = leafRotationId('orders-worker');
-    await world.keystore.create(entries.leaf('orders-worker', 'a-run'), { ...leaf, owner });
+    const leaf = await aCutLeafRotation();
     assert.deepEqual(await run(), []);
     world.now = new Date(world.now.getTime() + 120_000);
-    assert.deepEqual(await run(), [caRotationId('orders'), owner]);
+    assert.deepEqual(await run(), [caRotationId('orders'), leaf]);
     await resumed(caRotationId('orders'));
-    await resumed(owner);
+    await resumed(leaf);
   });
 });

@@ -144,6 +144,7 @@ describe('the watch over expiring certificates', () => {
   });
 
   it('safety 27: tells of a bundle that somebody put back, and is silent once it is mended', async () => {
+    await watch.rotationEnded();
     const world = watch.aWorld();
     await world.sign(watch.ca);
     world.bundle = [];
@@ -176,6 +177,7 @@ describe('the watch over expiring certificates', () => {
   });
 
   it('safety 27: tells once of a leaf that a rotation left on its way, with the command that goes on', async () => {
+    await watch.rotationEnded();
     const world = watch.aWorld({ resume: false });
     await world.sign(watch.ca);
     const leaf = await aLeaf(watch.ca);
