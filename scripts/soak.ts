@@ -21,7 +21,7 @@ const until = Date.now() + minutes * 60_000;
 process.stdout.write(`seed ${seed}, for ${minutes} minutes\n`);
 const slots = await Slots.begin(Math.min(4, rotations));
 try {
-  const { kills, faults, resumed, calls, failed, ...done } = await soak({
+  const { kills, faults, resumed, calls, failed, leaks, ...done } = await soak({
     slots,
     certificate: makeServerCertificate(dir),
     seed,
@@ -29,8 +29,9 @@ try {
     progress: (line) => process.stdout.write(`${line}\n`),
   });
   process.stdout.write(
-    `${done.rotations} rotations survived ${kills} kills and ${faults} faults, ${resumed} started again; ${calls} calls of workers, failed ${failed}\n`,
+    `${done.rotations} rotations survived ${kills} kills and ${faults} faults, ${resumed} started again; ${calls} calls of workers, failed ${failed}; places with keys: ${leaks.join(', ') || 'none'}\n`,
   );
+  if (leaks.length > 0) process.exitCode = 1;
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exitCode = 1;

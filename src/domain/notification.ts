@@ -7,7 +7,7 @@ export const notificationEvents = [
   'expiry',
   /** A CA rotation waits for a person. */
   'approvalWanted',
-  /** A target of a CA rotation failed, and waits for a person: retry, skip or abort. Or: somebody else took the new CA out. */
+  /** A target of a CA rotation failed, and waits for a person: retry, skip or abort. Or: somebody else changed what a namespace admits. */
   'decisionWanted',
   /** A restart or a removal does not wait for its maintenance window, because a certificate expires before that opens. */
   'windowsGaveWay',

@@ -9,8 +9,10 @@ import { readCertificate } from '../../src/x509/read.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { certificateFile, startCluster, type Cluster } from '../support/cluster.js';
 import { startFaultyApiServer, type ApiFault, type FaultyApiServer } from '../support/faulty-api-server.js';
+import { filesOf, placesWithKeys } from '../support/key-scan.js';
 import { makeServerCertificate } from '../support/server-certificate.js';
 import { placeTarget, silent, type Placed } from '../support/target.js';
+import { kubernetesObjects } from '../support/witness.js';
 
 const faults: readonly ApiFault[] = [
   { answer: 409, when: 'before' },
@@ -27,10 +29,17 @@ describe('safety 44: a fault at any call of the Kubernetes API is retried, and n
   let client: KubernetesClient;
   let [ca, old]: KeyPair[] = [];
   let injected = 0;
+  const leaves: KeyPair[] = [];
+  const failures: string[] = [];
+  async function newLeaf(): Promise<KeyPair> {
+    const leaf = await aLeaf(ca!);
+    leaves.push(leaf);
+    return leaf;
+  }
   before(async () => {
     cluster = await startCluster();
     ca = await aCa();
-    old = await aLeaf(ca);
+    old = await newLeaf();
     api = await startFaultyApiServer(cluster.kubeconfig, makeServerCertificate(cluster.dir));
     client = await createKubernetesClient({ kubeconfig: api.kubeconfig });
   });
@@ -45,6 +54,7 @@ describe('safety 44: a fault at any call of the Kubernetes API is retried, and n
       try {
         return await work();
       } catch (error) {
+        failures.push(String(error));
         if (!(error instanceof RotationError) || !error.retryable) throw error;
       }
     }
@@ -52,7 +62,7 @@ describe('safety 44: a fault at any call of the Kubernetes API is retried, and n
 
   async function rotate(placed: Placed): Promise<Delivery> {
     const target = () => placed.target({ client });
-    const leaf = await aLeaf(ca!);
+    const leaf = await newLeaf();
     await retried(() => target().inspect());
     await retried(() => target().read());
     const delivery = await retried(() => target().deliver(leaf));
@@ -97,13 +107,23 @@ describe('safety 44: a fault at any call of the Kubernetes API is retried, and n
     const before = (await placed.pods()).map(({ metadata }) => metadata!.name!);
     delete cluster.images[image];
     const target = placed.target({ timing: { rolloutDeadline: 2000 } });
-    const delivery = await target.deliver(await aLeaf(ca!));
+    const delivery = await target.deliver(await newLeaf());
     await assert.rejects(target.rollOut(delivery, silent), {
       type: 'RolloutFailed',
       message: /pod worker-\S+: Pending/,
     });
     const running = (await placed.pods()).filter(({ status }) => status?.phase === 'Running');
     assert.ok(running.length >= 1 && running.every(({ metadata }) => before.includes(metadata!.name!)));
+  });
+
+  it('safety 8: no key is in an object, an event, a failure or a log of a pod', async () => {
+    const places = [
+      ...(await kubernetesObjects({ kubernetes: cluster })),
+      ...(await filesOf(cluster.dir, (path) => !/\.log$/.test(path))),
+      { name: 'failures', content: Buffer.from(failures.join('\n')) },
+    ];
+    const keys = leaves.map(({ key }) => key.keyObject());
+    assert.deepEqual(placesWithKeys(places, keys, [/^object .*worker/, /^failures/, /\.log$/]), []);
   });
 
   it('counts', (test) => {

@@ -13,7 +13,9 @@ import { readCertificate } from '../../src/x509/read.js';
 import { aCa, aLeaf } from '../support/certificates.js';
 import { certificateFile, startCluster, type Cluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
+import { filesOf, placesWithKeys } from '../support/key-scan.js';
 import { mounting, placeTarget, pollersOf, secretObject, silent, type Placed } from '../support/target.js';
+import { kubernetesObjects } from '../support/witness.js';
 
 const replicasAnnotation = 'cert-rotation.temporal.io/replicas';
 
@@ -23,9 +25,16 @@ describe('rollouts of a Kubernetes target', () => {
   let old: KeyPair;
   before(async () => {
     [cluster, ca] = await Promise.all([startCluster(), aCa()]);
-    old = await aLeaf(ca);
+    old = await newLeaf();
   });
   after(() => cluster?.stop());
+
+  const leaves: KeyPair[] = [];
+  async function newLeaf(): Promise<KeyPair> {
+    const leaf = await aLeaf(ca);
+    leaves.push(leaf);
+    return leaf;
+  }
 
   /** The truth: what the pod's process read when it started. */
   const startedWith = ({ namespace }: Placed, pod: string) =>
@@ -47,7 +56,7 @@ describe('rollouts of a Kubernetes target', () => {
     /** Delivered, then asked for again as after a crash: the retry must wait as long. */
     async function delivered(placed: Placed): Promise<Delivery> {
       cluster.agent.lateCache(lateMs);
-      const leaf = await aLeaf(ca);
+      const leaf = await newLeaf();
       await placed.target().deliver(leaf);
       return placed.target().deliver(leaf);
     }
@@ -105,7 +114,7 @@ describe('rollouts of a Kubernetes target', () => {
   describe('safety 19: the Secret stays as it was delivered', { concurrency: true }, () => {
     it('safety 18, 19: whoever puts the old one back makes the proof void', async () => {
       const placed = await placeTarget(cluster, { pair: old });
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       await placed.target().rollOut(delivery, silent);
       assert.ok((await placed.target().adoption(delivery)).adopted);
       await cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, old));
@@ -119,7 +128,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 19: a rollout restarts nobody onto what is not the delivery', async () => {
       const placed = await placeTarget(cluster, { pair: old });
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       await cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, old));
       const before = await uids(placed);
       await assert.rejects(placed.target().rollOut(delivery, silent), { type: 'SecretMismatch' });
@@ -128,7 +137,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 19: the same leaf, written again after another one lay there, restarts those who may have got that one', async () => {
       const placed = await placeTarget(cluster, { pair: old });
-      const leaf = await aLeaf(ca);
+      const leaf = await newLeaf();
       const first = await placed.target().deliver(leaf);
       await placed.target().rollOut(first, silent);
       await cluster.admin.replace(placed.secretPath, secretObject(placed.namespace, old));
@@ -168,7 +177,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 17: the rollout scale takes five writes, and none of them drops what another one wrote', async () => {
       const placed = await placeTarget(cluster, { pair: old, rollout: 'scale', replicas: 2 });
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       const seen: unknown[] = [];
       const note = async () => {
         const { metadata, spec } = await placed.workload();
@@ -188,7 +197,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 17: replicas are written through the scale subresource alone, each purpose under a manager of its own', async () => {
       const placed = await placeTarget(cluster, { pair: old, rollout: 'scale', replicas: 2 });
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       const written: string[] = [];
       const client: KubernetesClient = {
         ...cluster.client,
@@ -217,7 +226,7 @@ describe('rollouts of a Kubernetes target', () => {
       const placed = await placeTarget(cluster, { pair: old, rollout: 'scale', replicas: 2 });
       for (const [index, write] of writes.entries())
         await context.test(`killed after: ${write}`, async () => {
-          const delivery = await placed.target().deliver(await aLeaf(ca));
+          const delivery = await placed.target().deliver(await newLeaf());
           const rollout = placed.target({ client: dying(index + 1) }).rollOut(delivery, silent);
           await (index + 1 < writes.length ? assert.rejects(rollout, /killed/) : rollout);
           const wasBack = (await placed.workload()).spec?.replicas === 2 && write !== 'record the count';
@@ -237,11 +246,11 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 17: the count survives a rotation that never came back, and inspect says so', async () => {
       const placed = await placeTarget(cluster, { pair: old, rollout: 'scale', replicas: 2 });
-      const abandoned = await placed.target().deliver(await aLeaf(ca));
+      const abandoned = await placed.target().deliver(await newLeaf());
       await assert.rejects(placed.target({ client: dying(2) }).rollOut(abandoned, silent), /killed/);
       await placed.settled();
       assert.match((await placed.target().inspect()).warnings.join(), /worker goes back to 2 replicas/);
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       await placed.target().rollOut(delivery, silent);
       assert.equal((await placed.settled()).spec?.replicas, 2);
       await assertAllOn(placed, delivery);
@@ -249,7 +258,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 20: a workload that is meant to be idle stays so, and counts only because allowIdle says it may', async () => {
       const placed = await placeTarget(cluster, { pair: old, rollout: 'scale', replicas: 0 });
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       await placed.target().rollOut(delivery, silent);
       assert.equal((await placed.settled()).spec?.replicas, 0);
       assert.equal((await placed.target().adoption(delivery)).adopted, false);
@@ -271,7 +280,7 @@ describe('rollouts of a Kubernetes target', () => {
       const { broken, podSpec } = picky('deadline');
       const placed = await placeTarget(cluster, { pair: old, podSpec });
       await writeFile(broken, '');
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       const target = placed.target({ timing: { rolloutDeadline: 2000 } });
       await assert.rejects(target.rollOut(delivery, silent), {
         type: 'RolloutFailed',
@@ -283,7 +292,7 @@ describe('rollouts of a Kubernetes target', () => {
       const { broken, podSpec } = picky('progress');
       const placed = await placeTarget(cluster, { pair: old, podSpec, spec: { progressDeadlineSeconds: 4 } });
       await writeFile(broken, '');
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       await assert.rejects(placed.target().rollOut(delivery, silent), {
         type: 'RolloutFailed',
         message: /has timed out progressing; pod worker-/,
@@ -314,7 +323,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 21: a first new pod that is ready and does not poll: RolloutFailed long before the deadline', async () => {
       const placed = await placeTarget(cluster, { pair: old });
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       const target = placed.target({ pollers: async () => [], timing: { pollDeadline: 500, rolloutDeadline: 60_000 } });
       await assert.rejects(target.rollOut(delivery, silent), {
         type: 'RolloutFailed',
@@ -324,7 +333,7 @@ describe('rollouts of a Kubernetes target', () => {
 
     it('safety 21: nothing counts as success before one new pod polls', async () => {
       const placed = await placeTarget(cluster, { pair: old });
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       let askedWhenSettled = 0;
       const pollers = async () =>
         isSettled(await placed.workload()) && (askedWhenSettled += 1) > 2 ? pollersOf(await placed.pods()) : [];
@@ -345,7 +354,7 @@ describe('rollouts of a Kubernetes target', () => {
       };
       const placed = await placeTarget(cluster, { pair: old, podSpec, replicas: 1 });
       await writeFile(broken, '');
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       await assert.rejects(placed.target({ timing: { rolloutDeadline: 300_000 } }).rollOut(delivery, silent), {
         type: 'RolloutFailed',
         message: /crash loop; pod worker-\S+: CrashLoopBackOff, last message: cannot use \[redacted\]\.$/,
@@ -356,7 +365,7 @@ describe('rollouts of a Kubernetes target', () => {
       const { broken, podSpec } = picky('deleted');
       const placed = await placeTarget(cluster, { pair: old, podSpec });
       await writeFile(broken, '');
-      const delivery = await placed.target().deliver(await aLeaf(ca));
+      const delivery = await placed.target().deliver(await newLeaf());
       const failed = assert.rejects(placed.target().rollOut(delivery, silent), {
         type: 'RolloutFailed',
         message: /is gone/,
@@ -365,5 +374,14 @@ describe('rollouts of a Kubernetes target', () => {
       await cluster.admin.delete(placed.workloadPath);
       await failed;
     });
+  });
+
+  it('safety 8: no key is in an object, an event or a log of a pod', async () => {
+    const places = [
+      ...(await kubernetesObjects({ kubernetes: cluster })),
+      ...(await filesOf(cluster.dir, (path) => !/\.log$/.test(path))),
+    ];
+    const keys = leaves.map(({ key }) => key.keyObject());
+    assert.deepEqual(placesWithKeys(places, keys, [/^object .*worker/, /\.log$/]), []);
   });
 });

@@ -29,8 +29,10 @@ export const timing = { connectionAge: '20ms', connectionAgeGrace: '10ms', soak:
 /** A Temporal namespace and its worker, which carries out one rotation after another. */
 export class Slot {
   readonly client: Client;
-  readonly #worlds: World[] = [];
-  readonly #heartbeats: Place[] = [];
+  /** Since it was looked for keys last. */
+  #worlds: World[] = [];
+  #heartbeats: Place[] = [];
+  readonly #looked = { worlds: 0, runs: new Set<string>() };
   #activities: Activities | undefined;
   readonly #stopped = new AbortController();
   #ended: Promise<void> = Promise.resolve();
@@ -81,16 +83,19 @@ export class Slot {
     return ended;
   }
 
-  /** Where a key of its worlds is and must not be. */
+  /** Where a key is and must not be, of its worlds since it was looked last; they are forgotten then, as a soak of hours needs. */
   async placesWithKeys(): Promise<readonly string[]> {
+    const [worlds, heartbeats] = [this.#worlds, this.#heartbeats];
+    [this.#worlds, this.#heartbeats] = [[], []];
+    this.#looked.worlds += worlds.length;
     // A run is listed a moment after it began.
-    await eventually(async () => (await this.client.workflow.count()).count >= this.#worlds.length);
+    await eventually(async () => (await this.client.workflow.count()).count >= this.#looked.worlds);
     const places = [
-      ...(await histories(this.client)),
-      ...this.#heartbeats,
-      ...this.#worlds.flatMap((world) => tracesOfWorld(world)),
+      ...(await histories(this.client, this.#looked.runs)),
+      ...heartbeats,
+      ...worlds.flatMap((world) => tracesOfWorld(world)),
     ];
-    return placesWithKeys(places, this.#worlds.flatMap(keysOf), worldTraces);
+    return placesWithKeys(places, worlds.flatMap(keysOf), worldTraces);
   }
 }
 

@@ -30,6 +30,8 @@ export interface SoakCounts {
   /** Of workers. */
   calls: number;
   failed: number;
+  /** Where a key was found that must not be there. */
+  readonly leaks: string[];
 }
 
 const methods = ['GetNamespace', 'UpdateNamespace', 'GetAsyncOperation', 'GetCurrentIdentity'] as const;
@@ -39,7 +41,7 @@ const worstRuns = 4;
 
 /** One CA rotation after the other, each with kills and faults of its own, until one ends otherwise than it must. */
 export async function soak({ slots, certificate, seed, goesOn, progress }: Soak): Promise<SoakCounts> {
-  const counts: SoakCounts = { rotations: 0, kills: 0, faults: 0, resumed: 0, calls: 0, failed: 0 };
+  const counts: SoakCounts = { rotations: 0, kills: 0, faults: 0, resumed: 0, calls: 0, failed: 0, leaks: [] };
   let next = seed;
   let failed = false;
   const lives = slots.all.map(async (slot) => {
@@ -47,6 +49,7 @@ export async function soak({ slots, certificate, seed, goesOn, progress }: Soak)
       const own = next++;
       try {
         await live(slot, certificate, own, counts);
+        counts.leaks.push(...(await slot.placesWithKeys()));
       } catch (error) {
         failed = true;
         const again = `npm run test:soak -- --seed ${own} --rotations 1`;

@@ -117,18 +117,24 @@ export const tracesLeft = [
 export async function tracesOf(sandbox: Traced, clients: readonly Client[]): Promise<readonly Place[]> {
   const specs = sandbox.store?.list() ?? [];
   return [
-    ...(await Promise.all(clients.map(histories))).flat(),
+    ...(await Promise.all(clients.map((client) => histories(client)))).flat(),
     ...(await kubernetesObjects(sandbox)),
     ...(await filesOf(sandbox.dir, (path) => keepers.some((keeper) => keeper.test(path)))),
     ...specs.map(({ namespace, spec }) => ({ name: `spec of ${namespace}`, content: Buffer.from(spec) })),
   ];
 }
 
-/** Of every run of the namespace but those of the application. */
-export async function histories(client: Client): Promise<Place[]> {
+/**
+ * Of every run of the namespace but those of the application.
+ * @param known runs that are left out; grows by those that are not
+ */
+export async function histories(client: Client, known = new Set<string>()): Promise<Place[]> {
   const places: Place[] = [];
-  for await (const { workflowId, runId } of client.workflow.list({ query: 'WorkflowType != "book"' }))
+  for await (const { workflowId, runId } of client.workflow.list({ query: 'WorkflowType != "book"' })) {
+    if (known.has(runId)) continue;
+    known.add(runId);
     places.push(placeOf(workflowId, await client.workflow.getHandle(workflowId, runId).fetchHistory()));
+  }
   return places;
 }
 
@@ -158,7 +164,7 @@ const kinds = [
 type Secret = KubernetesObject & { readonly data?: Readonly<Record<string, string>> };
 
 /** Objects whole, annotations and managedFields included; of a target's Secret all but the key that it is there for. */
-async function kubernetesObjects({ kubernetes }: Traced): Promise<Place[]> {
+export async function kubernetesObjects({ kubernetes }: Pick<Traced, 'kubernetes'>): Promise<Place[]> {
   const lists = await Promise.all(kinds.map((kind) => kubernetes.admin.list<Secret>(`/${kind}`)));
   return lists.flat().map((object) => {
     const { 'tls.key': _target, ...data } = object.data ?? {};
