@@ -15,15 +15,20 @@ const named = process.argv.slice(2).filter((argument) => argument !== '--chaos')
 const all = readdirSync('test', { recursive: true })
   .filter((file) => file.endsWith('.test.ts') && file.startsWith('chaos') === chaos)
   .toSorted((a, b) => a.localeCompare(b));
+/** They break rotations whose pods and clouds are none, or a control plane alone: nobody is measured. */
+const breaking = all.filter((file) =>
+  /^chaos\/(cloud-faults|kill-anywhere|kubernetes-faults|soak|start-over|year)\./.test(file),
+);
 /** They start a whole sandbox and measure what its workers meet: nothing else may take their time. */
-const alone = all.filter((file) => /^(chaos|guarantees)\//.test(file));
+const alone = all.filter((file) => /^(chaos|guarantees)\//.test(file) && !breaking.includes(file));
 /** They start no server and change nothing of their process; to load what they use would cost more than to run them. */
 const together = all.filter((file) =>
   /^(activities|cloud|config|domain|issuers|notifiers|sandbox\/bench|x509)\//.test(file),
 );
-const beside = all.filter((file) => !alone.includes(file) && !together.includes(file));
+const beside = all.filter((file) => ![alone, breaking, together].some((others) => others.includes(file)));
 const phases = [
   { files: together.length > 0 ? ['together.ts', ...beside] : beside, concurrency: 2 },
+  { files: breaking, concurrency: 2 },
   { files: alone, concurrency: 1 },
 ].map(({ files, concurrency }) => ({ files: files.map((file) => join('test', file)), concurrency }));
 
