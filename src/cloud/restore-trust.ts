@@ -2,7 +2,7 @@ import { planBundle } from '../domain/bundle.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import { admittingBoth, filtersBefore, sameFilters, type CertificateFilter } from '../domain/filters.js';
 import { issuersAmong } from '../x509/chain.js';
-import type { ChangeOptions, Cloud, TrustChange } from './cloud.js';
+import type { ChangeOptions, Cloud, NamespaceTrust, TrustChange, WantedTrust } from './cloud.js';
 
 export interface FormerTrust {
   readonly namespace: string;
@@ -22,19 +22,7 @@ export async function restoreTrust(
 ): Promise<TrustChange> {
   return cloud.changeTrust(
     namespace,
-    (current) => {
-      const admitting = admittingBoth(current.filters, filters);
-      const plan = planBundle({
-        current: current.bundle,
-        add: bundle,
-        remove: [],
-        withFilters: !sameFilters(current.filters, admitting),
-        now,
-        leavesInUse: [],
-        issuers: issuersAmong([...current.bundle, ...bundle]),
-      });
-      return { bundle: plan.bundle, filters: admitting };
-    },
+    (current) => withAdded(current, { add: bundle, filters: admittingBoth(current.filters, filters), now }),
     options,
   );
 }
@@ -58,22 +46,26 @@ export async function restoreRemoved(
   { wanted, now }: { readonly wanted: readonly CertificateFilter[] | undefined; readonly now: Date },
   options: ChangeOptions,
 ): Promise<TrustChange> {
-  const goesBack = (ca: Fingerprint) => removing.includes(ca) && !leaked.includes(ca);
+  const add = bundle.filter(({ fingerprint }) => removing.includes(fingerprint) && !leaked.includes(fingerprint));
   return cloud.changeTrust(
     namespace,
-    (current) => {
-      const admitting = filtersBefore(wanted, current.filters, filters);
-      const plan = planBundle({
-        current: current.bundle,
-        add: bundle.filter(({ fingerprint }) => goesBack(fingerprint)),
-        remove: [],
-        withFilters: !sameFilters(current.filters, admitting),
-        now,
-        leavesInUse: [],
-        issuers: issuersAmong([...current.bundle, ...bundle]),
-      });
-      return { bundle: plan.bundle, filters: admitting };
-    },
+    (current) => withAdded(current, { add, filters: filtersBefore(wanted, current.filters, filters), now }),
     options,
   );
+}
+
+function withAdded(
+  current: NamespaceTrust,
+  { add, filters, now }: { add: readonly CertificateFacts[]; filters: readonly CertificateFilter[]; now: Date },
+): WantedTrust {
+  const { bundle } = planBundle({
+    current: current.bundle,
+    add,
+    remove: [],
+    withFilters: !sameFilters(current.filters, filters),
+    now,
+    leavesInUse: [],
+    issuers: issuersAmong([...current.bundle, ...add]),
+  });
+  return { bundle, filters };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
-import { undoByKey } from '../../src/cli/undo-removal.js';
+import { undoByKey } from '../../src/cli/undo-by-key.js';
 import type { AuditFacts } from '../../src/domain/audit.js';
 import { unmarkRetiring, type AuthorityRecord } from '../../src/domain/authority.js';
 import { RotationError } from '../../src/domain/failures.js';
