@@ -18,13 +18,14 @@ export const seen = { ...ann, evidence: evidence().digest };
 /** CA rotations, one after the other, in which people are asked or step in, over activities that a test says. */
 export class AskedRotation {
   readonly tests: WorkflowTests;
-  /** Those of the one that was started last. */
+  /** Of the one that was started last. */
+  authority = '';
   fakes: FakeActivities = fakeActivities();
   #handle: WorkflowHandle | undefined;
   #count = 0;
   readonly #always: Partial<CaPlan>;
 
-  private constructor(tests: WorkflowTests, always: Partial<CaPlan>) {
+  protected constructor(tests: WorkflowTests, always: Partial<CaPlan>) {
     this.tests = tests;
     this.#always = always;
   }
@@ -41,6 +42,7 @@ export class AskedRotation {
   /** @param input comes with the start, beside the authority */
   async start(overrides: Partial<Activities> = {}, planned: Partial<CaPlan> = {}, input: object = {}): Promise<void> {
     const authority = `authority-${(this.#count += 1)}`;
+    this.authority = authority;
     const resolveCaRotation = async () => plan(authority, { ...this.#always, ...planned });
     this.fakes = fakeActivities({ resolveCaRotation, ...overrides });
     this.tests.use(this.fakes);

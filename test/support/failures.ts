@@ -11,3 +11,8 @@ export function typeOf(error: unknown): string | undefined {
   const root = rootOf(error);
   return root instanceof ApplicationFailure ? (root.type ?? undefined) : root.name;
 }
+
+/** What an update was refused with. */
+export async function refusalOf(sent: Promise<unknown>): Promise<string> {
+  return rootOf(await sent.catch((error: unknown) => error)).message;
+}

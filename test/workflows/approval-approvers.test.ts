@@ -4,9 +4,8 @@ import type { Activities } from '../../src/activities/index.js';
 import type { CaPlan } from '../../src/domain/rotation.js';
 import { certificateFacts } from '../support/certificate-facts.js';
 import { AskedRotation, day, seen, untimed } from '../support/asked-rotation.js';
-import { refusalOf } from '../support/emergency-rotation.js';
 import { automatic, evidence, failing, gate, plan } from '../support/fake-activities.js';
-import { rootOf } from '../support/failures.js';
+import { refusalOf, rootOf } from '../support/failures.js';
 
 describe('approval of a removal', () => {
   let rotation: AskedRotation;

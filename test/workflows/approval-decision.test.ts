@@ -3,9 +3,8 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { certificateFacts } from '../support/certificate-facts.js';
 import { AskedRotation, day, seen, untimed } from '../support/asked-rotation.js';
-import { refusalOf } from '../support/emergency-rotation.js';
 import { evidence, gate } from '../support/fake-activities.js';
-import { rootOf, typeOf } from '../support/failures.js';
+import { refusalOf, rootOf, typeOf } from '../support/failures.js';
 
 describe('approval of a removal', () => {
   let rotation: AskedRotation;

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { RemovalApproval } from '../../src/activities/removal.js';
 import { AskedRotation, day, hour, seen, untimed } from '../support/asked-rotation.js';
-import { refusalOf } from '../support/emergency-rotation.js';
 import { automatic, evidence, failing, gate, plan } from '../support/fake-activities.js';
-import { typeOf } from '../support/failures.js';
+import { refusalOf, typeOf } from '../support/failures.js';
 
 describe('safety 40: an approval is bound to the evidence that was shown', () => {
   let rotation: AskedRotation;

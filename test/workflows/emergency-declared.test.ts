@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { leafRotationId } from '../../src/domain/ids.js';
-import { EmergencyRotation, ada, day, firedTimers, hour, patient, refusalOf } from '../support/emergency-rotation.js';
+import { EmergencyRotation, ada, firedTimers, patient } from '../support/emergency-rotation.js';
+import { day, hour } from '../support/asked-rotation.js';
+import { refusalOf } from '../support/failures.js';
 import { evidence, failing, fakeActivities, gate } from '../support/fake-activities.js';
 
 describe('safety 43: an emergency', () => {

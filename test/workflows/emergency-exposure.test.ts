@@ -4,7 +4,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { Activities } from '../../src/activities/index.js';
 import type { Notification } from '../../src/domain/notification.js';
 import { certificateFacts } from '../support/certificate-facts.js';
-import { EmergencyRotation, ada, patient, refusalOf } from '../support/emergency-rotation.js';
+import { EmergencyRotation, ada, patient } from '../support/emergency-rotation.js';
+import { refusalOf } from '../support/failures.js';
 import { failing, fakeActivities, gate, untilCancelled, type FakeActivities } from '../support/fake-activities.js';
 import { WorkflowTests } from '../support/temporal-env.js';
 

@@ -3,7 +3,8 @@ import { after, before, describe, it } from 'node:test';
 import { CancelledFailure } from '@temporalio/common';
 import type { Notification } from '../../src/domain/notification.js';
 import { certificateFacts } from '../support/certificate-facts.js';
-import { EmergencyRotation, ada, patient, refusalOf } from '../support/emergency-rotation.js';
+import { EmergencyRotation, ada, patient } from '../support/emergency-rotation.js';
+import { refusalOf } from '../support/failures.js';
 import { evidence, failing, gate, untilCancelled } from '../support/fake-activities.js';
 
 describe('safety 43: an emergency', () => {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { certificateFacts } from '../support/certificate-facts.js';
 import { AskedRotation, ann, day, hour } from '../support/asked-rotation.js';
-import { refusalOf } from '../support/emergency-rotation.js';
 import { automatic, failing, fakeActivities, gate, untilCancelled } from '../support/fake-activities.js';
-import { rootOf, typeOf } from '../support/failures.js';
+import { refusalOf, rootOf, typeOf } from '../support/failures.js';
 
 describe('safety 39: an abort', () => {
   let rotation: AskedRotation;

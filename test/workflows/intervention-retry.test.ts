@@ -3,9 +3,8 @@ import { after, before, describe, it } from 'node:test';
 import type { Activities } from '../../src/activities/index.js';
 import type { CaRotationResult } from '../../src/domain/rotation.js';
 import { AskedRotation, ann, day, seen } from '../support/asked-rotation.js';
-import { refusalOf } from '../support/emergency-rotation.js';
 import { automatic, evidence, failing } from '../support/fake-activities.js';
-import { rootOf, typeOf } from '../support/failures.js';
+import { refusalOf, rootOf, typeOf } from '../support/failures.js';
 
 describe('safety 39: what fails in a CA rotation waits for a person', () => {
   let rotation: AskedRotation;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { AskedRotation, ann, day, seen } from '../support/asked-rotation.js';
-import { refusalOf } from '../support/emergency-rotation.js';
+import { refusalOf } from '../support/failures.js';
 import { automatic, failing, gate, plan, untilCancelled } from '../support/fake-activities.js';
 
 describe('safety 15: undo-removal while the removal is watched', () => {
