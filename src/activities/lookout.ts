@@ -5,6 +5,7 @@ import type { RotationRecord } from '../domain/audit.js';
 import type { AuthorityRecord } from '../domain/authority.js';
 import type { CertificateFacts, Fingerprint } from '../domain/certificate.js';
 import type { Sighting, Watched } from '../domain/expiry.js';
+import { isExposed } from '../domain/emergency.js';
 import { RotationError } from '../domain/failures.js';
 import {
   findingsOf,
@@ -148,7 +149,10 @@ class Lookout {
       leaves: this.#leavesOf(authority),
       trusts: bundles.map(([namespace, bundle]) => ({ namespace, bundle })),
     });
-    const lastRun = await this.#lastRun(caRotationId(authority));
+    // Whoever asks for a run that there never was is refused, which counts as a failed call of a worker.
+    const isInQuestion =
+      record.next !== undefined || isExposed(exposures) || (await this.#cutRuns(authority).catch(() => [])).length > 0;
+    const lastRun = isInQuestion ? await this.#lastRun(caRotationId(authority)) : undefined;
     if (lastRun?.status === 'RUNNING') return {};
     return {
       findings: findingsOf({
@@ -205,16 +209,21 @@ class Lookout {
   async #ends(authority: string): ReturnType<Look> {
     const workflowId = caRotationId(authority);
     const ended = await this.#authorities.records(authority);
-    const runs = await runsCutShort(this.#deps.client(), workflowId).catch((error: Error) => {
+    const runs = await this.#cutRuns(authority);
+    const unrecorded = runs.filter((runId) => !ended.some((end) => end.runId === runId));
+    if (unrecorded.length === 0 || (await this.#lastRun(workflowId))?.status === 'RUNNING') return {};
+    return { unrecorded: unrecorded.map((runId) => ({ authority, runId })) };
+  }
+
+  async #cutRuns(authority: string): Promise<readonly string[]> {
+    const workflowId = caRotationId(authority);
+    return runsCutShort(this.#deps.client(), workflowId).catch((error: Error) => {
       // Nothing of it keeps anybody from hearing of a certificate that expires.
       throw new RotationError(
         'TemporalUnreachable',
         `The runs of ${workflowId} could not be listed: ${error.message}.`,
       );
     });
-    const unrecorded = runs.filter((runId) => !ended.some((end) => end.runId === runId));
-    if (unrecorded.length === 0 || (await this.#lastRun(workflowId))?.status === 'RUNNING') return {};
-    return { unrecorded: unrecorded.map((runId) => ({ authority, runId })) };
   }
 
   async #staged(): ReturnType<Look> {
@@ -225,6 +234,7 @@ class Lookout {
       const [target, config] = targets.find(([name]) => leafRotationId(name) === owner) ?? [];
       if (target === undefined || !config || (await this.#isRescued(config.authority))) continue;
       const lastRun = await this.#lastRun(owner);
+      if (lastRun && !wasCutShort(lastRun)) continue;
       // It may have ended since it was listed, and have taken its leaf with it.
       if (!(await this.#deps.keystore.get(entry))) continue;
       const { authority } = config;

@@ -53,7 +53,7 @@ export interface AuthorityFacts {
   readonly record: AuthorityRecord;
   /** A CA and everything above it, by the CA: trusting one of them is enough. */
   readonly chains: ReadonlyMap<Fingerprint, readonly Fingerprint[]>;
-  /** Undefined: Temporal knows none, or none any more. */
+  /** Undefined: Temporal knows none (any more), or there is nothing to ask for: no next CA, no exposure, no run that was cut short. */
   readonly lastRun: LastRun | undefined;
   /** Absent: it was not cut short, or Temporal does not know. */
   readonly cutRun?: CutRun | undefined;
