@@ -248,6 +248,12 @@ describe('what a person tells a CA rotation by `cert-rotation`', () => {
         assert.deepEqual([error.type, exitCode], ['BadInput', exitCodes.badInput]);
       });
 
+    it('safety 15: but undo-removal is tried from here, where the rotation was terminated', async () => {
+      const { code, stderr } = await tell('undo-removal', authority, ...ada);
+      assert.equal(code, exitCodes.unreachable, stderr);
+      assert.match(stderr, /ca\/temporal-booking is not running: .* Nor can what temporal-booking trusted be read/);
+    });
+
     it('skip and abort: without a reason', async () => {
       const blank = ['--who', 'ada', '--why', ' '];
       for (const args of [
